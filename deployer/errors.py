@@ -1,0 +1,179 @@
+"""Everything that can go wrong, as one tree; the exit codes hang on its branches.
+
+    DeployerError                  1  something unexpected
+    ├── UsageError                 2  the command line
+    ├── ConfigError                3  config.yaml, --set, a secret reference
+    │   └── TemplateError          3  a template, or what is given to it
+    ├── EngineError                4  the Docker engine, or what it answered
+    │   ├── EngineUnreachable      4  nothing answers at the address
+    │   ├── EngineForbidden        4  the socket may not be opened
+    │   ├── NotFound               4  no such container, image, network
+    │   └── Conflict               4  the name is taken, or the thing is in use
+    ├── ImageError                 5  build or pull
+    │   ├── ImageMissing           5  no such image, here or in a registry
+    │   └── BuildFailed            5  a step of the Dockerfile
+    ├── PreflightError             6  refused before anything was touched
+    ├── LockError                  7  somebody else is deploying
+    │   ├── Locked                 7  and we were told not to wait longer
+    │   └── LockLost               7  ours was taken away while we worked
+    ├── ReleaseFailed              8  the release is bad; the old one serves
+    ├── EdgeError                  9  HAProxy, its configuration or its socket
+    ├── RecoveryFailed            10  reconciliation could not mend the state
+    └── Interrupted          130/143  Ctrl-C, SIGTERM: cleaned up
+
+A message says what happened and where; `remedy` says what to do next; `details` holds the lines that
+prove it (a log tail, a list of problems). None of the three ever holds a secret.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+
+class ExitStatus(enum.IntEnum):
+    """What the process says to whoever started it; documented in docs/exit-codes.md."""
+
+    OK = 0
+    ERROR = 1
+    USAGE = 2
+    CONFIG = 3
+    ENGINE = 4
+    IMAGE = 5
+    REFUSED = 6
+    LOCKED = 7
+    RELEASE_FAILED = 8
+    EDGE = 9
+    RECOVERY = 10
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class DeployerError(Exception):
+    """The root: catch this at the boundary.
+
+    :param message: what happened and where, one sentence.
+    :param remedy: what a person does next, one sentence; None where nothing sensible can be said.
+    :param details: lines of evidence, shown below the message.
+    """
+
+    exit_status = ExitStatus.ERROR
+
+    def __init__(self, message: str, *, remedy: str | None = None, details: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.details = tuple(details)
+
+    def as_dict(self) -> dict[str, object]:
+        """For `--json`: `{error, message, remedy, details, exit_status}`."""
+        return {
+            "error": type(self).__name__,
+            "message": self.message,
+            "remedy": self.remedy,
+            "details": list(self.details),
+            "exit_status": int(self.exit_status),
+        }
+
+
+class UsageError(DeployerError):
+    """The command line makes no sense."""
+
+    exit_status = ExitStatus.USAGE
+
+
+class ConfigError(DeployerError):
+    """config.yaml, `--set` or a secret reference is wrong; `details` lists every problem found."""
+
+    exit_status = ExitStatus.CONFIG
+
+
+class TemplateError(ConfigError):
+    """A template does not parse, or asks for a value that nobody gives it."""
+
+
+class EngineError(DeployerError):
+    """The Docker engine refused, or answered something unexpected."""
+
+    exit_status = ExitStatus.ENGINE
+
+
+class EngineUnreachable(EngineError):
+    """Nothing answers at the engine's address, or it stopped answering."""
+
+
+class EngineForbidden(EngineError):
+    """The engine's socket exists, but this user may not open it."""
+
+
+class NotFound(EngineError):
+    """The engine has no such container, image, network or volume."""
+
+
+class Conflict(EngineError):
+    """The name is taken, or the thing is in use."""
+
+
+class ImageError(DeployerError):
+    """An image could not be built or had."""
+
+    exit_status = ExitStatus.IMAGE
+
+
+class ImageMissing(ImageError):
+    """No such image, neither on the engine nor in a registry it can reach."""
+
+
+class BuildFailed(ImageError):
+    """A step of the Dockerfile failed; `details` is the tail of its output."""
+
+
+class PreflightError(DeployerError):
+    """Refused before anything was touched: disk, port, ownership."""
+
+    exit_status = ExitStatus.REFUSED
+
+
+class LockError(DeployerError):
+    """One change at a time for a service."""
+
+    exit_status = ExitStatus.LOCKED
+
+
+class Locked(LockError):
+    """Somebody else holds the lock, and we waited as long as we were told to."""
+
+
+class LockLost(LockError):
+    """Our lock is gone (engine restarted, we were suspended): nothing more may be changed."""
+
+
+class ReleaseFailed(DeployerError):
+    """The new release is bad; the old one serves. `details` is the tail of the candidate's log."""
+
+    exit_status = ExitStatus.RELEASE_FAILED
+
+
+class EdgeError(DeployerError):
+    """HAProxy did not start, did not take a command, or its files are unreadable."""
+
+    exit_status = ExitStatus.EDGE
+
+
+class RecoveryFailed(DeployerError):
+    """Reconciliation could not bring the service to one good state."""
+
+    exit_status = ExitStatus.RECOVERY
+
+
+class Interrupted(DeployerError):
+    """Ctrl-C or SIGTERM: what was begun has been undone or finished.
+
+    :param signal_number: 2 (SIGINT) or 15 (SIGTERM); the exit status is 128 more.
+    """
+
+    exit_status = ExitStatus.INTERRUPTED
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__("interrupted" if signal_number == 2 else "terminated")
+        self.exit_status = ExitStatus(128 + signal_number)
