@@ -1,0 +1,390 @@
+"""A Docker engine: the one place that speaks to the SDK.
+
+Everything above asks this class; what the SDK raises is mapped to `deployer.errors` here and nowhere
+else. Answers of the engine are passed on as the engine's own JSON (`Inspect`), whose shape Docker
+documents better than we could.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from deployer.errors import (
+    Conflict,
+    EngineError,
+    EngineForbidden,
+    EngineUnreachable,
+    ImageMissing,
+    NotFound,
+)
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+    from deployer.host.shell import Shell
+
+Inspect = dict[str, Any]
+"""One object as the engine describes it, e.g. the answer of `GET /containers/{id}/json`."""
+
+DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
+TIMEOUT = 120.0
+"""Seconds that one answer of the engine may take; a busy small host is slow, a dead one must not hang us."""
+
+
+def _sdk() -> Any:
+    """Import the Docker SDK, without paramiko unless SSH is wanted.
+
+    The SDK imports paramiko whenever it is installed, which costs 0.15 s that a local socket does not
+    need; its own `except ImportError` makes leaving it out safe.
+    """
+    if "docker" in sys.modules:
+        return sys.modules["docker"]
+    hidden = "paramiko" not in sys.modules
+    if hidden:
+        sys.modules["paramiko"] = cast(Any, None)
+    try:
+        import docker
+        import docker.errors
+    finally:
+        if hidden:
+            del sys.modules["paramiko"]
+    return docker
+
+
+@contextlib.contextmanager
+def _mapped(what: str, address: str) -> Iterator[None]:
+    """Translate whatever the SDK raises while doing `what` into our tree."""
+    sdk = _sdk()
+    import requests
+
+    try:
+        yield
+    except sdk.errors.ImageNotFound as error:
+        raise ImageMissing(f"{what}: {_explanation(error)}") from error
+    except sdk.errors.NotFound as error:
+        raise NotFound(f"{what}: {_explanation(error)}") from error
+    except sdk.errors.APIError as error:
+        text = _explanation(error)
+        if error.status_code == 409:
+            raise Conflict(f"{what}: {text}") from error
+        raise EngineError(f"{what}: the engine answered {error.status_code}: {text}") from error
+    except (sdk.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+        raise _unreachable(what, address, error) from error
+
+
+def _explanation(error: Any) -> str:
+    return str(getattr(error, "explanation", None) or error)
+
+
+def _unreachable(what: str, address: str, error: BaseException) -> EngineError:
+    text = str(error)
+    if "Permission denied" in text or "Errno 13" in text:
+        return EngineForbidden(
+            f"{what}: no permission to open the Docker engine's socket at {address}",
+            remedy="add this user to the group that owns the socket (usually `usermod -aG docker $USER`, then "
+            "log in again; for a container: group_add with the socket's group id)",
+        )
+    if "timed out" in text or "Timeout" in type(error).__name__:
+        return EngineUnreachable(
+            f"{what}: the Docker engine at {address} did not answer within {TIMEOUT:.0f} s",
+            remedy="look at the engine's log and at the host's memory and disk",
+        )
+    return EngineUnreachable(
+        f"{what}: no Docker engine answers at {address} ({_reason(error)})",
+        remedy="start the engine, or set host.docker (or DOCKER_HOST) to where it listens",
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost sentence of the SDK's nested connection errors."""
+    while error.__cause__ or error.__context__:
+        error = cast(BaseException, error.__cause__ or error.__context__)
+    return str(error) or type(error).__name__
+
+
+class Engine:
+    """A connection to one Docker engine.
+
+    :param address: `unix:///path` or `tcp://host:port`; None means `DOCKER_HOST`, else the local socket.
+    :raises EngineUnreachable: nothing answers there.
+    :raises EngineForbidden: the socket may not be opened.
+    """
+
+    def __init__(self, address: str | None = None, environ: Mapping[str, str] = os.environ) -> None:
+        self.address = address or environ.get("DOCKER_HOST") or DEFAULT_ADDRESS
+        with self._mapped("connecting"):
+            sdk = _sdk()
+            self.api: APIClient = sdk.APIClient(base_url=self.address, version="1.41", timeout=TIMEOUT)
+            self.api.ping()
+
+    def _mapped(self, what: str) -> contextlib.AbstractContextManager[None]:
+        return _mapped(what, self.address)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.api.close()
+
+    # -- the engine itself -------------------------------------------------
+
+    def info(self) -> Inspect:
+        """`GET /info`: memory in bytes under `MemTotal`, the data folder under `DockerRootDir`."""
+        with self._mapped("asking the engine about itself"):
+            return cast(Inspect, self.api.info())
+
+    def ping(self) -> bool:
+        """Whether the engine answers right now."""
+        try:
+            with self._mapped("ping"):
+                self.api.ping()
+        except EngineError:
+            return False
+        return True
+
+    # -- containers --------------------------------------------------------
+
+    def containers(self, labels: Mapping[str, str] | None = None, *, every: bool = True) -> list[Inspect]:
+        """The containers with all of `labels`, stopped ones too, as `GET /containers/json` lists them."""
+        filters = {"label": [f"{key}={value}" for key, value in (labels or {}).items()]}
+        with self._mapped("listing containers"):
+            return cast(list[Inspect], self.api.containers(all=every, filters=filters))
+
+    def container(self, name: str) -> Inspect | None:
+        """Inspect a container by name or id; None where there is none."""
+        try:
+            with self._mapped(f"inspecting container {name}"):
+                return cast(Inspect, self.api.inspect_container(name))
+        except NotFound:
+            return None
+
+    def create(self, name: str, config: Mapping[str, Any]) -> str:
+        """Create a container from the body that `POST /containers/create` takes; its id.
+
+        :raises Conflict: the name is taken.
+        :raises ImageMissing: the engine has no such image.
+        """
+        with self._mapped(f"creating container {name}"):
+            try:
+                answer = self.api.create_container_from_config(dict(config), name)
+            except _sdk().errors.NotFound as error:
+                if "image" in _explanation(error).lower():
+                    raise ImageMissing(f"creating container {name}: {_explanation(error)}") from error
+                raise
+            return cast(str, answer["Id"])
+
+    def start(self, name: str) -> None:
+        """Start a created or stopped container."""
+        with self._mapped(f"starting container {name}"):
+            self.api.start(name)
+
+    def stop(self, name: str, timeout: float) -> None:
+        """SIGTERM, and SIGKILL after `timeout` seconds; returns once it is down. Missing is fine."""
+        with self._mapped(f"stopping container {name}"), contextlib.suppress(_sdk().errors.NotFound):
+            self.api.stop(name, timeout=round(timeout))
+
+    def kill(self, name: str, signal: str = "KILL") -> None:
+        """Send a signal; a container that is not running is fine."""
+        with self._mapped(f"signalling container {name}"):
+            try:
+                self.api.kill(name, signal)
+            except _sdk().errors.APIError as error:
+                if error.status_code not in (404, 409):
+                    raise
+
+    def remove(self, name: str) -> None:
+        """Kill and remove a container with its anonymous volumes; missing is fine."""
+        with self._mapped(f"removing container {name}"):
+            try:
+                self.api.remove_container(name, v=True, force=True)
+            except _sdk().errors.APIError as error:
+                # 409: its removal is already under way.
+                if error.status_code not in (404, 409):
+                    raise
+
+    def rename(self, name: str, to: str) -> None:
+        """Rename a container. :raises Conflict: `to` is taken."""
+        with self._mapped(f"renaming container {name} to {to}"):
+            self.api.rename(name, to)
+
+    def set_restart_policy(self, name: str, policy: str) -> None:
+        """`no`, `always`, `unless-stopped` or `on-failure`."""
+        with self._mapped(f"setting the restart policy of {name}"):
+            self.api.update_container(name, restart_policy={"Name": policy})
+
+    def wait(self, name: str, timeout: float) -> int | None:
+        """Wait for a container's exit; its exit code, or None when it still runs after `timeout` s."""
+        import requests
+
+        with self._mapped(f"waiting for container {name}"):
+            try:
+                return int(self.api.wait(name, timeout=timeout)["StatusCode"])
+            except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError) as error:
+                if self.container(name) is None or "timed out" not in str(error).lower():
+                    raise
+                return None
+
+    def logs(self, name: str, tail: int = 20) -> list[str]:
+        """The last lines of a container's output, both streams; empty where there is no such container."""
+        try:
+            with self._mapped(f"reading the log of {name}"):
+                raw = self.api.logs(name, stdout=True, stderr=True, tail=tail)
+        except (NotFound, EngineError):
+            return []
+        return cast(bytes, raw).decode("utf-8", "replace").splitlines()
+
+    def follow_logs(self, name: str, *, tail: int, follow: bool, timestamps: bool = False) -> Iterator[bytes]:
+        """A container's output as it comes, in chunks."""
+        with self._mapped(f"reading the log of {name}"):
+            chunks = self.api.logs(
+                name, stdout=True, stderr=True, tail=tail, follow=follow, stream=True, timestamps=timestamps
+            )
+            yield from cast(Iterator[bytes], chunks)
+
+    def stats(self, name: str) -> Inspect:
+        """One sample of a container's resource use; `memory_stats.usage` is in bytes."""
+        with self._mapped(f"measuring container {name}"):
+            return cast(Inspect, self.api.stats(name, stream=False, one_shot=True))
+
+    def shell(self, name: str) -> Shell:
+        """A shell inside a running container that stays open: see `deployer.host.shell`."""
+        from deployer.host.shell import Shell
+
+        return Shell(self, name)
+
+    def exec_socket(self, name: str, command: Sequence[str]) -> Any:
+        """Run a command in a container with its standard input attached; the raw, framed socket."""
+        with self._mapped(f"running a command in {name}"):
+            created = self.api.exec_create(name, list(command), stdin=True, stdout=True, stderr=True)
+            return self.api.exec_start(created["Id"], socket=True)
+
+    def exec_stream(
+        self, name: str, command: Sequence[str], *, user: str = "", tty: bool = False
+    ) -> tuple[str, Iterator[bytes]]:
+        """Run a command in a container; the exec's id and its output as it comes."""
+        with self._mapped(f"running a command in {name}"):
+            created = self.api.exec_create(name, list(command), user=user, tty=tty)
+            return created["Id"], self.api.exec_start(created["Id"], stream=True, tty=tty)
+
+    def exec_exit_code(self, exec_id: str) -> int:
+        """The exit code of a finished exec."""
+        with self._mapped("asking for a command's exit code"):
+            return int(self.api.exec_inspect(exec_id)["ExitCode"] or 0)
+
+    def attach_stdin(self, name: str) -> Any:
+        """The standard input of a container, as a socket; closing it is the container's end of file."""
+        with self._mapped(f"attaching to container {name}"):
+            return self.api.attach_socket(name, params={"stdin": 1, "stream": 1})
+
+    # -- networks and volumes ----------------------------------------------
+
+    def networks(self) -> list[Inspect]:
+        """All networks of the engine."""
+        with self._mapped("listing networks"):
+            return cast(list[Inspect], self.api.networks())
+
+    def network(self, name: str) -> Inspect | None:
+        """Inspect a network; None where there is none."""
+        try:
+            with self._mapped(f"inspecting network {name}"):
+                return cast(Inspect, self.api.inspect_network(name))
+        except NotFound:
+            return None
+
+    def create_network(self, name: str, *, subnet: str, dynamic: str, labels: Mapping[str, str]) -> None:
+        """A bridge network with a fixed `subnet`; containers without an address get one from `dynamic`.
+
+        :raises Conflict: the name is taken, or the subnet overlaps with another network's.
+        """
+        from docker.types import IPAMConfig, IPAMPool
+
+        ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, iprange=dynamic)])
+        with self._mapped(f"creating network {name}"):
+            try:
+                self.api.create_network(
+                    name, driver="bridge", ipam=ipam, labels=dict(labels), check_duplicate=True
+                )
+            except _sdk().errors.APIError as error:
+                if "overlaps" in _explanation(error) or "conflicts" in _explanation(error):
+                    raise Conflict(f"creating network {name}: {_explanation(error)}") from error
+                raise
+
+    def remove_network(self, name: str) -> None:
+        """Remove a network; missing is fine."""
+        with self._mapped(f"removing network {name}"), contextlib.suppress(_sdk().errors.NotFound):
+            self.api.remove_network(name)
+
+    def connect(self, network: str, container: str, address: str | None = None) -> None:
+        """Join a container to a network, at a fixed address if one is given."""
+        with self._mapped(f"joining {container} to network {network}"):
+            self.api.connect_container_to_network(container, network, ipv4_address=address)
+
+    def disconnect(self, network: str, container: str) -> None:
+        """Take a container off a network; its published ports on that network are freed."""
+        with self._mapped(f"taking {container} off network {network}"):
+            self.api.disconnect_container_from_network(container, network, force=True)
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Make sure that a named volume exists."""
+        with self._mapped(f"creating volume {name}"):
+            self.api.create_volume(name, labels=dict(labels))
+
+    def volumes(self, labels: Mapping[str, str]) -> list[Inspect]:
+        """The volumes with all of `labels`."""
+        filters = {"label": [f"{key}={value}" for key, value in labels.items()]}
+        with self._mapped("listing volumes"):
+            return cast(list[Inspect], self.api.volumes(filters=filters)["Volumes"] or [])
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume; missing is fine."""
+        with self._mapped(f"removing volume {name}"), contextlib.suppress(_sdk().errors.NotFound):
+            self.api.remove_volume(name)
+
+    # -- images ------------------------------------------------------------
+
+    def image(self, ref: str) -> Inspect | None:
+        """Inspect an image by reference or id; None where the engine has none."""
+        try:
+            with self._mapped(f"inspecting image {ref}"):
+                return cast(Inspect, self.api.inspect_image(ref))
+        except (ImageMissing, NotFound):
+            return None
+
+    def images(self, labels: Mapping[str, str], *, dangling: bool | None = None) -> list[Inspect]:
+        """The images with all of `labels`, as `GET /images/json` lists them: Id, RepoTags, Size, Created."""
+        filters: dict[str, Any] = {"label": [f"{key}={value}" for key, value in labels.items()]}
+        if dangling is not None:
+            filters["dangling"] = dangling
+        with self._mapped("listing images"):
+            return cast(list[Inspect], self.api.images(filters=filters))
+
+    def build(self, context: BinaryIO, **options: Any) -> Iterator[Inspect]:
+        """Build from a tar stream (gzip where `encoding="gzip"`); the engine's progress messages.
+
+        :param context: a file-like object; read in pieces, so a large context needs little memory.
+        :param options: `dockerfile, tag, buildargs, labels, target, pull, nocache, encoding` of the SDK.
+        """
+        with self._mapped("building an image"):
+            yield from self.api.build(fileobj=context, custom_context=True, decode=True, rm=True, **options)
+
+    def pull(self, repository: str, tag: str | None) -> Iterator[Inspect]:
+        """Pull an image; the engine's progress messages."""
+        with self._mapped(f"pulling {repository}"):
+            yield from self.api.pull(repository, tag=tag, stream=True, decode=True)
+
+    def tag(self, image: str, repository: str, tag: str) -> None:
+        """Give an image one more name."""
+        with self._mapped(f"tagging {image}"):
+            self.api.tag(image, repository, tag)
+
+    def remove_image(self, ref: str) -> Iterable[Inspect]:
+        """Remove an image or one of its tags. :raises Conflict: a container uses it."""
+        with self._mapped(f"removing image {ref}"):
+            return cast(list[Inspect], self.api.remove_image(ref, force=False))
+
+    def disk_usage(self) -> Inspect:
+        """`GET /system/df`: Images, Containers, Volumes, BuildCache with their sizes in bytes."""
+        with self._mapped("asking for disk usage"):
+            return cast(Inspect, self.api.df())
