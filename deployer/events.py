@@ -1,0 +1,231 @@
+"""What happened, as small values. Whoever does the work emits them; sinks decide who is told.
+
+    emit: Emit = sink.emit
+    emit(PhaseStarted("gate", "waiting until the candidate is ready"))
+
+Every event knows its `kind` (for JSON lines) and its `sentence` (for people). None ever holds a secret.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The root; `level` is info, warning or error."""
+
+    level: ClassVar[str] = "info"
+
+    @property
+    def kind(self) -> str:
+        """The class name in snake case: `PhaseStarted` is `phase_started`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+
+    def sentence(self) -> str:
+        """One line for a person; empty for events that only a live display shows."""
+        return ""
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON lines: `event`, `level` and the fields."""
+        return {"event": self.kind, "level": self.level, **dataclasses.asdict(self)}
+
+
+Emit = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The sink of those who are not listening."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note(Event):
+    """Something worth a line."""
+
+    text: str
+
+    def sentence(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Warned(Event):
+    """Something that a person should look at, though the work goes on."""
+
+    level: ClassVar[str] = "warning"
+    text: str
+
+    def sentence(self) -> str:
+        return f"warning: {self.text}"
+
+
+# -- phases of a command --------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseStarted(Event):
+    """A step of a rollout, a rollback, an upgrade began. `name` is stable, `text` is for people."""
+
+    name: str
+    text: str
+
+    def sentence(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseProgress(Event):
+    """How far the running step is; shown by the live display only."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseFinished(Event):
+    """A step ended well after `seconds`."""
+
+    name: str
+    seconds: float
+    text: str = ""
+
+    def sentence(self) -> str:
+        return f"{self.text} ({self.seconds:.1f} s)" if self.text else ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseFailed(Event):
+    """A step failed; what follows is the way back."""
+
+    level: ClassVar[str] = "error"
+    name: str
+    seconds: float
+    reason: str
+
+    def sentence(self) -> str:
+        return f"{self.name} failed: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine(Event):
+    """One line that a container of ours printed: a hook's output, a failed candidate's tail."""
+
+    source: str
+    line: str
+
+    def sentence(self) -> str:
+        return f"  {self.source} | {self.line}"
+
+
+# -- releases -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired(Event):
+    """Reconciliation mended something that an interrupted command or a restart left."""
+
+    level: ClassVar[str] = "warning"
+    text: str
+
+    def sentence(self) -> str:
+        return f"repaired: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Switched(Event):
+    """The edge sends new requests to `release` from now on."""
+
+    release: str
+    slot: str
+
+    def sentence(self) -> str:
+        return f"{self.release} serves now, from slot {self.slot}"
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack(Event):
+    """The new release was bad; `release` serves again (or still)."""
+
+    level: ClassVar[str] = "error"
+    release: str | None
+    reason: str
+
+    def sentence(self) -> str:
+        return f"rolled back to {self.release or 'nothing'}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class LockAwaited(Event):
+    """Somebody else is deploying, and we wait."""
+
+    holder: str
+    seconds: float
+
+    def sentence(self) -> str:
+        return f"waiting up to {self.seconds:.0f} s for the lock that {self.holder} holds"
+
+
+# -- images ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStarted(Event):
+    """An image is being built; `context_bytes` is what will be sent, None where unknown."""
+
+    image: str
+    context_bytes: int | None = None
+
+    def sentence(self) -> str:
+        return f"building {self.image}"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildProgress(Event):
+    """One line of a build's or a pull's output."""
+
+    text: str
+
+    def sentence(self) -> str:
+        return f"  {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFinished(Event):
+    """An image is there; `reused` when nothing had to be built; `size` in bytes."""
+
+    image: str
+    seconds: float
+    reused: bool
+    size: int
+
+    def sentence(self) -> str:
+        if self.reused:
+            return f"{self.image} is unchanged and already built"
+        return f"built {self.image}, {self.size / 1e6:.0f} MB ({self.seconds:.1f} s)"
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePruned(Event):
+    """An image of ours that nothing needs any more was removed."""
+
+    image: str
+    bytes: int
+    reason: str
+
+    def sentence(self) -> str:
+        return f"pruned {self.image} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned(Event):
+    """The end of a prune; `bytes` were freed on the engine's disk."""
+
+    images: int
+    bytes: int
+
+    def sentence(self) -> str:
+        return f"pruned {self.images} image(s), {self.bytes / 1e6:.1f} MB freed"
