@@ -1,0 +1,424 @@
+"""What `config.yaml` may say: typed, frozen, each key with its meaning, unit and default.
+
+This module is the one source of the reference (`docs/configuration.md`, `deployer config docs`), of the
+JSON Schema for editors and of the validation. `load` reads a file into a `Config`.
+
+Units: durations are float seconds, sizes are int bytes; both may be written as people do ("5m", "1g").
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from deployer.config import references, units
+
+# --- kinds of values -------------------------------------------------------------------------------------
+
+
+def _absolute(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError("must begin with '/'")
+    if any(character.isspace() for character in value):
+        raise ValueError("must not hold a space")
+    return value
+
+
+def _folder_route(value: str) -> str:
+    if not (_absolute(value).endswith("/") and len(value) > 1):
+        raise ValueError("must begin and end with '/', as in /api/")
+    return value
+
+
+def _private_subnet(value: str) -> str:
+    try:
+        network = ipaddress.ip_network(value)
+    except ValueError:
+        raise ValueError("must be a network such as 10.213.7.0/24") from None
+    if network.version != 4 or not network.is_private:
+        raise ValueError("must be a private IPv4 network, as in 10.213.7.0/24")
+    if network.prefixlen > 28:
+        raise ValueError(f"must be a /28 or larger, to hold the slots; this is a /{network.prefixlen}")
+    return value
+
+
+def _ip_address(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise ValueError("must be an IP address such as 0.0.0.0 or 127.0.0.1") from None
+    return value
+
+
+_VOLUME = re.compile(r"(?P<source>[A-Za-z0-9][A-Za-z0-9_.-]*|/[^:]*):(?P<target>/[^:]*)(?::(?:ro|rw))?")
+
+
+def _volume(value: str) -> str:
+    if not _VOLUME.fullmatch(value):
+        raise ValueError("must be name:/path or name:/path:ro (an absolute folder may stand for the name)")
+    return value
+
+
+def _origin(value: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", value):
+        raise ValueError("must be an address without a path, as in http://10.0.0.5:8081")
+    return value
+
+
+def _docker_address(value: str) -> str:
+    if not re.fullmatch(r"unix:///\S+|(tcp|ssh)://\S+", value):
+        raise ValueError("must begin with unix:///, tcp:// or ssh://")
+    return value
+
+
+def _no_reference(value: str) -> str:
+    if references.mentioned(value):
+        raise ValueError("a secret reference is only resolved in 'env'; use --set for other keys")
+    return value
+
+
+def _secret_text(value: str) -> str:
+    references.parse(value)
+    return value
+
+
+_DURATION_SCHEMA = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^[\d.]+ *(ms|s|m|h|d)?$"}]}
+_SIZE_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[\d.]+ *([kKmMgGtT]?i?[bB]?)$"}]}
+
+Duration = Annotated[float, BeforeValidator(units.parse_duration), WithJsonSchema(_DURATION_SCHEMA)]
+Size = Annotated[int, BeforeValidator(units.parse_size), WithJsonSchema(_SIZE_SCHEMA)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Text = Annotated[str, AfterValidator(_no_reference)]
+SecretText = Annotated[str, AfterValidator(_secret_text)]
+Word = Annotated[str, StringConstraints(min_length=1), AfterValidator(_no_reference)]
+Command = Annotated[list[Text], Field(min_length=1)]
+UrlPath = Annotated[Text, AfterValidator(_absolute)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+DockerName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$")]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
+Variables = dict[VariableName, SecretText]
+
+
+class Section(BaseModel):
+    """A mapping of the file: immutable, and strict about its keys."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        # The loader hands scalars over as they are written ("1.10" stays "1.10" in env); the types decide.
+        coerce_numbers_to_str=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+
+# --- sections --------------------------------------------------------------------------------------------
+
+
+class Build(Section):
+    """How the image is made from a folder of sources."""
+
+    context: Path = Field(Path("."), description="Folder sent to the engine, relative to the config's own folder.")
+    dockerfile: Path = Field(
+        Path("Dockerfile"),
+        description="Dockerfile, relative to the config's own folder; one ending in .j2 is rendered with "
+        "`config` and `base` first.",
+    )
+    target: Word | None = Field(None, description="Stage of the Dockerfile to build; the last one if not given.")
+    base: Word | None = Field(None, description="Base image, given to the Dockerfile as build argument BASE.")
+    args: dict[VariableName, Text] = Field(
+        default_factory=dict,
+        description="Further build arguments. They stay in the image's history: never a secret.",
+    )
+    prepare: list[Command] = Field(
+        default_factory=list,
+        description="Commands run on the deployer's machine, in the config's folder, before the context is read.",
+        examples=[[["scripts/wheelhouse"]]],
+    )
+    inputs: list[Word] = Field(
+        default_factory=list,
+        description="Globs relative to the context; only what matches is sent and decides whether to build "
+        "anew. Empty: everything .dockerignore lets through.",
+        examples=[["app/**", "build/wheelhouse/**"]],
+    )
+
+
+class Service(Section):
+    """The container that is deployed."""
+
+    name: Name = Field(description="Name of the service; its containers, images and volumes carry it.")
+    image: Word | None = Field(None, description="Ready image to run. Give either this or `build`.", examples=["shop:1"])
+    build: Build | None = Field(
+        None, validate_default=True, description="How to build the image. Give either this or `image`."
+    )
+    port: Port = Field(description="Port the service listens on, inside its container.")
+    health: UrlPath = Field("/", description="Readiness path: a 2xx or 3xx answer means that requests may come.")
+    env: Variables = Field(
+        default_factory=dict,
+        description="Environment of the container, and of its hooks. Values are text as written; secrets are "
+        "references: ${env:NAME}, ${file:/path} or ${ssm:/path}, and $${ stands for a plain ${.",
+        examples=[{"MODE": "live", "DB_PASSWORD": "${env:DB_PASSWORD}"}],
+    )
+    command: Command | None = Field(None, description="Command in place of the image's own.")
+    user: Word | None = Field(None, description="User to run as, `name`, `uid` or `uid:gid`; else the image's own.")
+    volumes: list[Annotated[Text, AfterValidator(_volume)]] = Field(
+        default_factory=list,
+        description="Volumes as name:/path or name:/path:ro; two releases share them during a rollout.",
+        examples=[["shop-data:/data"]],
+    )
+    networks: list[DockerName] = Field(
+        default_factory=list, description="Further existing networks of the engine to join, for a database say."
+    )
+    memory: Annotated[Size, Field(ge=6 * 1024**2)] | None = Field(
+        None, description="Memory limit of the container; none if not given."
+    )
+    cpus: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Limit of processor time; none if not given.", json_schema_extra={"unit": "processors"}
+    )
+    read_only: bool = Field(False, description="Mount the root file system read-only.")
+    tmpfs: list[UrlPath] = Field(
+        default_factory=list, description="Folders held in memory, for a read-only root.", examples=[["/tmp"]]
+    )
+    init: bool = Field(True, description="Run an init as process 1, which reaps children and passes signals on.")
+    stop_timeout: Duration = Field(30.0, description="Time between SIGTERM and SIGKILL.")
+    labels: dict[Word, Text] = Field(
+        default_factory=dict, description="Further labels of the container; deployer.* is reserved."
+    )
+    log_max_size: Annotated[str, StringConstraints(pattern=r"^[1-9]\d*[kmg]?$")] = Field(
+        "10m", description="Size at which the engine rotates the container's log."
+    )
+    log_max_files: Annotated[int, Field(ge=1)] = Field(
+        3, description="Rotated logs kept per container.", json_schema_extra={"unit": "files"}
+    )
+    streams: list[UrlPath] = Field(
+        default_factory=list,
+        description="Path prefixes of long-lived answers (SSE), which get `rollout.drain_streams` to end.",
+        examples=[["/api/stream/"]],
+    )
+
+    @field_validator("build")
+    @classmethod
+    def _image_or_build(cls, build: Build | None, info: ValidationInfo) -> Build | None:
+        # A field's validator rather than the model's: it speaks up even when other keys are wrong too.
+        if "image" in info.data and (build is None) == (info.data["image"] is None):
+            raise PydanticCustomError(
+                "of_parent",
+                "give either 'image' or 'build'" + ("" if build is None else ", not both"),
+            )
+        return build
+
+    @field_validator("volumes")
+    @classmethod
+    def _targets_differ(cls, volumes: list[str]) -> list[str]:
+        _all_differ([volume.split(":")[1] for volume in volumes], "two volumes are mounted at")
+        return volumes
+
+    @field_validator("tmpfs")
+    @classmethod
+    def _tmpfs_apart(cls, tmpfs: list[str], info: ValidationInfo) -> list[str]:
+        _all_differ(tmpfs + [v.split(":")[1] for v in info.data.get("volumes", ())], "two things are mounted at")
+        return tmpfs
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_not_ours(cls, labels: dict[str, str]) -> dict[str, str]:
+        for label in labels:
+            if label.startswith("deployer."):
+                raise ValueError(f"'{label}': labels that begin with 'deployer.' are the deployer's own")
+        return labels
+
+
+class Tls(Section):
+    """HTTPS at the edge with a certificate from files, for those without a CDN."""
+
+    port: Port = Field(443, description="Port for HTTPS.")
+    certificate: Path = Field(
+        description="PEM file with the certificate and its chain, relative to the config's own folder."
+    )
+    key: Path | None = Field(None, description="PEM file with the private key, if the certificate's file lacks it.")
+    redirect: bool = Field(True, description="Answer plain HTTP on `edge.port` with a redirect to HTTPS.")
+
+
+class Edge(Section):
+    """The proxy in front of the service, which stays up while releases come and go."""
+
+    port: Port = Field(8080, description="Port on which the host serves.")
+    address: Annotated[str, AfterValidator(_ip_address)] = Field("0.0.0.0", description="Address on which the host serves.")
+    image: Word | None = Field(None, description="Ready image of the edge; else one is built from `edge.base`.")
+    base: Word | None = Field(None, description="Debian image the edge's own image is built from.")
+    subnet: Annotated[str, AfterValidator(_private_subnet)] | None = Field(
+        None, description="Private network of the two slots, a /28 or larger; else a free one is found.",
+        examples=["10.213.7.0/24"],
+    )
+    tls: Tls | None = Field(None, description="HTTPS with a certificate from files.")
+    api_prefix: Annotated[Text, AfterValidator(_folder_route)] = Field(
+        "/api/", description="With a `site`: paths below this go to the service, all others to the site."
+    )
+    hold: Annotated[Duration, Field(gt=0)] = Field(
+        30.0, description="How long maintenance keeps a request waiting before it answers 503."
+    )
+    retry_after: Annotated[Duration, Field(ge=1)] = Field(
+        30.0, description="Retry-After of the 503 in maintenance, in whole seconds."
+    )
+    connect_timeout: Annotated[Duration, Field(gt=0)] = Field(1.0, description="Time to connect to the service.")
+    read_timeout: Annotated[Duration, Field(gt=0)] = Field(60.0, description="Time to wait for the service's answer.")
+    stream_timeout: Annotated[Duration, Field(gt=0)] = Field(
+        3600.0, description="Silence allowed in a long-lived answer (`service.streams`) or a WebSocket."
+    )
+    max_connections: Annotated[int, Field(ge=10)] = Field(
+        2000, description="Connections served at once; more wait.", json_schema_extra={"unit": "connections"}
+    )
+    check_interval: Annotated[Duration, Field(gt=0)] = Field(0.2, description="Time between health checks.")
+    check_timeout: Annotated[Duration, Field(gt=0)] = Field(1.0, description="Time a health check may take.")
+    check_rise: Annotated[int, Field(ge=1)] = Field(
+        2, description="Good checks in a row until a release counts as ready.", json_schema_extra={"unit": "checks"}
+    )
+    check_fall: Annotated[int, Field(ge=1)] = Field(
+        3, description="Failed checks in a row until it counts as down.", json_schema_extra={"unit": "checks"}
+    )
+    memory: Annotated[Size, Field(ge=16 * 1024**2)] = Field(64 * 1024**2, description="Memory limit of the edge.")
+
+    @field_validator("tls")
+    @classmethod
+    def _ports_differ(cls, tls: Tls | None, info: ValidationInfo) -> Tls | None:
+        if tls is not None and tls.port == info.data.get("port"):
+            raise ValueError(f"port {tls.port} is edge.port already; HTTPS needs a port of its own")
+        return tls
+
+
+class Site(Section):
+    """Where everything outside `edge.api_prefix` goes; without it all goes to the service."""
+
+    origin: Annotated[Text, AfterValidator(_origin)] = Field(
+        description="Address of the site, as reached from the host's network.", examples=["http://10.0.0.5:8081"]
+    )
+
+
+class Smoke(Section):
+    """A request the candidate must answer before it gets any traffic."""
+
+    path: UrlPath = Field(description="Path to ask for, through the edge's preview route.")
+    status: Annotated[int, Field(ge=100, le=599)] = Field(200, description="HTTP status that is expected.")
+    contains: Word | None = Field(None, description="Text the answer's body must hold.")
+
+
+class Hook(Section):
+    """A one-off container of the new image, with the service's env, volumes and networks."""
+
+    name: Name = Field(description="Name shown while it runs, and in the container's name.")
+    command: Command = Field(description="Command to run; a non-zero exit code fails the rollout.")
+    timeout: Annotated[Duration, Field(gt=0)] = Field(300.0, description="Time it may take before it is killed.")
+    env: Variables = Field(default_factory=dict, description="Environment on top of `service.env`.")
+
+
+class Rollout(Section):
+    """How a new release takes over."""
+
+    strategy: Literal["blue-green", "recreate"] = Field(
+        "blue-green",
+        description="`blue-green` starts the new release beside the old one; `recreate` stops the old one first "
+        "while the edge holds the requests, for hosts without memory for two.",
+    )
+    ready_timeout: Annotated[Duration, Field(gt=0)] = Field(
+        60.0, description="Time a candidate may take until its health path answers."
+    )
+    smoke: list[Smoke] = Field(default_factory=list, description="Requests the candidate must pass before the switch.")
+    before: list[Hook] = Field(default_factory=list, description="Hooks run before the switch: migrations.")
+    after: list[Hook] = Field(
+        default_factory=list, description="Hooks run after the switch; one that fails rolls the release back."
+    )
+    drain: Duration = Field(30.0, description="Time running requests of the old release get to end.")
+    drain_streams: Duration = Field(300.0, description="The same for long-lived answers (`service.streams`).")
+    observe: Duration = Field(3.0, description="Time the new release is watched after the switch, 0 for not at all.")
+    max_errors: Annotated[int, Field(ge=0)] = Field(
+        5,
+        description="5xx answers while observed that are forgiven, however large their share.",
+        json_schema_extra={"unit": "answers"},
+    )
+    max_error_rate: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.05,
+        description="Share of 5xx answers while observed, beyond `max_errors`, above which it is rolled back.",
+        json_schema_extra={"unit": "share, 0 to 1"},
+    )
+    keep_warm: Duration = Field(3600.0, description="Time the previous release keeps running, for an immediate rollback.")
+    keep_releases: Annotated[int, Field(ge=1)] = Field(
+        5, description="Releases whose images are kept.", json_schema_extra={"unit": "releases"}
+    )
+    lock_wait: Duration = Field(0.0, description="Time to wait for somebody else's rollout, 0 to refuse at once.")
+    disk_free: Size = Field(1024**3, description="Free space needed on the engine's disk.")
+    memory_free: Size | None = Field(
+        None,
+        description="Free memory needed for a second release; else `service.memory`, or what the running release "
+        "uses, at least 64m.",
+    )
+
+    @field_validator("before", "after")
+    @classmethod
+    def _names_differ(cls, hooks: list[Hook]) -> list[Hook]:
+        _all_differ([hook.name for hook in hooks], "two hooks are named")
+        return hooks
+
+
+class Host(Section):
+    """The Docker engine everything runs on."""
+
+    docker: Annotated[str, AfterValidator(_docker_address)] | None = Field(
+        None,
+        description="Address of the engine, unix:///path or tcp://host:port; else DOCKER_HOST, else the local socket.",
+    )
+
+
+class Config(Section):
+    """A whole config, with its environment merged in."""
+
+    service: Service = Field(description="The container that is deployed.")
+    edge: Edge = Field(default_factory=Edge, description="The proxy in front of the service.")
+    site: Site | None = Field(None, description="Where everything outside the API goes; else all goes to the service.")
+    rollout: Rollout = Field(default_factory=Rollout, description="How a new release takes over.")
+    host: Host = Field(default_factory=Host, description="The Docker engine everything runs on.")
+
+    _environment: str | None = PrivateAttr(None)
+    _path: Path | None = PrivateAttr(None)
+
+    @property
+    def environment(self) -> str | None:
+        """Name of the environment that was merged in; None for the base."""
+        return self._environment
+
+    @property
+    def path(self) -> Path | None:
+        """The file it was read from, absolute; None for a config made in memory."""
+        return self._path
+
+    @property
+    def root(self) -> Path:
+        """The folder relative paths of the config start from: the file's own, else the current one."""
+        return self._path.parent if self._path else Path.cwd()
+
+    def located(self, path: Path | None, environment: str | None = None) -> Config:
+        """The same config, knowing where it came from."""
+        copy = self.model_copy()
+        copy._path, copy._environment = path.absolute() if path else None, environment
+        return copy
+
+
+def _all_differ(values: list[Any], complaint: str) -> None:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise ValueError(f"{complaint} '{value}'")
