@@ -1,0 +1,142 @@
+"""Images of the shop: one that is built once per content, and variants of it that differ in their environment.
+
+    shop()                              -> "deployer-test/shop:<12 hex digits>", and also deployer-test/shop:1
+    variant(V="2", BOOT_SECONDS="1")    -> "deployer-test/shop:t<pid>-<12 hex digits>", removed after the session
+
+Python comes from Debian's packages, in an image of its own, so that a changed shop costs a copy, not an install.
+Sessions may build at the same time: a lock file lets one do it, and the others find it done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import io
+import json
+import os
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import docker
+from docker import DockerClient
+from docker.errors import APIError, ImageNotFound
+
+from tests.support.names import abandoned
+
+ROOT = Path(__file__).resolve().parents[2]
+BASE = "deployer.local/debian:bookworm"
+REPOSITORY = "deployer-test/shop"
+LABEL = "deployer-test"
+
+PYTHON = """\
+FROM {base}
+RUN apt-get update \\
+ && apt-get install -y --no-install-recommends python3-minimal libpython3-stdlib \\
+ && rm -rf /var/lib/apt/lists/*
+"""
+
+SHOP = """\
+FROM {python}
+COPY service.py /srv/shop.py
+ENV V=1 PYTHONUNBUFFERED=1
+EXPOSE 8080
+CMD ["python3", "-I", "/srv/shop.py"]
+"""
+
+
+def base() -> str:
+    """The base image's tag; made by the repository's own script where the engine lacks it."""
+    client = docker.from_env()
+    try:
+        if not _exists(client, BASE):
+            subprocess.run([ROOT / "scripts" / "base-image"], check=True, cwd=ROOT)
+    finally:
+        client.close()
+    return BASE
+
+
+def shop(client: DockerClient) -> str:
+    """The image of the shop with V=1, built where the engine lacks it."""
+    source = (ROOT / "tests" / "support" / "service.py").read_bytes()
+    with _alone():
+        recipe = PYTHON.format(base=base())
+        base_id = str(client.images.get(BASE).id)
+        python = f"deployer-test/python:{_digest(recipe, base_id)}"
+        _build(client, python, recipe)
+        recipe = SHOP.format(python=python)
+        tag = f"{REPOSITORY}:{_digest(recipe, source)}"
+        _build(client, tag, recipe, {"service.py": source})
+        client.images.get(tag).tag(REPOSITORY, "1")
+    return tag
+
+
+def variant(client: DockerClient, image: str | None = None, **environment: str) -> str:
+    """The shop, or another image, with these environment variables; of this session alone.
+
+    Two variants that differ in nothing are the same image.
+    """
+    recipe = f"FROM {image or shop(client)}\n" + "".join(
+        f"ENV {name}={json.dumps(value)}\n" for name, value in sorted(environment.items())
+    )
+    tag = f"{REPOSITORY}:t{os.getpid():x}-{_digest(recipe)}"
+    _build(client, tag, recipe)
+    return tag
+
+
+def remove_variants(client: DockerClient) -> None:
+    """Removes the variants of this session, and those of sessions that are gone."""
+    mine = f"t{os.getpid():x}-"
+    for found in client.images.list(name=REPOSITORY):
+        for reference in found.tags:
+            tag = reference.rpartition(":")[2]
+            if tag.startswith(mine) or abandoned(tag[: tag.find("-") + 7]):
+                with contextlib.suppress(ImageNotFound, APIError):  # in use by a session that still runs
+                    client.images.remove(reference)
+
+
+def _exists(client: DockerClient, tag: str) -> bool:
+    try:
+        client.images.get(tag)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def _build(client: DockerClient, tag: str, recipe: str, files: Mapping[str, bytes] | None = None) -> None:
+    if _exists(client, tag):
+        return
+    client.images.build(
+        fileobj=_context({"Dockerfile": recipe.encode(), **(files or {})}),
+        custom_context=True, tag=tag, labels={LABEL: "1"}, rm=True, forcerm=True,
+    )
+
+
+def _context(files: Mapping[str, bytes]) -> io.BytesIO:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    packed.seek(0)
+    return packed
+
+
+def _digest(*parts: str | bytes) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        total.update(part.encode() if isinstance(part, str) else part)
+        total.update(b"\0")
+    return total.hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    path = Path(tempfile.gettempdir()) / "deployer-test-images.lock"
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
