@@ -1,0 +1,87 @@
+"""The text of haproxy.cfg, and the few lines of it that a rollout rewrites."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from deployer.config.schema import Config
+from deployer.edge.state import SLOTS, EdgeState, Slot
+from deployer.render import render
+
+_SLOTS = re.compile(r"(    # slots: (app|streams)\n).*?(    # end of slots\n)", re.DOTALL)
+_UNUSED_PORT = 9
+"""Stands in a slot that nobody is in: a server line needs a port, and discard answers nowhere."""
+
+Addresses = Mapping[Slot, str]
+
+
+def configuration(config: Config, state: EdgeState, addresses: Addresses) -> str:
+    """haproxy.cfg for a service.
+
+    :param addresses: the fixed address of each slot on the service's network.
+    """
+    edge = config.edge
+    text = render(
+        "haproxy/haproxy.cfg.j2",
+        service=config.service.name,
+        threads=1,
+        max_connections=edge.max_connections,
+        connect_timeout_ms=_ms(edge.connect_timeout),
+        read_timeout_ms=_ms(edge.read_timeout),
+        stream_timeout_ms=_ms(edge.stream_timeout),
+        address=edge.address,
+        port=edge.port,
+        tls=edge.tls,
+        site=_site(config),
+        api_prefix=edge.api_prefix,
+        streams=config.service.streams,
+        retry_after=round(edge.retry_after),
+        check_interval_ms=_ms(edge.check_interval),
+        fast_interval_ms=max(20, _ms(edge.check_interval) // 2),
+        check_timeout_ms=_ms(edge.check_timeout),
+        check_rise=edge.check_rise,
+        check_fall=edge.check_fall,
+    )
+    return with_slots(text, state, addresses)
+
+
+def with_slots(text: str, state: EdgeState, addresses: Addresses) -> str:
+    """`text` with the server lines of both slots as `state` has them; the rest untouched."""
+
+    def lines(match: re.Match[str]) -> str:
+        backend = match[2]
+        servers = "".join(_server(backend, slot, state, addresses[slot]) for slot in SLOTS)
+        return match[1] + servers + match[3]
+
+    return _SLOTS.sub(lines, text)
+
+
+def hold_script(config: Config) -> str:
+    """hold.lua: what keeps requests waiting."""
+    return render("haproxy/hold.lua.j2", hold=round(config.edge.hold))
+
+
+def _server(backend: str, slot: Slot, state: EdgeState, address: str) -> str:
+    occupant = state.occupant(slot)
+    port = occupant.port if occupant else _UNUSED_PORT
+    health = "check" if backend == "app" else f"track app/{slot}"
+    return f"    server {slot} {address}:{port} weight {state.weight(slot)} {health}\n"
+
+
+def _site(config: Config) -> dict[str, object] | None:
+    if config.site is None:
+        return None
+    parts = urlsplit(config.site.origin)
+    tls = parts.scheme == "https"
+    return {
+        "host": parts.netloc,
+        "address": f"{parts.hostname}:{parts.port or (443 if tls else 80)}",
+        "name": parts.hostname,
+        "tls": tls,
+    }
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,213 @@
+"""The edge's container: made once, never recreated by a rollout.
+
+It uses the host's network: nothing stands between a client and HAProxy, the ports are bound by HAProxy
+itself, and a newer edge can take over the listening sockets of an older one without closing them.
+"""
+
+from __future__ import annotations
+
+import io
+import secrets
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+from deployer.config.schema import Config
+from deployer.edge.configuration import Addresses, configuration, hold_script
+from deployer.edge.session import FOLDER, MAP, EdgeSession
+from deployer.edge.state import EdgeState, to_map
+from deployer.errors import ConfigError, EdgeError, EngineError, PreflightError
+from deployer.host.engine import Engine, Inspect
+
+_START = """
+old=
+if [ -n "$EDGE_PREDECESSOR" ] && socat -u OPEN:/dev/null UNIX-CONNECT:"$EDGE_PREDECESSOR" 2>/dev/null; then
+    old="-x $EDGE_PREDECESSOR"
+fi
+exec haproxy -db $old -f "$EDGE_CONFIG"
+"""
+"""A predecessor that is gone must not keep a restarted edge from starting."""
+
+START_TIMEOUT = 15.0
+"""Seconds that HAProxy may take to answer on its socket."""
+
+
+def container_name(service: str) -> str:
+    """The edge's container of a service."""
+    return f"{service}-edge"
+
+
+def volume_name(service: str) -> str:
+    """The volume that holds the edge's files: state, history, configuration."""
+    return f"{service}-edge"
+
+
+def find(engine: Engine, service: str) -> Inspect | None:
+    """The edge's container, running or not."""
+    return engine.container(container_name(service))
+
+
+def install(engine: Engine, config: Config, image: str, addresses: Addresses, state: EdgeState) -> Inspect:
+    """Create and start the edge where there is none; its container.
+
+    :raises EdgeError: HAProxy did not start; the details are what it said.
+    :raises PreflightError: the port is taken.
+    """
+    service = config.service.name
+    name = container_name(service)
+    create(engine, config, image, addresses, state, name=name)
+    return start(engine, config, name)
+
+
+def create(
+    engine: Engine,
+    config: Config,
+    image: str,
+    addresses: Addresses,
+    state: EdgeState,
+    *,
+    name: str,
+    predecessor: str = "",
+) -> None:
+    """Create an edge's container and put its files in the volume; an existing `state.map` stays."""
+    service = config.service.name
+    generation = secrets.token_hex(4)
+    engine.create_volume(volume_name(service), _labels(service, "edge"))
+    config_file = f"{FOLDER}/haproxy-{generation}.cfg"
+    engine.create(
+        name,
+        {
+            "Image": image,
+            "Cmd": ["bash", "-c", _START],
+            "Env": [
+                f"EDGE_CONFIG={config_file}",
+                f"EDGE_SOCKET={FOLDER}/admin-{generation}.sock",
+                f"EDGE_PREDECESSOR={predecessor}",
+            ],
+            "Labels": _labels(service, "edge"),
+            "StopSignal": "SIGTERM",
+            "HostConfig": {
+                "NetworkMode": "host",
+                "RestartPolicy": {"Name": "always"},
+                "Binds": [f"{volume_name(service)}:{FOLDER}"],
+                "ReadonlyRootfs": True,
+                "CapDrop": ["ALL"],
+                "CapAdd": ["NET_BIND_SERVICE", "SETUID", "SETGID", "DAC_OVERRIDE"],
+                "SecurityOpt": ["no-new-privileges"],
+                "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}},
+            },
+        },
+    )
+    files = {
+        f"haproxy-{generation}.cfg": configuration(config, state, addresses),
+        "hold.lua": hold_script(config),
+        "preview.map": "",
+    }
+    if config.edge.tls:
+        files["tls.pem"] = certificate(config)
+    if not predecessor:
+        files["state.map"] = to_map(state)
+    engine.put_files(name, FOLDER, files)
+
+
+def start(engine: Engine, config: Config, name: str) -> Inspect:
+    """Start an edge's container and wait until HAProxy answers in it; the container.
+
+    :raises EdgeError: it did not; the details are what HAProxy said.
+    :raises PreflightError: somebody else listens on the port.
+    """
+    engine.start(name)
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline:
+        container = engine.container(name)
+        if container and container["State"]["Running"] and answers(engine, container):
+            return container
+        if container and container["RestartCount"] > 0:
+            break
+        time.sleep(0.05)
+    log = engine.logs(name)
+    if any("Address already in use" in line or "cannot bind" in line for line in log):
+        raise PreflightError(
+            f"the edge cannot listen on {config.edge.address}:{config.edge.port}: the port is taken",
+            remedy="stop what listens there, choose another edge.port, or, if it is a container that serves "
+            "this port today, let `deployer adopt CONTAINER` take it over",
+            details=log,
+        )
+    raise EdgeError("the edge did not start", remedy="the lines below are HAProxy's own", details=log)
+
+
+def answers(engine: Engine, container: Inspect) -> bool:
+    """Whether HAProxy in this container takes commands."""
+    try:
+        shell = engine.shell(container["Id"])
+        try:
+            socket = _environment(container, "EDGE_SOCKET")
+            code, _ = shell.run(f"echo 'show version' | socat -t 5 - UNIX-CONNECT:{socket}", timeout=10)
+        finally:
+            shell.close()
+    except EngineError:
+        return False
+    return code == 0
+
+
+def open_session(engine: Engine, config: Config, addresses: Addresses) -> EdgeSession:
+    """A session with the service's running edge.
+
+    :raises EdgeError: there is no edge, or it does not run.
+    """
+    container = find(engine, config.service.name)
+    if container is None or not container["State"]["Running"]:
+        raise EdgeError(
+            f"the edge of {config.service.name} does not run",
+            remedy="`deployer recover` starts it; the first `deployer rollout` makes it",
+        )
+    return EdgeSession(engine, container, addresses)
+
+
+def stored_state(engine: Engine, service: str) -> str:
+    """The text of `state.map` of an edge that may not be running; empty where there is none."""
+    return engine.get_file(container_name(service), MAP)
+
+
+def certificate(config: Config) -> str:
+    """The PEM that HAProxy reads: certificate chain and key in one.
+
+    :raises ConfigError: a file is missing or unreadable; the message names the key.
+    """
+    tls = config.edge.tls
+    assert tls is not None
+    parts = []
+    for key, path in (("certificate", tls.certificate), ("key", tls.key)):
+        if path is None:
+            continue
+        file = Path(config.root) / path
+        try:
+            parts.append(file.read_text(encoding="ascii").strip() + "\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"edge.tls.{key}: {file} cannot be read ({getattr(error, 'strerror', None) or 'not a PEM file'})",
+                remedy="give the path of a PEM file, relative to the folder of config.yaml",
+            ) from error
+    return "".join(parts)
+
+
+def archive(files: dict[str, str]) -> bytes:
+    """A tar of small text files that only root may read."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, text in files.items():
+            data = text.encode()
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode, entry.mtime = len(data), 0o600, int(time.time())
+            tar.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def _labels(service: str, role: str) -> dict[str, str]:
+    return {"deployer.service": service, "deployer.role": role}
+
+
+def _environment(container: Inspect, name: str) -> str:
+    lines: list[Any] = container["Config"]["Env"]
+    return next(str(line).split("=", 1)[1] for line in lines if str(line).startswith(f"{name}="))

@@ -1,0 +1,187 @@
+"""One open line to a running edge: HAProxy's runtime commands and the edge's files.
+
+Both go through one shell in the edge's container, so that it works wherever the engine can be reached:
+a local socket, from inside Jenkins, over SSH.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+from deployer.edge.configuration import Addresses, with_slots
+from deployer.edge.state import SLOTS, EdgeState, Occupant, Slot, from_map, from_pairs, to_map
+from deployer.edge.statistics import Traffic, ready_slots, traffic
+from deployer.errors import EdgeError
+from deployer.host.engine import Engine, Inspect
+
+FOLDER = "/edge"
+"""Where the edge's volume is mounted."""
+
+MAP = f"{FOLDER}/state.map"
+HISTORY = f"{FOLDER}/releases.jsonl"
+PREVIEW_MAP = f"{FOLDER}/preview.map"
+
+
+class EdgeSession:
+    """A session with one edge container.
+
+    :param container: the engine's description of the running edge container.
+    :raises EdgeError: HAProxy in it does not answer.
+    """
+
+    def __init__(self, engine: Engine, container: Inspect, addresses: Addresses) -> None:
+        environment = dict(line.split("=", 1) for line in container["Config"]["Env"] if "=" in line)
+        self.addresses = addresses
+        self.socket = environment["EDGE_SOCKET"]
+        self.config_file = environment["EDGE_CONFIG"]
+        self.shell = engine.shell(container["Id"])
+
+    def close(self) -> None:
+        """Hang up."""
+        self.shell.close()
+
+    # -- HAProxy's runtime API ---------------------------------------------
+
+    def command(self, *commands: str) -> str:
+        """Send runtime commands in one go; what HAProxy printed.
+
+        :raises EdgeError: HAProxy does not listen.
+        """
+        line = shlex.quote("; ".join(commands))
+        code, output = self.shell.run(f"printf '%s\\n' {line} | socat -t 10 - UNIX-CONNECT:{self.socket}")
+        if code != 0:
+            raise EdgeError(
+                f"the edge does not take commands: {output.strip()}",
+                remedy="look at its log (`docker logs` of the edge container); `deployer recover` restarts it",
+            )
+        return output
+
+    def order(self, *commands: str) -> None:
+        """Like `command`, for commands that print nothing when they are obeyed.
+
+        :raises EdgeError: HAProxy answered with something, which is an error.
+        """
+        output = self.command(*commands).strip()
+        if output:
+            raise EdgeError(f"the edge refused `{'; '.join(commands)}`: {' '.join(output.split())}")
+
+    def live(self) -> EdgeState:
+        """The state as HAProxy follows it now: `active` and the hold are what it serves by."""
+        pairs = []
+        for line in self.command(f"show map {MAP}").splitlines():
+            parts = line.split(" ", 2)
+            if len(parts) == 3:
+                pairs.append((parts[1], parts[2]))
+        return from_pairs(pairs)
+
+    def holding(self) -> bool:
+        """Whether requests are being held at this moment, by whomever."""
+        return any(
+            line.split(" ", 2)[1:] == ["mode", "hold"]
+            for line in self.command(f"show map {MAP}").splitlines()
+        )
+
+    def ready(self) -> set[str]:
+        """The slots whose last health check passed."""
+        return ready_slots(self.command("show servers state app"))
+
+    def traffic(self) -> Mapping[Slot, Traffic]:
+        """What each slot is doing."""
+        return traffic(self.command("show stat app 4 -1", "show stat streams 4 -1"))
+
+    def prepare(self, slot: Slot, occupant: Occupant) -> None:
+        """Make a slot ready for a candidate: reachable by name only, and down until a check passes.
+
+        Leaving maintenance would mark the server up before any check, and a reused slot still shows the
+        last result of whoever was in it; `health down` last is what makes the gate a true one.
+        """
+        address = f"addr {self.addresses[slot]} port {occupant.port}"
+        self.order(f"set map {MAP} {slot} {occupant.health}")
+        self.order(f"set server app/{slot} state maint")
+        self.order(f"set weight app/{slot} 0", f"set weight streams/{slot} 0")
+        self.command(f"set server app/{slot} {address}", f"set server streams/{slot} {address}")
+        self.order(f"set server app/{slot} state ready")
+        self.order(f"set server app/{slot} health down")
+
+    def switch(self, state: EdgeState) -> None:
+        """Send new requests to `state.active` from now on: one command, so nobody falls in between."""
+        if state.active is not None:
+            self.order(f"set map {MAP} active {state.active}")
+        self.weigh(state)
+
+    def weigh(self, state: EdgeState) -> None:
+        """Let the edge fall back by itself only to slots that served before."""
+        for slot in SLOTS:
+            weight = state.weight(slot)
+            self.order(f"set weight app/{slot} {weight}", f"set weight streams/{slot} {weight}")
+
+    def hold(self, until: int) -> None:
+        """Keep requests waiting until `until` (epoch seconds); later ones are told to come again."""
+        self.order(f"set map {MAP} until {until}", f"set map {MAP} mode hold")
+
+    def release(self) -> None:
+        """Let everybody who waits go on."""
+        self.order(f"set map {MAP} mode open")
+
+    def preview(self, token: str, slot: Slot) -> None:
+        """Route requests that carry `x-preview: token` to `slot`."""
+        self.order(f"add map {PREVIEW_MAP} {token} {slot}")
+
+    def end_previews(self) -> None:
+        """Forget every preview token."""
+        self.order(f"clear map {PREVIEW_MAP}")
+
+    # -- the edge's files --------------------------------------------------
+
+    def read(self, path: str) -> str:
+        """A file of the edge's volume; empty where there is none."""
+        _, text = self.shell.run(f"cat {shlex.quote(path)} 2>/dev/null")
+        return text
+
+    def state(self) -> EdgeState:
+        """The state as it is on disk: what an edge that restarts would follow."""
+        return from_map(self.read(MAP))
+
+    def commit(self, state: EdgeState, *, record: str = "") -> None:
+        """Make `state` survive a crash: written, flushed, renamed; the map last, for it decides.
+
+        :param record: a line for the release history, written together with the state.
+        :raises EdgeError: the disk is full, or the volume is not writable.
+        """
+        text = with_slots(self.read(self.config_file), state, self.addresses)
+        script = [_replace(self.config_file, text)]
+        if record:
+            script.append(f"printf '%s\\n' {shlex.quote(record)} >> {HISTORY} && sync -d {HISTORY}")
+        script.append(_replace(MAP, to_map(state)))
+        code, output = self.shell.run(" && ".join(script))
+        if code != 0:
+            raise EdgeError(
+                f"the edge's state could not be written: {output.strip()}",
+                remedy="free some disk space on the host (`deployer prune`), then run the command again",
+            )
+
+    def append_record(self, record: str) -> None:
+        """Add a line to the release history."""
+        self.shell.run(f"printf '%s\\n' {shlex.quote(record)} >> {HISTORY} && sync -d {HISTORY}")
+
+    def request(self, path: str, *, token: str, timeout: float) -> tuple[int, str]:
+        """GET `path` through the edge, on the preview route; status (0: no answer) and body."""
+        lines = f"GET {path} HTTP/1.0\\r\\nhost: preview\\r\\nx-preview: {token}\\r\\n\\r\\n"
+        code, text = self.shell.run(
+            f"printf {shlex.quote(lines)} | socat -t {timeout:.0f} - UNIX-CONNECT:{FOLDER}/preview.sock | "
+            "head -c 65536",
+            timeout=timeout + 10,
+        )
+        head, _, body = text.partition("\r\n\r\n")
+        status = head.split(" ")
+        return (int(status[1]) if code == 0 and len(status) > 1 and status[1].isdigit() else 0), body
+
+
+def _replace(path: str, text: str) -> str:
+    """A shell command that replaces a file as a whole, or not at all."""
+    new = shlex.quote(path + ".new")
+    return (
+        f"printf '%s' {shlex.quote(text)} > {new} && sync -d {new} && mv {new} {shlex.quote(path)} "
+        f"&& sync {FOLDER}"
+    )

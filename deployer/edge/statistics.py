@@ -1,0 +1,71 @@
+"""HAProxy's own figures, as it prints them on its socket."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deployer.edge.state import SLOTS, Slot
+
+_UP, _PASSED = "2", "3"
+"""`srv_op_state` running, `srv_check_result` passed: the only pair that says that a check went well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a slot has done since the edge started.
+
+    :param requests: running ones that are not streams.
+    :param streams: running streams.
+    :param errors: 5xx answers so far; :param answers: all answers so far.
+    """
+
+    requests: int = 0
+    streams: int = 0
+    errors: int = 0
+    answers: int = 0
+
+
+def traffic(text: str) -> Mapping[Slot, Traffic]:
+    """From `show stat` of the backends app and streams (CSV)."""
+    rows = {}
+    lines = [line for line in text.splitlines() if line.strip()]
+    header: list[str] = []
+    for fields in csv.reader(lines):
+        if fields[0].startswith("#"):
+            header = [fields[0].lstrip("# "), *fields[1:]]
+            continue
+        row = dict(zip(header, fields, strict=False))
+        rows[row["pxname"], row["svname"]] = row
+
+    def number(backend: str, slot: str, key: str) -> int:
+        return int(rows.get((backend, slot), {}).get(key) or 0)
+
+    return {
+        slot: Traffic(
+            requests=number("app", slot, "scur"),
+            streams=number("streams", slot, "scur"),
+            errors=number("app", slot, "hrsp_5xx") + number("streams", slot, "hrsp_5xx"),
+            answers=sum(
+                number(backend, slot, f"hrsp_{kind}xx")
+                for backend in ("app", "streams")
+                for kind in (1, 2, 3, 4, 5)
+            ),
+        )
+        for slot in SLOTS
+    }
+
+
+def ready_slots(text: str) -> set[str]:
+    """The slots whose last health check passed, from `show servers state app`."""
+    header: list[str] = []
+    ready = set()
+    for line in text.splitlines():
+        if line.startswith("#"):
+            header = line.lstrip("# ").split()
+        elif len(line.split()) > 5:
+            row = dict(zip(header, line.split(), strict=False))
+            if row["srv_op_state"] == _UP and row["srv_check_result"] == _PASSED:
+                ready.add(row["srv_name"])
+    return ready
