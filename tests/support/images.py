@@ -1,10 +1,10 @@
-"""Images of the shop: one that is built once per content, and variants of it that differ in their environment.
+"""Images of the shop: one that is built once per content, and variants that differ in their environment.
 
-    shop()                              -> "deployer-test/shop:<12 hex digits>", and also deployer-test/shop:1
-    variant(V="2", BOOT_SECONDS="1")    -> "deployer-test/shop:t<pid>-<12 hex digits>", removed after the session
+    shop(client)                -> deployer-test/shop:<12 hex digits>, which is deployer-test/shop:1 too
+    variant(client, V="2")      -> deployer-test/shop:t<pid>-<12 hex digits>, removed after the session
 
-Python comes from Debian's packages, in an image of its own, so that a changed shop costs a copy, not an install.
-Sessions may build at the same time: a lock file lets one do it, and the others find it done.
+Python comes from Debian's packages, in an image of its own, so that a changed shop costs a copy, not an
+install. Sessions may build at the same time: a lock file lets one do it, and the others find it done.
 """
 
 from __future__ import annotations
@@ -111,7 +111,11 @@ def _build(client: DockerClient, tag: str, recipe: str, files: Mapping[str, byte
         return
     client.images.build(
         fileobj=_context({"Dockerfile": recipe.encode(), **(files or {})}),
-        custom_context=True, tag=tag, labels={LABEL: "1"}, rm=True, forcerm=True,
+        custom_context=True,
+        tag=tag,
+        labels={LABEL: "1"},
+        rm=True,
+        forcerm=True,
     )
 
 

@@ -1,7 +1,7 @@
 """Names and ports that no other test has, in this process or another.
 
-Every name carries the process id of the test session, so that a later session can tell what a killed one left:
-`t<pid in hex>-<6 hex digits>`. The processes must share the engine's machine, and its process ids.
+Every name carries the process id of the test session, so that a later session can tell what a killed one
+left: `t<pid in hex>-<6 hex digits>`. The processes must share the engine's machine, and its process ids.
 """
 
 from __future__ import annotations

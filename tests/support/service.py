@@ -38,17 +38,25 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 HEALTH = ("/health", "/healthz-alt")
-REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 404: "Not Found", 500: "Internal Server Error",
-           503: "Service Unavailable"}
+REASONS = {
+    200: "OK",
+    201: "Created",
+    400: "Bad Request",
+    404: "Not Found",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 MAX_HEAD = 64 * 1024
 
 
 def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,7 @@ class Orders:
 
     def __init__(self, folder: str) -> None:
         self._kept: list[str] = []
-        self._path = os.path.join(folder, "orders.log")
+        self._path = Path(folder) / "orders.log"
         try:
             self._file: int | None = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         except OSError:
@@ -114,8 +122,7 @@ class Orders:
         if self._file is None:
             ids = self._kept
         else:
-            with open(self._path, encoding="utf-8") as lines:
-                ids = lines.read().split("\n")[:-1]
+            ids = self._path.read_text().split("\n")[:-1]
         return [order for order in ids if order.startswith(prefix)]
 
 
@@ -251,7 +258,9 @@ class Connection(asyncio.Protocol):
         else:
             self._reply(status, content, request=request)
 
-    async def _serve_slowly(self, request: Request, status: int, content: dict[str, Any], seconds: float) -> None:
+    async def _serve_slowly(
+        self, request: Request, status: int, content: dict[str, Any], seconds: float
+    ) -> None:
         await asyncio.sleep(seconds)
         if request.path == "/stream" and status == 200:
             await self._stream(request, float(request.query.get("s", "6")))
@@ -266,12 +275,16 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
         self._shop.look_for_end()
 
-    def _reply(self, status: int, content: dict[str, Any], *, request: Request | None, last: bool = False) -> None:
+    def _reply(
+        self, status: int, content: dict[str, Any], *, request: Request | None, last: bool = False
+    ) -> None:
         shop = self._shop
         last = last or shop.ending or request is None or request.last
         body = json.dumps({"version": shop.manners.version, **content}).encode() + b"\n"
         self.transport.write(
-            self._head_of(status, request, last, f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n")
+            self._head_of(
+                status, request, last, f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            )
             + (b"" if request is not None and request.method == "HEAD" else body)
         )
         self._answered(last)
@@ -293,9 +306,13 @@ class Connection(asyncio.Protocol):
 
     async def _stream(self, request: Request, seconds: float) -> None:
         self.transport.write(
-            self._head_of(200, request, request.last or self._shop.ending,
-                          "Content-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
-                          "Transfer-Encoding: chunked\r\n")
+            self._head_of(
+                200,
+                request,
+                request.last or self._shop.ending,
+                "Content-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
+                "Transfer-Encoding: chunked\r\n",
+            )
         )
         version = self._shop.manners.version
         for number in range(round(seconds * 4)):
