@@ -6,9 +6,7 @@ itself, and a newer edge can take over the listening sockets of an older one wit
 
 from __future__ import annotations
 
-import io
 import secrets
-import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from typing import Any
 from deployer.config.schema import Config
 from deployer.edge.configuration import Addresses, configuration, hold_script
 from deployer.edge.session import FOLDER, MAP, EdgeSession
-from deployer.edge.state import EdgeState, to_map
+from deployer.edge.state import EdgeState, from_map, to_map
 from deployer.errors import ConfigError, EdgeError, EngineError, PreflightError
 from deployer.host.engine import Engine, Inspect
 
@@ -99,6 +97,9 @@ def create(
             },
         },
     )
+    kept = engine.get_file(name, MAP)
+    if kept:
+        state = from_map(kept)
     files = {
         f"haproxy-{generation}.cfg": configuration(config, state, addresses),
         "hold.lua": hold_script(config),
@@ -106,7 +107,7 @@ def create(
     }
     if config.edge.tls:
         files["tls.pem"] = certificate(config)
-    if not predecessor:
+    if not kept:
         files["state.map"] = to_map(state)
     engine.put_files(name, FOLDER, files)
 
@@ -190,18 +191,6 @@ def certificate(config: Config) -> str:
                 remedy="give the path of a PEM file, relative to the folder of config.yaml",
             ) from error
     return "".join(parts)
-
-
-def archive(files: dict[str, str]) -> bytes:
-    """A tar of small text files that only root may read."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, text in files.items():
-            data = text.encode()
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode, entry.mtime = len(data), 0o600, int(time.time())
-            tar.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()
 
 
 def _labels(service: str, role: str) -> dict[str, str]:

@@ -50,12 +50,14 @@ def ensure_network(engine: Engine, config: Config) -> Addresses:
     candidates = [ipaddress.IPv4Network(wanted)] if wanted else _free_subnets(engine, service)
     problem = "every subnet of the pool is taken"
     for subnet in candidates[:64]:
-        lower_half = next(subnet.subnets(new_prefix=29)) if subnet.prefixlen == 28 else subnet
+        # Whoever needs no fixed address gets one where the slots are not.
+        lower, upper = subnet.subnets(prefixlen_diff=1)
+        dynamic = lower if subnet.prefixlen == 28 else upper
         try:
             engine.create_network(
                 network_name(service),
                 subnet=str(subnet),
-                dynamic=str(lower_half),
+                dynamic=str(dynamic),
                 labels={"deployer.service": service, "deployer.role": "network"},
             )
         except Conflict as error:

@@ -97,7 +97,8 @@ class EdgeSession:
         last result of whoever was in it; `health down` last is what makes the gate a true one.
         """
         address = f"addr {self.addresses[slot]} port {occupant.port}"
-        self.order(f"set map {MAP} {slot} {occupant.health}")
+        path = occupant.health.replace(";", "\\;")
+        self.order(f"set map {MAP} {slot} {path}")
         self.order(f"set server app/{slot} state maint")
         self.order(f"set weight app/{slot} 0", f"set weight streams/{slot} 0")
         self.command(f"set server app/{slot} {address}", f"set server streams/{slot} {address}")
@@ -106,8 +107,7 @@ class EdgeSession:
 
     def switch(self, state: EdgeState) -> None:
         """Send new requests to `state.active` from now on: one command, so nobody falls in between."""
-        if state.active is not None:
-            self.order(f"set map {MAP} active {state.active}")
+        self.order(f"set map {MAP} active {state.active or '-'}")
         self.weigh(state)
 
     def weigh(self, state: EdgeState) -> None:

@@ -236,10 +236,10 @@ class Engine:
         return cast(bytes, raw).decode("utf-8", "replace").splitlines()
 
     def follow_logs(self, name: str, *, tail: int, follow: bool, timestamps: bool = False) -> Iterator[bytes]:
-        """A container's output as it comes, in chunks."""
+        """A container's output as it comes, in chunks; `tail` lines of the past, all where negative."""
         with self._mapped(f"reading the log of {name}"):
             chunks = self.api.logs(
-                name, stdout=True, stderr=True, tail=tail, follow=follow, stream=True, timestamps=timestamps
+                name, stdout=True, stderr=True, tail="all" if tail < 0 else tail, follow=follow, stream=True, timestamps=timestamps
             )
             yield from cast(Iterator[bytes], chunks)
 
@@ -247,6 +247,24 @@ class Engine:
         """One sample of a container's resource use; `memory_stats.usage` is in bytes."""
         with self._mapped(f"measuring container {name}"):
             return cast(Inspect, self.api.stats(name, stream=False, one_shot=True))
+
+    def put_files(self, name: str, folder: str, files: Mapping[str, str]) -> None:
+        """Write small text files, readable by root only, into a container, running or not."""
+        from deployer.host.archive import pack
+
+        with self._mapped(f"writing files into {name}"):
+            self.api.put_archive(name, folder, pack(files))
+
+    def get_file(self, name: str, path: str) -> str:
+        """A small text file of a container, running or not; empty where there is none."""
+        from deployer.host.archive import unpack
+
+        try:
+            with self._mapped(f"reading {path} from {name}"):
+                chunks, _ = self.api.get_archive(name, path)
+                return unpack(b"".join(chunks))
+        except NotFound:
+            return ""
 
     def shell(self, name: str) -> Shell:
         """A shell inside a running container that stays open: see `deployer.host.shell`."""

@@ -7,6 +7,7 @@ the shell reads the end of its input and goes with it.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 import struct
@@ -26,15 +27,16 @@ class ShellError(EngineUnreachable):
 
 
 class Shell:
-    """`bash` in a running container.
+    """`bash` in a running container; opened at the first command, and again after a break.
 
     :param container: name or id.
     """
 
     def __init__(self, engine: Engine, container: str) -> None:
         self.container = container
-        self._stream: Any = engine.exec_socket(container, ["bash", "--noprofile", "--norc"])
-        self._socket: socket.socket = getattr(self._stream, "_sock", self._stream)
+        self._engine = engine
+        self._stream: Any = None
+        self._socket: socket.socket | None = None
         self._buffer = bytearray()
 
     def run(self, script: str, *, timeout: float = 30.0) -> tuple[int, str]:
@@ -46,38 +48,52 @@ class Shell:
         end = f"--{secrets.token_hex(8)}--"
         # The braces keep the script's own exit code; stdin is closed to it, or it would eat our next one.
         text = f"{{\n{script}\n}} </dev/null 2>&1; printf '\\n%s %d\\n' '{end}' $?\n"
+        finished = False
         try:
-            self._socket.settimeout(timeout)
-            self._socket.sendall(text.encode())
-            marker = f"\n{end} ".encode()
-            output = bytearray()
-            while True:
-                at = output.find(marker)
-                if at >= 0 and output.endswith(b"\n"):
-                    return int(output[at + len(marker) :]), output[:at].decode("utf-8", "replace")
-                output += self._frame()
+            stream = self._open()
+            stream.settimeout(timeout)
+            stream.sendall(text.encode())
+            code, output = self._answer(stream, f"\n{end} ".encode())
+            finished = True
+            return code, output
         except (OSError, ValueError) as error:
-            self.close()
             raise ShellError(
                 f"the shell in container {self.container} broke off ({error or type(error).__name__})",
                 remedy="look at `docker logs` of that container; `deployer recover` brings the service back",
             ) from error
+        finally:
+            if not finished:
+                # Also when a signal took us out: the rest of this answer must not be read as the next one's.
+                self.close()
 
     def close(self) -> None:
-        """End the shell; a second time is fine."""
-        try:
-            self._socket.close()
-            self._stream.close()
-        except OSError:
-            pass
+        """End the shell; the next command opens a new one."""
+        for end in (self._socket, self._stream):
+            with contextlib.suppress(OSError):
+                if end is not None:
+                    end.close()
+        self._socket = self._stream = None
+        self._buffer.clear()
 
-    def _frame(self) -> bytes:
-        _, length = _HEADER.unpack(self._exactly(_HEADER.size))
-        return self._exactly(length)
+    def _open(self) -> socket.socket:
+        if self._socket is None:
+            self._stream = self._engine.exec_socket(self.container, ["bash", "--noprofile", "--norc"])
+            self._socket = getattr(self._stream, "_sock", self._stream)
+        assert self._socket is not None
+        return self._socket
 
-    def _exactly(self, count: int) -> bytes:
+    def _answer(self, stream: socket.socket, marker: bytes) -> tuple[int, str]:
+        output = bytearray()
+        while True:
+            at = output.find(marker)
+            if at >= 0 and output.endswith(b"\n"):
+                return int(output[at + len(marker) :]), output[:at].decode("utf-8", "replace")
+            _, length = _HEADER.unpack(self._exactly(stream, _HEADER.size))
+            output += self._exactly(stream, length)
+
+    def _exactly(self, stream: socket.socket, count: int) -> bytes:
         while len(self._buffer) < count:
-            piece = self._socket.recv(65536)
+            piece = stream.recv(65536)
             if not piece:
                 raise OSError("end of stream")
             self._buffer += piece

@@ -1,0 +1,192 @@
+"""One change at a time, by a lock that frees itself.
+
+The lock is a container with a fixed name: the engine makes names unique, so creating it is atomic, and
+everybody who can deploy through this engine sees it, whatever machine they are on. It runs a shell that
+reads heartbeats from its holder and ends, removing itself, when they stop: at once when the holder dies,
+after `PATIENCE` seconds when the connection hangs half open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from deployer.errors import Conflict, EngineError, Locked, LockLost, NotFound
+from deployer.host.engine import Engine, Inspect
+
+PATIENCE = 8
+"""Seconds without a heartbeat after which the lock frees itself."""
+
+_BEAT = 1.0
+_STILLBORN = 10.0
+"""Seconds after which a lock that was created but never started belongs to a holder that died in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the lock: `who` is user@machine, `since` an RFC 3339 time."""
+
+    who: str
+    command: str
+    since: str
+
+    def __str__(self) -> str:
+        return f"{self.who} ({self.command}, since {self.since})"
+
+
+def lock_name(service: str) -> str:
+    """The lock's container of a service."""
+    return f"{service}-lock"
+
+
+def identity(environ: dict[str, str] | None = None) -> str:
+    """Who we are, for locks and release records: `user@machine`, or what DEPLOYER_WHO says."""
+    environ = dict(os.environ) if environ is None else environ
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    who = environ.get("DEPLOYER_WHO") or f"{user}@{socket.gethostname()}"
+    build = environ.get("BUILD_TAG")
+    return f"{who} [{build}]" if build else who
+
+
+def holder(engine: Engine, service: str) -> Holder | None:
+    """Who holds the service's lock; None when it is free."""
+    container = engine.container(lock_name(service))
+    if container is None or container["State"]["Status"] in ("exited", "dead", "removing"):
+        return None
+    labels = container["Config"]["Labels"]
+    return Holder(
+        who=labels.get("deployer.lock.who", "?"),
+        command=labels.get("deployer.lock.command", "?"),
+        since=_seconds(container["Created"]),
+    )
+
+
+class Lock:
+    """The lock of one service, held from `acquire` to `release`.
+
+    :param image: any image on the engine that has bash.
+    :param command: what it is held for, shown to those who wait.
+    """
+
+    def __init__(self, engine: Engine, service: str, image: str, command: str) -> None:
+        self.engine = engine
+        self.service = service
+        self.image = image
+        self.command = command
+        self.id = ""
+        self._stdin: Any = None
+        self._stop = threading.Event()
+
+    def acquire(self, wait: float = 0.0, waiting: Callable[[Holder, float], None] | None = None) -> None:
+        """Take the lock.
+
+        :param wait: seconds to wait for somebody else's to go.
+        :param waiting: called once with the holder when we begin to wait.
+        :raises Locked: it is still held after `wait`.
+        """
+        deadline = time.monotonic() + wait
+        told = False
+        while not self._try():
+            current = holder(self.engine, self.service)
+            if time.monotonic() >= deadline:
+                raise Locked(
+                    f"{self.service} is being changed by {current or 'somebody who just finished'}",
+                    remedy="wait for it with --lock-wait 10m; the lock frees itself if its holder dies",
+                )
+            if current and not told and waiting:
+                told = True
+                waiting(current, wait)
+            self._clear_stillborn()
+            time.sleep(0.2)
+
+    def check(self) -> None:
+        """Make sure that the lock is still ours: called before every step that changes something.
+
+        :raises LockLost: it is gone; somebody else may be at work already.
+        """
+        container = self.engine.container(self.id)
+        if container is None or not container["State"]["Running"]:
+            raise LockLost(
+                f"the lock of {self.service} was lost (the engine restarted, or this machine slept)",
+                remedy="nothing more was changed; run the command again, it starts by putting things right",
+            )
+
+    def release(self) -> None:
+        """Give the lock back and wait until its container has gone; a second time is fine."""
+        self._stop.set()
+        if self._stdin is not None:
+            with contextlib.suppress(OSError):
+                self._stdin.close()
+            self._stdin = None
+        if self.id:
+            with contextlib.suppress(EngineError):
+                self.engine.remove(self.id)
+            self.id = ""
+
+    def _try(self) -> bool:
+        try:
+            self.id = self.engine.create(lock_name(self.service), self._container())
+        except Conflict:
+            return False
+        try:
+            stream = self.engine.attach_stdin(self.id)
+            self._stdin = getattr(stream, "_sock", stream)
+            self.engine.start(self.id)
+        except NotFound:
+            # Somebody took us for stillborn: the engine was that slow. Try again.
+            return False
+        except BaseException:
+            self.release()
+            raise
+        threading.Thread(target=self._beat, name="lock-heartbeat", daemon=True).start()
+        return True
+
+    def _beat(self) -> None:
+        while not self._stop.wait(_BEAT):
+            try:
+                self._stdin.sendall(b".\n")
+            except (OSError, AttributeError):
+                return
+
+    def _clear_stillborn(self) -> None:
+        container: Inspect | None = self.engine.container(lock_name(self.service))
+        if container and container["State"]["Status"] == "created":
+            age = time.time() - datetime.fromisoformat(_seconds(container["Created"])).timestamp()
+            if age > _STILLBORN:
+                self.engine.remove(container["Id"])
+
+    def _container(self) -> dict[str, Any]:
+        return {
+            "Image": self.image,
+            "Cmd": ["bash", "-c", f"trap 'exit 0' TERM INT; while read -r -t {PATIENCE} _; do :; done"],
+            "Labels": {
+                "deployer.service": self.service,
+                "deployer.role": "lock",
+                "deployer.lock.who": identity(),
+                "deployer.lock.command": self.command,
+            },
+            "OpenStdin": True,
+            "StdinOnce": True,
+            "AttachStdin": True,
+            "HostConfig": {
+                "AutoRemove": True,
+                "NetworkMode": "none",
+                "LogConfig": {"Type": "none", "Config": {}},
+            },
+        }
+
+
+def _seconds(created: str) -> str:
+    """The engine's time with nanoseconds, as an RFC 3339 time in whole seconds."""
+    return datetime.fromisoformat(created[:19]).replace(tzinfo=UTC).isoformat()

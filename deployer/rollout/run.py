@@ -1,0 +1,364 @@
+"""One rollout, from the image to the end of the old release's last request."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from deployer.config.schema import Config
+from deployer.config.units import format_size
+from deployer.edge.state import Slot
+from deployer.errors import DeployerError, ReleaseFailed
+from deployer.events import LogLine, RolledBack, Warned
+from deployer.host.lock import identity
+from deployer.host.shell import Shell
+from deployer.rollout import preflight, smoke
+from deployer.rollout.hooks import TAIL, run_hook
+from deployer.rollout.phases import Phases
+from deployer.rollout.release import Candidate, Record, now
+from deployer.rollout.watch import Watch
+from deployer.rollout.work import Work
+
+
+@dataclass(slots=True)
+class Result:
+    """What a rollout or rollback came to; `--json` ends with it.
+
+    :param outcome: succeeded, rolled_back (the switch was undone), failed (there was no switch).
+    :param unfinished: requests and streams that still ran on the previous release at the end.
+    """
+
+    release: str
+    image: str
+    strategy: str
+    kind: str = "rollout"
+    container: str | None = None
+    slot: str | None = None
+    previous: str | None = None
+    git_sha: str | None = None
+    outcome: str = "failed"
+    reason: str | None = None
+    duration_s: float = 0.0
+    unfinished: int = 0
+    phases: list[dict[str, object]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+class Change:
+    """A candidate on its way to serving, with the way back at every point.
+
+    :param work: holds the lock; reconciled.
+    :param result: filled in as things happen.
+    """
+
+    def __init__(self, work: Work, candidate: Candidate, phases: Phases, result: Result) -> None:
+        self.work = work
+        self.config = work.config
+        self.candidate = candidate
+        self.phases = phases
+        self.result = result
+        self.old: Slot | None = work.state.active
+        self.slot: Slot = work.state.free
+        previous = work.state.occupant(self.old)
+        self.record = Record(
+            id=f"{candidate.kind}-{candidate.release}-{time.time_ns() // 1_000_000:x}",
+            kind=candidate.kind,
+            release=candidate.release,
+            previous=previous.release if previous else None,
+            container=candidate.container,
+            image=candidate.image,
+            who=identity(),
+            at=now(),
+            outcome="switched",
+            git_sha=candidate.git_sha,
+        )
+        result.previous = self.record.previous
+        result.container, result.slot = candidate.container, self.slot
+
+    # -- the two strategies --------------------------------------------------
+
+    def blue_green(self) -> None:
+        """Both releases run; the edge changes its mind between two requests."""
+        self._evict()
+        self._before()
+        self._start()
+        self._gate()
+        self._smoke()
+        self._switch()
+        self._settle()
+        self._after()
+        self._finish()
+
+    def recreate(self) -> None:
+        """Only one release fits: requests wait at the edge while the old one goes and the new one comes."""
+        self._evict()
+        self._before()
+        held = self.config.edge.hold
+        with self.phases.phase("hold", f"holding requests for up to {held:.0f} s"):
+            self._step()
+            self.work.session.hold(int(time.time() + held))
+        # From here to the release, a failure lets reconciliation start the old one and let everybody go.
+        self._vacate_old(held)
+        self._start()
+        self._gate()
+        self._smoke()
+        self._switch()
+        self.work.session.release()
+        self._settle()
+        self._after()
+        self._finish()
+
+    # -- steps ---------------------------------------------------------------
+
+    def _step(self) -> None:
+        """Fence: nothing is changed under a lock that is no longer ours."""
+        self.work.lock.check()
+
+    def _evict(self) -> None:
+        occupant = self.work.state.occupant(self.slot)
+        if occupant is None:
+            return
+        with self.phases.phase("evict", f"stopping {occupant.release}, kept warm until now"):
+            self._step()
+            self.work.evict(self.slot)
+
+    def _before(self) -> None:
+        if self.candidate.kind == "rollback":
+            return
+        for hook in self.config.rollout.before:
+            with self.phases.phase(f"before:{hook.name}", f"running {hook.name} before the switch"):
+                self._step()
+                run_hook(self.work, hook, self.candidate.image, self.candidate.release)
+
+    def _vacate_old(self, held: float) -> None:
+        occupant = self.work.state.occupant(self.old)
+        if occupant is None or self.old is None:
+            return
+        with self.phases.phase("stop", f"stopping {occupant.release} once its requests are done"):
+            # Half of the hold at most: the other half is for the new one to come up in.
+            left = self.work.drain(self.old, limit=held / 2)
+            if left:
+                self.work.emit(Warned(f"{left} request(s) or stream(s) of {occupant.release} are cut off"))
+            self._step()
+            self.work.engine.stop(occupant.container, self.config.service.stop_timeout)
+
+    def _start(self) -> None:
+        with self.phases.phase("start", f"starting {self.candidate.container} in slot {self.slot}"):
+            self._step()
+            self.work.place(self.candidate, self.slot)
+
+    def _gate(self) -> None:
+        rollout = self.config.rollout
+        with self.phases.phase("gate", f"waiting until {self.config.service.health} is ready"):
+            deadline = time.monotonic() + rollout.ready_timeout
+            watch = self._watch()
+            while self.slot not in self.work.session.ready():
+                problem = watch.died()
+                if problem:
+                    raise self._failed(f"the new release {problem} before it was ready")
+                if time.monotonic() >= deadline:
+                    raise self._failed(
+                        f"the new release was not ready after {rollout.ready_timeout:.0f} s: "
+                        f"GET {self.config.service.health} on port {self.config.service.port} gave no 2xx or 3xx",
+                        remedy="see its log below; check service.port and service.health, or raise rollout.ready_timeout",
+                    )
+                time.sleep(0.03)
+
+    def _smoke(self) -> None:
+        checks = self.config.rollout.smoke
+        if not checks:
+            return
+        with self.phases.phase("smoke", f"{len(checks)} smoke check(s) on the preview route"):
+            self._step()
+            token = self.work.preview_token(self.slot)
+            try:
+                for check in checks:
+                    problem = smoke.run(self.work.session, check, token)
+                    if problem:
+                        raise self._failed(problem)
+            finally:
+                self.work.session.end_previews()
+
+    def _switch(self) -> None:
+        with self.phases.phase("switch", f"switching to {self.candidate.release}"):
+            self._step()
+            self.work.switch(self.slot, self.record)
+
+    def _settle(self) -> None:
+        """Watch the new release and wait for the old one's last request, both at once."""
+        watch = self._watch()
+        rollout = self.config.rollout
+
+        def look() -> None:
+            problem = watch.problem(self.work.session.traffic()[self.slot])
+            if problem:
+                self._take_back(f"the new release {problem} after the switch")
+
+        if self.old is not None and self.runs_in(self.old):
+            with self.phases.phase("drain", "waiting for the previous release's last requests"):
+                self.result.unfinished = self.work.drain(self.old, watch=look)
+            if self.result.unfinished:
+                self.work.emit(Warned(self._unfinished_text()))
+        if rollout.observe:
+            with self.phases.phase("observe", f"watching {self.candidate.release} for {rollout.observe:g} s"):
+                deadline = watch.began + rollout.observe
+                while True:
+                    look()
+                    if time.monotonic() >= deadline:
+                        break
+                    time.sleep(min(0.1, max(0.0, deadline - time.monotonic())))
+
+    def runs_in(self, slot: Slot) -> bool:
+        """Whether the container in a slot runs."""
+        occupant = self.work.state.occupant(slot)
+        container = self.work.engine.container(occupant.container) if occupant else None
+        return bool(container and container["State"]["Running"])
+
+    def _after(self) -> None:
+        if self.candidate.kind == "rollback":
+            return
+        for hook in self.config.rollout.after:
+            with self.phases.phase(f"after:{hook.name}", f"running {hook.name} after the switch"):
+                self._step()
+                try:
+                    run_hook(self.work, hook, self.candidate.image, self.candidate.release)
+                except ReleaseFailed as error:
+                    # The release serves and is good; taking it back would undo more than the hook did.
+                    for line in error.details:
+                        self.work.emit(LogLine(hook.name, line))
+                    self.work.emit(Warned(f"{error.message}; the release serves nevertheless"))
+                    self.result.reason = error.message
+
+    def _finish(self) -> None:
+        self._step()
+        keep = self.config.rollout.keep_warm
+        state = self.work.state
+        running = self.old is not None and self.runs_in(self.old)
+        if self.old is not None and state.occupant(self.old) and (keep <= 0 or not running):
+            with self.phases.phase("retire", "stopping the previous release"):
+                if running:
+                    self.work.evict(self.old)
+                else:
+                    self.work.commit(state.vacated(self.old))
+                    self.work.session.weigh(self.work.state)
+        self.result.outcome = "succeeded"
+        self.result.duration_s = round(self.phases.elapsed(), 3)
+        record = replace(
+            self.record, outcome="succeeded", duration_s=self.result.duration_s, reason=self.result.reason
+        )
+        self.work.session.append_record(record.line())
+
+    # -- the way back ----------------------------------------------------------
+
+    def _failed(self, message: str, remedy: str | None = None) -> ReleaseFailed:
+        """A failure before the switch: the old release never stopped serving."""
+        return ReleaseFailed(
+            message, remedy=remedy, details=self.work.engine.logs(self.candidate.container, TAIL)
+        )
+
+    def _take_back(self, reason: str) -> None:
+        """The switch was a mistake: back to the old release, now."""
+        details = self.work.engine.logs(self.candidate.container, TAIL)
+        self._step()
+        occupant = self.work.state.occupant(self.old)
+        record = replace(
+            self.record, outcome="rolled_back", reason=reason, duration_s=round(self.phases.elapsed(), 3)
+        )
+        back: Slot | None = self.old
+        if occupant and back and not self.runs_in(back):
+            # A held recreate stopped it; whoever asks meanwhile waits.
+            self.work.session.hold(int(time.time() + self.config.edge.hold))
+            self.work.engine.start(occupant.container)
+            self.work.await_ready(back)
+        self.work.take_back(back, record)
+        self.work.session.release()
+        self.result.outcome = "rolled_back"
+        self.work.emit(RolledBack(occupant.release if occupant else None, reason))
+        raise ReleaseFailed(
+            f"{reason}; {occupant.release if occupant else 'nothing'} serves",
+            remedy="see its log below; the previous release goes on serving" if occupant else None,
+            details=details,
+        )
+
+    def _watch(self) -> Watch:
+        traffic = self.work.session.traffic()[self.slot]
+        return Watch(self.work.engine, self.config, self.candidate.container, traffic)
+
+    def _unfinished_text(self) -> str:
+        until = "until it is stopped" if self.config.rollout.keep_warm else "and are cut off now"
+        return f"{self.result.unfinished} request(s) or stream(s) still run on the previous release {until}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which strategy is used, and why."""
+
+    strategy: str
+    reason: str = ""
+
+
+def choose_strategy(config: Config, wanted: str | None, *, memory: int, needed: int, serving: bool) -> Choice:
+    """Blue-green where two releases fit, the held recreate where they do not.
+
+    :param wanted: what the command line asks for; None: what the config says.
+    :param memory: bytes free; :param needed: bytes that a second release needs.
+    :param serving: whether there is a release to keep running beside.
+    """
+    strategy = wanted or config.rollout.strategy
+    if strategy == "blue-green" and serving and memory < needed:
+        return Choice(
+            "recreate",
+            f"memory is too short for two releases ({format_size(memory)} free, {format_size(needed)} wanted): "
+            "holding requests while one replaces the other",
+        )
+    return Choice(strategy)
+
+
+def run(
+    work: Work,
+    phases: Phases,
+    candidate: Candidate,
+    result: Result,
+    *,
+    strategy: str | None,
+    room: preflight.Room,
+) -> Result:
+    """Bring a candidate to serving. :raises ReleaseFailed: it is bad, and the old one serves."""
+    situation = work.situation()
+    change = Change(work, candidate, phases, result)
+    memory = room.memory + preflight.memory_used(work.engine, situation, work.state.standby)
+    choice = choose_strategy(
+        work.config,
+        strategy,
+        memory=memory,
+        needed=preflight.memory_wanted(work.engine, work.config, situation),
+        serving=work.state.active is not None,
+    )
+    result.strategy = choice.strategy
+    if choice.reason:
+        work.emit(Warned(choice.reason))
+    try:
+        change.recreate() if choice.strategy == "recreate" else change.blue_green()
+    except DeployerError as error:
+        result.reason = result.reason or error.message
+        raise
+    finally:
+        result.duration_s = round(phases.elapsed(), 3)
+        result.phases = phases.finished
+    return result
+
+
+def room_check(config: Config, found: list[preflight.Room]) -> Callable[[Shell], None]:
+    """A preflight for `changing`: measures the host into `found`, and refuses where the disk is too full."""
+
+    def check(shell: Shell) -> None:
+        room = preflight.measure(shell)
+        preflight.check_disk(config, room)
+        found.append(room)
+
+    return check
+

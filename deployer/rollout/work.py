@@ -1,0 +1,353 @@
+"""What every changing command stands on: the lock, the edge, a session with it, a reconciled state."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from deployer.config.schema import Config
+from deployer.edge import container as edge_container
+from deployer.edge.configuration import Addresses
+from deployer.edge.network import ensure_network, network_name
+from deployer.edge.session import EdgeSession
+from deployer.edge.state import EdgeState, Occupant, Slot
+from deployer.errors import DeployerError, EdgeError, EngineError, RecoveryFailed
+from deployer.events import Emit, LockAwaited, Repaired, Switched, Warned
+from deployer.host.engine import Engine
+from deployer.host.lock import Lock
+from deployer.host.shell import Shell
+from deployer.image.build import build_dockerfile, ensure_image
+from deployer.interrupts import shielded
+from deployer.render import render
+from deployer.rollout.release import Candidate, Record, release_container
+from deployer.rollout.reconcile import Repair, plan_repairs
+from deployer.rollout.situation import Situation, gather
+
+EDGE_BASES = ("debian:bookworm-slim", "deployer.local/debian:bookworm")
+"""Base images for the edge, in this order of preference, when the config names none."""
+
+
+class Work:
+    """A changing command at work, holding the lock.
+
+    :ivar state: the edge's state as last committed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        config: Config,
+        emit: Emit,
+        environ: Mapping[str, str],
+        lock: Lock,
+        addresses: Addresses,
+        session: EdgeSession,
+    ) -> None:
+        self.engine = engine
+        self.config = config
+        self.emit = emit
+        self.environ = environ
+        self.lock = lock
+        self.addresses = addresses
+        self.session = session
+        self.state = session.state()
+
+    @property
+    def service(self) -> str:
+        return self.config.service.name
+
+    def situation(self) -> Situation:
+        """Read everything again."""
+        return gather(self.engine, self.service, self.session)
+
+    def commit(self, state: EdgeState, record: Record | None = None) -> None:
+        """Write the state down; from here on it is what every command and every restart goes by."""
+        self.session.commit(state, record=record.line() if record else "")
+        self.state = state
+
+    # -- steps that several commands share -----------------------------------
+
+    def place(self, candidate: Candidate, slot: Slot) -> None:
+        """Put a candidate's container into a slot and start it; the edge sends nobody there yet."""
+        service = self.config.service
+        occupant = Occupant(candidate.release, candidate.container, service.port, service.health)
+        self.session.prepare(slot, occupant)
+        self.commit(self.state.placed(slot, occupant))
+        address = self.addresses[slot]
+        if candidate.existing:
+            # A stopped container may have had the other slot's address.
+            with contextlib.suppress(EngineError):
+                self.engine.disconnect(network_name(self.service), candidate.container)
+            self.engine.connect(network_name(self.service), candidate.container, address)
+            self.engine.set_restart_policy(candidate.container, "no")
+        else:
+            body = release_container(self.config, candidate, slot, address, self.environ)
+            self.engine.create(candidate.container, body)
+            for network in service.networks:
+                self.engine.connect(network, candidate.container)
+        self.engine.start(candidate.container)
+
+    def switch(self, slot: Slot, record: Record) -> None:
+        """The commit point: new requests go to `slot`, in the edge and on its disk."""
+        occupant = self.state.occupants[slot]
+        previous = self.state.occupant(self.state.active)
+        state = self.state.switched(slot, time.time() + self.config.rollout.keep_warm)
+        # First, so that a reboot right after the commit brings back who serves; one right before it brings
+        # back both, and the next command removes the one that does not serve.
+        self.engine.set_restart_policy(occupant.container, "unless-stopped")
+        self.session.switch(state)
+        self.commit(state, record)
+        self.emit(Switched(occupant.release, slot))
+        if previous and previous.container != occupant.container:
+            with contextlib.suppress(EngineError):
+                self.engine.set_restart_policy(previous.container, "no")
+
+    def evict(self, slot: Slot, *, remove: bool = False) -> None:
+        """Empty a slot that does not serve: drain what still runs there, then SIGTERM its container."""
+        occupant = self.state.occupant(slot)
+        if occupant is None:
+            return
+        self.session.weigh(replace(self.state, standby=None) if self.state.standby == slot else self.state)
+        # What a bad release still has in its hands is not worth the long deadline of streams.
+        left = self.drain(slot, limit=self.config.rollout.drain if remove else None)
+        if left or not remove:
+            self.engine.stop(occupant.container, self.config.service.stop_timeout)
+        if remove:
+            self.engine.remove(occupant.container)
+        self.commit(self.state.vacated(slot))
+
+    def drain(self, slot: Slot, *, limit: float | None = None, watch: Callable[[], None] | None = None) -> int:
+        """Wait until nothing runs in a slot, or its deadlines are over; what is still running then.
+
+        :param limit: seconds at most, where less than the configured deadlines.
+        :param watch: called between looks.
+        """
+        rollout = self.config.rollout
+        began = time.monotonic()
+        zeros = 0
+        while True:
+            traffic = self.session.traffic()[slot]
+            waited = time.monotonic() - began
+            busy = traffic.requests if waited < rollout.drain else 0
+            busy += traffic.streams if waited < rollout.drain_streams else 0
+            # Read twice: a request can be between its queue and its server.
+            zeros = zeros + 1 if busy == 0 else 0
+            if zeros == 2 or (limit is not None and waited >= limit):
+                return traffic.requests + traffic.streams
+            if watch:
+                watch()
+            time.sleep(0.03)
+
+    def take_back(self, slot: Slot | None, record: Record) -> None:
+        """Undo a switch: `slot` serves again (or nobody does), and what served is a candidate once more."""
+        state = replace(self.state, active=slot, standby=None, warm_until=0.0)
+        occupant = state.occupant(slot)
+        if occupant:
+            self.engine.set_restart_policy(occupant.container, "unless-stopped")
+        self.session.switch(state)
+        self.commit(state, record)
+
+    def preview_token(self, slot: Slot) -> str:
+        """Open the preview route to a slot: a secret for the `x-preview` header."""
+        token = secrets.token_hex(16)
+        self.session.preview(token, slot)
+        return token
+
+    # -- reconciliation ------------------------------------------------------
+
+    def reconcile(self) -> list[Repair]:
+        """Mend whatever `plan_repairs` finds; what was mended.
+
+        :raises RecoveryFailed: after three rounds there is still something to mend.
+        """
+        done: list[Repair] = []
+        for _ in range(3):
+            situation = self.situation()
+            self.state = situation.stored
+            repairs = plan_repairs(situation)
+            if not repairs:
+                return done
+            for repair in repairs:
+                self.lock.check()
+                if repair.action != "expire-standby":
+                    self.emit(Repaired(repair.text))
+                self._mend(repair, situation)
+                done.append(repair)
+        left = plan_repairs(self.situation())
+        if left:
+            raise RecoveryFailed(
+                f"{self.service} could not be brought to one good state",
+                remedy="look at the containers named below, then run `deployer recover` again",
+                details=[repair.text for repair in left],
+            )
+        return done
+
+    def _mend(self, repair: Repair, situation: Situation) -> None:
+        slot: Slot = "green" if repair.subject == "green" else "blue"
+        match repair.action:
+            case "serve-stored":
+                self.session.switch(self.state)
+            case "commit-live":
+                self.commit(self.state.switched(slot, time.time() + self.config.rollout.keep_warm))
+                self.session.switch(self.state)
+            case "start-active":
+                self.engine.start(repair.subject)
+                self.await_ready(self.state.active)
+            case "promote-standby":
+                occupant = self.state.occupants[slot]
+                self.engine.set_restart_policy(occupant.container, "unless-stopped")
+                state = replace(self.state, active=slot, standby=None, warm_until=0.0)
+                gone = self.state.active
+                self.session.switch(state)
+                self.commit(state.vacated(gone) if gone else state)
+            case "recreate-active":
+                self._recreate(slot, situation)
+            case "lift-hold":
+                self.session.release()
+            case "remove-candidate":
+                self.evict(slot, remove=True)
+            case "forget-standby":
+                self.commit(self.state.vacated(slot))
+                self.session.weigh(self.state)
+            case "expire-standby":
+                self.evict(slot)
+            case "set-restart-policy":
+                self.engine.set_restart_policy(repair.subject, repair.value)
+            case "remove-container":
+                self.engine.remove(repair.subject)
+            case "stop-container":
+                self.engine.set_restart_policy(repair.subject, "no")
+                self.engine.stop(repair.subject, self.config.service.stop_timeout)
+            case "start-edge":
+                raise EdgeError("the edge went down while its state was being put right")
+
+    def _recreate(self, slot: Slot, situation: Situation) -> None:
+        """The serving container was removed by hand: make it again from what the history says of it."""
+        occupant = self.state.occupants[slot]
+        record = next((item for item in reversed(situation.records) if item.release == occupant.release), None)
+        image = record.image if record else self.config.service.image
+        if image is None or self.engine.image(image) is None:
+            raise RecoveryFailed(
+                f"the serving container {occupant.container} is gone, and so is its image {image or '(unknown)'}",
+                remedy="deploy a release: `deployer rollout`",
+            )
+        candidate = Candidate(
+            occupant.release, image, occupant.container, git_sha=record.git_sha if record else None
+        )
+        body = release_container(self.config, candidate, slot, self.addresses[slot], self.environ)
+        self.engine.create(candidate.container, body)
+        for network in self.config.service.networks:
+            self.engine.connect(network, candidate.container)
+        self.engine.start(candidate.container)
+        self.engine.set_restart_policy(candidate.container, "unless-stopped")
+        self.await_ready(slot)
+
+    def await_ready(self, slot: Slot | None) -> None:
+        """Wait until the edge's check of a slot passes, up to `ready_timeout`; then go on either way."""
+        deadline = time.monotonic() + self.config.rollout.ready_timeout
+        while slot is not None and time.monotonic() < deadline:
+            if slot in self.session.ready():
+                return
+            time.sleep(0.05)
+        self.emit(Warned(f"slot {slot} is not ready after {self.config.rollout.ready_timeout:.0f} s"))
+
+
+def edge_image(engine: Engine, config: Config, emit: Emit) -> str:
+    """The image for the edge (and the lock): the configured one, or one built once on this engine."""
+    edge = config.edge
+    if edge.image:
+        ensure_image(engine, edge.image, emit)
+        return edge.image
+    bases = [edge.base] if edge.base else list(EDGE_BASES)
+    base = next((name for name in bases if engine.image(name)), bases[0])
+    text = render("docker/edge.Dockerfile.j2", base=base)
+    labels = {"deployer.role": "edge-image"}
+    return build_dockerfile(engine, "deployer-edge", text, labels, emit)
+
+
+@contextlib.contextmanager
+def changing(
+    engine: Engine,
+    config: Config,
+    emit: Emit,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    command: str,
+    lock_wait: float | None = None,
+    preflight: Callable[[Shell], None] | None = None,
+    create: bool = True,
+) -> Iterator[Work]:
+    """Hold the lock over a changing command; it begins and, when it fails, ends with reconciliation.
+
+    :param preflight: given a shell on the host before anything is touched; raises to refuse.
+    :param create: make the edge where there is none; otherwise that is an error.
+    :raises Locked: somebody else is at it.
+    """
+    image = edge_image(engine, config, emit)
+    lock = Lock(engine, config.service.name, image, command)
+    wait = config.rollout.lock_wait if lock_wait is None else lock_wait
+    lock.acquire(wait, lambda holder, seconds: emit(LockAwaited(str(holder), seconds)))
+    work: Work | None = None
+    try:
+        if preflight:
+            shell = engine.shell(lock.id)
+            try:
+                preflight(shell)
+            finally:
+                shell.close()
+        work = _open(engine, config, emit, environ, lock, image, create=create)
+        work.reconcile()
+        yield work
+    except BaseException:
+        if work is not None:
+            _put_right(work)
+        raise
+    finally:
+        with shielded():
+            if work is not None:
+                work.session.close()
+            lock.release()
+
+
+def _put_right(work: Work) -> None:
+    """After a failure: leave one good state behind, if the engine still lets us."""
+    with shielded():
+        try:
+            work.lock.check()
+            work.session.end_previews()
+            work.reconcile()
+        except DeployerError as error:
+            work.emit(Warned(f"cleaning up failed ({error.message}); `deployer recover` finishes it"))
+
+
+def _open(
+    engine: Engine,
+    config: Config,
+    emit: Emit,
+    environ: Mapping[str, str],
+    lock: Lock,
+    image: str,
+    *,
+    create: bool,
+) -> Work:
+    service = config.service.name
+    container = edge_container.find(engine, service)
+    if container is None and not create:
+        raise EdgeError(
+            f"{service} has no edge on this host", remedy="the first `deployer rollout` makes it"
+        )
+    addresses = ensure_network(engine, config)
+    if container is None:
+        container = edge_container.install(engine, config, image, addresses, EdgeState())
+        emit(Repaired("made the edge")) if gather(engine, service).members else None
+    elif not container["State"]["Running"]:
+        emit(Repaired("the edge was down; started it"))
+        container = edge_container.start(engine, config, edge_container.container_name(service))
+    return Work(engine, config, emit, environ, lock, addresses, EdgeSession(engine, container, addresses))
+
+
+
