@@ -1,0 +1,136 @@
+"""Requests as typed values, checked field by field so that one answer names everything to correct."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from app.interviewer import Brief, Level
+from app.languages import Language, as_language
+from app.problems import FieldError, Problem, invalid
+
+RESUME = (30, 20_000)  # characters
+ROLE = (2, 100)
+ANSWER = (1, 8_000)
+QUESTIONS = (1, 10)
+IDEMPOTENCY_KEY = (16, 200)
+INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co"})  # Unicode categories
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """A JSON object.
+
+    :raises Problem: 400 for anything else, however broken.
+    """
+    try:
+        document = json.loads(body.decode())
+    except (ValueError, RecursionError):
+        raise Problem(400, "invalid-json") from None
+    if not isinstance(document, dict):
+        raise Problem(400, "invalid-json")
+    return document
+
+
+def brief(document: dict[str, Any], fallback: Language) -> Brief:
+    """What `POST /api/interviews` asks for; `language` may be left out, `questions` and `level` too.
+
+    :raises Problem: 422 in the language that the document names, if it names one.
+    """
+    form = _Form(document, ("resume", "role", "level", "language", "questions", "consent"))
+    resume = form.text("resume", RESUME)
+    role = form.text("role", ROLE)
+    level = form.choice("level", get_args(Level), "mid")
+    language = form.choice("language", get_args(Language), fallback)
+    questions = form.number("questions", QUESTIONS, 5)
+    if document.get("consent") is not True:
+        form.wrong(
+            "consent", "field.no-consent" if "consent" in document else "field.missing", "remedy.consent"
+        )
+    form.finish(as_language(document.get("language")))
+    return Brief(resume=resume, role=role, level=level, language=language, questions=questions)
+
+
+def answer(document: dict[str, Any], language: Language) -> tuple[int, str]:
+    """The question's number and the answer's text.
+
+    :raises Problem: 422 in the interview's language.
+    """
+    form = _Form(document, ("question", "text"))
+    question = form.number("question", (1, 1_000_000), None)
+    text = form.text("text", ANSWER)
+    form.finish(language)
+    return question, text
+
+
+def idempotency_key(header: str | None) -> str | None:
+    """The request's Idempotency-Key, None without one.
+
+    It must be long: it takes part in making the interview's token again for a retry.
+
+    :raises Problem: 422.
+    """
+    if header is None:
+        return None
+    low, high = IDEMPOTENCY_KEY
+    if not low <= len(header) <= high or not all("!" <= character <= "~" for character in header):
+        raise invalid(FieldError("Idempotency-Key", "field.not-a-key", "remedy.key", {}))
+    return header
+
+
+def clean(text: str) -> str:
+    """Composed, and without what no reader sees: controls, zero-width and tag characters, lone surrogates."""
+    seen = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\t", " "))
+    return "".join(c for c in seen if c == "\n" or unicodedata.category(c) not in INVISIBLE).strip()
+
+
+class _Form:
+    """Collects what is wrong with a document while it is read."""
+
+    def __init__(self, document: dict[str, Any], fields: tuple[str, ...]) -> None:
+        self._document = document
+        self._errors: list[FieldError] = []
+        for name in sorted(set(document) - set(fields)):
+            shown = clean(name)[:40]
+            self.wrong(shown, "field.unknown", "remedy.unknown", fields=", ".join(fields))
+
+    def wrong(self, name: str, problem: str, remedy: str, **values: object) -> None:
+        self._errors.append(FieldError(name, problem, remedy, values))
+
+    def finish(self, language: Language | None) -> None:
+        if self._errors:
+            raise invalid(*self._errors, language=language)
+
+    def text(self, name: str, limits: tuple[int, int]) -> str:
+        low, high = limits
+        value = self._document.get(name)
+        if not isinstance(value, str):
+            problem = "field.not-text" if name in self._document else "field.missing"
+            self.wrong(name, problem, "remedy.text", low=low, high=high)
+            return ""
+        text = clean(value)
+        if len(text) < low:
+            self.wrong(name, "field.too-short", "remedy.text", length=len(text), low=low, high=high)
+        elif len(text) > high:
+            self.wrong(name, "field.too-long", "remedy.text", length=len(text), low=low, high=high)
+        return text
+
+    def number(self, name: str, limits: tuple[int, int], default: int | None) -> int:
+        low, high = limits
+        value = self._document.get(name, default)
+        if isinstance(value, int) and not isinstance(value, bool):
+            if low <= value <= high:
+                return value
+            self.wrong(name, "field.out-of-range", "remedy.number", low=low, high=high)
+        else:
+            problem = "field.not-whole" if name in self._document else "field.missing"
+            self.wrong(name, problem, "remedy.number", low=low, high=high)
+        return low
+
+    def choice(self, name: str, choices: Sequence[Any], default: Any) -> Any:
+        value = self._document.get(name, default)
+        if isinstance(value, str) and value in choices:
+            return value
+        self.wrong(name, "field.not-a-choice", "remedy.choice", choices=", ".join(choices))
+        return default
