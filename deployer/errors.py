@@ -64,6 +64,8 @@ class DeployerError(Exception):
         self.message = message
         self.remedy = remedy
         self.details = tuple(details)
+        self.result: dict[str, object] | None = None
+        """What a rollout had come to when this was raised; `--json` shows it."""
 
     def as_dict(self) -> dict[str, object]:
         """For `--json`: `{error, message, remedy, details, exit_status}`."""

@@ -36,6 +36,16 @@ def container_name(service: str) -> str:
     return f"{service}-edge"
 
 
+def next_name(service: str) -> str:
+    """The newer edge during an upgrade, until the ports are its own."""
+    return f"{service}-edge-next"
+
+
+def retiring_name(service: str) -> str:
+    """The older edge after an upgrade, until its last request has ended."""
+    return f"{service}-edge-retiring"
+
+
 def volume_name(service: str) -> str:
     """The volume that holds the edge's files: state, history, configuration."""
     return f"{service}-edge"
@@ -136,6 +146,37 @@ def start(engine: Engine, config: Config, name: str) -> Inspect:
             details=log,
         )
     raise EdgeError("the edge did not start", remedy="the lines below are HAProxy's own", details=log)
+
+
+def hand_over(engine: Engine, service: str) -> None:
+    """Let the newer edge be the edge: the older one finishes what it has and does not come back.
+
+    Safe to repeat from the start: it is what a command does that finds an upgrade half done.
+    """
+    current = find(engine, service)
+    if current is not None:
+        engine.remove(retiring_name(service))
+        engine.set_restart_policy(current["Id"], "no")
+        engine.kill(current["Id"], "USR1")
+        engine.rename(current["Id"], retiring_name(service))
+    engine.rename(next_name(service), container_name(service))
+
+
+def finish_upgrade(engine: Engine, service: str) -> str | None:
+    """Go on where a killed upgrade stopped; what was done, None where there was nothing to do."""
+    following = engine.container(next_name(service))
+    done = None
+    if following is not None:
+        if following["State"]["Running"] and answers(engine, following):
+            hand_over(engine, service)
+            done = "an interrupted edge upgrade was finished"
+        else:
+            engine.remove(following["Id"])
+            done = "an interrupted edge upgrade was undone"
+    retiring = engine.container(retiring_name(service))
+    if retiring is not None and not retiring["State"]["Running"]:
+        engine.remove(retiring["Id"])
+    return done
 
 
 def answers(engine: Engine, container: Inspect) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from deployer.config.schema import Config
 from deployer.config.units import format_size
 from deployer.edge.state import Slot
+from deployer.edge.statistics import Traffic
 from deployer.errors import DeployerError, ReleaseFailed
 from deployer.events import LogLine, RolledBack, Warned
 from deployer.host.lock import identity
@@ -76,6 +77,7 @@ class Change:
             outcome="switched",
             git_sha=candidate.git_sha,
         )
+        self.watch = Watch(work.engine, work.config, candidate.container, Traffic())
         result.previous = self.record.previous
         result.container, result.slot = candidate.container, self.slot
 
@@ -186,11 +188,12 @@ class Change:
     def _switch(self) -> None:
         with self.phases.phase("switch", f"switching to {self.candidate.release}"):
             self._step()
+            self.watch = self._watch()
             self.work.switch(self.slot, self.record)
 
     def _settle(self) -> None:
         """Watch the new release and wait for the old one's last request, both at once."""
-        watch = self._watch()
+        watch = self.watch
         rollout = self.config.rollout
 
         def look() -> None:

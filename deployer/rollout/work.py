@@ -335,6 +335,9 @@ def _open(
     create: bool,
 ) -> Work:
     service = config.service.name
+    finished = edge_container.finish_upgrade(engine, service)
+    if finished:
+        emit(Repaired(finished))
     container = edge_container.find(engine, service)
     if container is None and not create:
         raise EdgeError(

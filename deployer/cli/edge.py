@@ -1,0 +1,65 @@
+"""`deployer edge`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from deployer.cli.context import Context
+from deployer.cli.results import add_lock_wait, lock_wait
+from deployer.errors import ExitStatus, UsageError
+
+EPILOG = """examples:
+  deployer edge status
+  deployer edge maintenance on --hold 10s     hold requests 10 s, then answer 503 with Retry-After
+  deployer edge maintenance off
+  deployer edge upgrade                       new HAProxy, configuration or certificate; no request is lost
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments."""
+    parser.add_argument("action", choices=["status", "maintenance", "upgrade"])
+    parser.add_argument("switch", nargs="?", choices=["on", "off"], help="for maintenance")
+    parser.add_argument("--hold", metavar="TIME", help="for maintenance on: instead of edge.hold, as in 10s")
+    add_lock_wait(parser)
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Show or change the edge."""
+    if (args.action == "maintenance") != (args.switch is not None):
+        raise UsageError(
+            "maintenance takes on or off, and nothing else does", remedy="deployer edge maintenance on|off"
+        )
+    config = context.config(args)
+    engine = context.engine(config)
+    if args.action == "status":
+        from deployer.rollout.status import status
+
+        found = status(engine, config)["edge"]
+        context.print_json(found) if args.json else context.print(_text(found))
+        return ExitStatus.OK
+    from deployer.rollout import commands, upgrade
+
+    if args.action == "maintenance":
+        from deployer.config.units import parse_duration
+
+        hold = float(parse_duration(args.hold)) if args.hold is not None else None
+        commands.maintenance(
+            engine,
+            config,
+            context.emit(args),
+            context.environ,
+            on=args.switch == "on",
+            hold=hold,
+            lock_wait=lock_wait(args),
+        )
+    else:
+        upgrade.upgrade(engine, config, context.emit(args), context.environ, lock_wait=lock_wait(args))
+    return ExitStatus.OK
+
+
+def _text(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "there is no edge; the first rollout makes it"
+    return "\n".join(f"{key:<12} {value}" for key, value in found.items())

@@ -1,0 +1,26 @@
+"""`deployer lock`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+from deployer.cli.context import Context
+from deployer.errors import ExitStatus
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command has no arguments of its own."""
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Say who holds the lock."""
+    from deployer.host.lock import holder
+
+    config = context.config(args)
+    found = holder(context.engine(config), config.service.name)
+    if args.json:
+        context.print_json(dataclasses.asdict(found) if found else None)
+    else:
+        context.print(f"held by {found}" if found else f"the lock of {config.service.name} is free")
+    return ExitStatus.OK

@@ -1,0 +1,36 @@
+"""`deployer logs`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+
+from deployer.cli.context import Context
+from deployer.cli.serving import serving_container
+from deployer.errors import ExitStatus, Interrupted
+
+EPILOG = """examples:
+  deployer logs -f
+  deployer logs --release 20261122-2215 -n 500
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments."""
+    parser.add_argument("-f", "--follow", action="store_true", help="go on as lines come, until Ctrl-C")
+    parser.add_argument("-n", "--tail", type=int, default=100, metavar="N", help="lines of the past (default: 100)")
+    parser.add_argument("-t", "--timestamps", action="store_true", help="begin each line with its time")
+    parser.add_argument("--release", metavar="RELEASE", help="of this release instead of the serving one")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Show the output of a release."""
+    config = context.config(args)
+    engine = context.engine(config)
+    name = serving_container(engine, config, args.release)
+    chunks = engine.follow_logs(name, tail=args.tail, follow=args.follow, timestamps=args.timestamps)
+    with contextlib.suppress(Interrupted):
+        for chunk in chunks:
+            context.stdout.write(chunk.decode("utf-8", "replace"))
+            context.stdout.flush()
+    return ExitStatus.OK

@@ -1,0 +1,37 @@
+"""What changing commands share: how long to wait for the lock, how to say what came out."""
+
+from __future__ import annotations
+
+import argparse
+
+from deployer.cli.context import Context
+from deployer.errors import ExitStatus, UsageError
+from deployer.rollout.run import Result
+
+
+def add_lock_wait(parser: argparse.ArgumentParser) -> None:
+    """`--lock-wait`."""
+    parser.add_argument(
+        "--lock-wait", metavar="TIME", help="how long to wait while somebody else deploys, as in 90s or 10m"
+    )
+
+
+def lock_wait(args: argparse.Namespace) -> float | None:
+    """Seconds, or None where the config decides. :raises UsageError: not a duration."""
+    if args.lock_wait is None:
+        return None
+    from deployer.config.units import parse_duration
+
+    try:
+        return float(parse_duration(args.lock_wait))
+    except ValueError as error:
+        raise UsageError(f"--lock-wait {args.lock_wait}: {error}", remedy="write 90s, 10m or 1h") from error
+
+
+def conclude(result: Result, args: argparse.Namespace, context: Context) -> int:
+    """The last words of a rollout or rollback."""
+    if args.json:
+        context.print_json(result.as_dict())
+    else:
+        context.print(f"{result.release} serves ({result.image}, {result.strategy}, {result.duration_s:.1f} s)")
+    return ExitStatus.OK

@@ -1,0 +1,29 @@
+"""`deployer rollback`."""
+
+from __future__ import annotations
+
+import argparse
+
+from deployer.cli.context import Context
+from deployer.cli.results import add_lock_wait, conclude, lock_wait
+
+EPILOG = """examples:
+  deployer rollback                       to the release that served before
+  deployer rollback --to 20261122-2215    to a release by the beginning of its name
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments."""
+    parser.add_argument("--to", metavar="RELEASE", help="a release, or the beginning of its name")
+    add_lock_wait(parser)
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Go back."""
+    from deployer.rollout.commands import rollback
+
+    config = context.config(args)
+    engine = context.engine(config)
+    result = rollback(engine, config, context.emit(args), context.environ, to=args.to, lock_wait=lock_wait(args))
+    return conclude(result, args, context)

@@ -1,0 +1,30 @@
+"""Which container a command means when it names none."""
+
+from __future__ import annotations
+
+from deployer.config.schema import Config
+from deployer.errors import UsageError
+from deployer.host.engine import Engine
+from deployer.rollout.status import observe
+
+
+def serving_container(engine: Engine, config: Config, release: str | None = None) -> str:
+    """The container of the serving release, or of `release` (the beginning of its name).
+
+    :raises UsageError: there is none.
+    """
+    situation = observe(engine, config)
+    if release is None:
+        occupant = situation.stored.occupant(situation.live_active or situation.stored.active)
+        if occupant is None:
+            raise UsageError(
+                f"{config.service.name} has no serving release on this host", remedy="`deployer rollout` makes one"
+            )
+        return occupant.container
+    fitting = [member for member in situation.members.values() if member.release.startswith(release)]
+    if len(fitting) != 1:
+        raise UsageError(
+            f"{'no' if not fitting else 'more than one'} container of a release that begins with {release!r}",
+            details=[f"{member.release}  {member.status}" for member in situation.members.values()],
+        )
+    return fitting[0].name

@@ -1,0 +1,214 @@
+"""What the command line offers, as functions: each takes an engine, a config and somebody to tell."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from deployer.config.schema import Config
+from deployer.errors import DeployerError, UsageError
+from deployer.events import Emit, Note
+from deployer.host.engine import Engine
+from deployer.image.build import build, ensure_image
+from deployer.rollout import preflight
+from deployer.rollout.phases import Phases
+from deployer.rollout.reconcile import Repair, plan_repairs
+from deployer.rollout.release import Candidate, Record, container_name, new_release, previous_of
+from deployer.rollout.run import Result, room_check, run
+from deployer.rollout.situation import Situation
+from deployer.rollout.work import Work, changing
+
+
+def rollout(
+    engine: Engine,
+    config: Config,
+    emit: Emit,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    image: str | None = None,
+    strategy: str | None = None,
+    lock_wait: float | None = None,
+) -> Result:
+    """Build the image (or take `image`) and bring it to serving.
+
+    :raises DeployerError: with `result` set, once a release had been named.
+    """
+    phases = Phases(emit)
+    rooms: list[preflight.Room] = []
+    release = new_release()
+    result = Result(release=release, image=image or config.service.image or "", strategy=strategy or "")
+    with _reported(result, phases), changing(
+        engine,
+        config,
+        emit,
+        environ,
+        command="rollout",
+        lock_wait=lock_wait,
+        preflight=room_check(config, rooms),
+    ) as work:
+        result.image, result.git_sha = _image(work, phases, image)
+        candidate = Candidate(
+            release,
+            result.image,
+            container_name(work.service, release),
+            git_sha=result.git_sha,
+        )
+        run(work, phases, candidate, result, strategy=strategy, room=rooms[0])
+        tidy(work)
+    return result
+
+
+def rollback(
+    engine: Engine,
+    config: Config,
+    emit: Emit,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    to: str | None = None,
+    lock_wait: float | None = None,
+) -> Result:
+    """Back to the previous release, or to `to`: at once while it is kept warm, else from its container or image.
+
+    :param to: a release's name, or the beginning of one.
+    :raises UsageError: there is no such release.
+    """
+    phases = Phases(emit)
+    rooms: list[preflight.Room] = []
+    result = Result(release=to or "", image="", strategy="blue-green", kind="rollback")
+    with _reported(result, phases), changing(
+        engine,
+        config,
+        emit,
+        environ,
+        command="rollback",
+        lock_wait=lock_wait,
+        preflight=lambda shell: rooms.append(preflight.measure(shell)),
+        create=False,
+    ) as work:
+        situation = work.situation()
+        target = choose_release(situation, to)
+        result.release, result.image, result.git_sha = target.release, target.image, target.git_sha
+        existing = target.container in situation.members
+        candidate = Candidate(
+            target.release, target.image, target.container, "rollback", existing, target.git_sha
+        )
+        if not existing:
+            ensure_image(engine, target.image, emit)
+        run(work, phases, candidate, result, strategy=None, room=rooms[0])
+        tidy(work)
+    return result
+
+
+def choose_release(situation: Situation, to: str | None) -> Record:
+    """The release to go back to.
+
+    :param to: its name or the beginning of one; None: the one that served before.
+    :raises UsageError: none fits, or more than one does; the details list those there are.
+    """
+    active = situation.stored.occupant(situation.stored.active)
+    candidates = previous_of(situation.records, active.release if active else None)
+    standby = situation.stored.occupant(situation.stored.standby)
+    known = [f"{record.release}  {record.at}  {record.image}" for record in candidates]
+    if to is None:
+        if standby:
+            candidates.sort(key=lambda record: record.release != standby.release)
+        if not candidates:
+            raise UsageError("there is no previous release to go back to", remedy="`deployer releases` lists them")
+        return candidates[0]
+    if active and active.release.startswith(to):
+        raise UsageError(f"{active.release} is the release that serves already", details=known)
+    fitting = [record for record in candidates if record.release.startswith(to)]
+    if len(fitting) != 1:
+        problem = "no release" if not fitting else "more than one release"
+        raise UsageError(
+            f"{problem} begins with {to!r}", remedy="give one of these, as `deployer releases` lists them", details=known
+        )
+    return fitting[0]
+
+
+def recover(
+    engine: Engine,
+    config: Config,
+    emit: Emit,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    lock_wait: float | None = None,
+) -> None:
+    """Only put things right."""
+    with changing(engine, config, emit, environ, command="recover", lock_wait=lock_wait, create=False):
+        pass
+
+
+def maintenance(
+    engine: Engine,
+    config: Config,
+    emit: Emit,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    on: bool,
+    hold: float | None = None,
+    lock_wait: float | None = None,
+) -> None:
+    """Hold all requests for a while and answer 503 after that, or open again.
+
+    :param hold: seconds that requests are held before they are answered 503; None: `edge.hold`.
+    """
+    with changing(
+        engine, config, emit, environ, command="maintenance", lock_wait=lock_wait, create=False
+    ) as work:
+        until = int(time.time() + (config.edge.hold if hold is None else hold))
+        if on:
+            work.session.hold(until)
+            work.commit(replace(work.state, maintenance=True, held_until=until))
+            emit(Note("maintenance is on; `deployer edge maintenance off` ends it"))
+        else:
+            work.commit(replace(work.state, maintenance=False, held_until=None))
+            work.session.release()
+            emit(Note("maintenance is off"))
+
+
+def tidy(work: Work) -> None:
+    """Remove the stopped containers of releases beyond `keep_releases`."""
+    situation = work.situation()
+    placed = {occupant.container for occupant in work.state.occupants.values()}
+    keep = [record.release for record in previous_of(situation.records, None)][: work.config.rollout.keep_releases]
+    for member in situation.members.values():
+        if member.role == "release" and member.release and not member.running:
+            if member.name not in placed and member.release not in keep:
+                work.engine.remove(member.name)
+
+
+def repairs_needed(situation: Situation) -> list[Repair]:
+    """For commands that only read: what a changing command would mend."""
+    return [repair for repair in plan_repairs(situation) if repair.action != "expire-standby"]
+
+
+def _image(work: Work, phases: Phases, image: str | None) -> tuple[str, str | None]:
+    """The image to deploy, on the engine: its reference and the git commit it was built from."""
+    with phases.phase("image", "making sure of the image"):
+        chosen = image or (None if work.config.service.build else work.config.service.image)
+        if chosen:
+            ensure_image(work.engine, chosen, work.emit)
+        else:
+            chosen = build(work.engine, work.config, work.emit).image_ref
+        found = work.engine.image(chosen)
+        labels = (found or {}).get("Config", {}).get("Labels") or {}
+        return chosen, labels.get("deployer.git-sha")
+
+
+@contextlib.contextmanager
+def _reported(result: Result, phases: Phases) -> Iterator[None]:
+    """Hang the result on whatever is raised, so that `--json` can end with it."""
+    try:
+        yield
+    except DeployerError as error:
+        result.reason = result.reason or error.message
+        result.duration_s = round(phases.elapsed(), 3)
+        result.phases = phases.finished
+        error.result = result.as_dict()
+        raise
+    result.duration_s = round(phases.elapsed(), 3)
+    result.phases = phases.finished

@@ -1,0 +1,96 @@
+"""What a rollout would do, said before doing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from deployer.config.schema import Config
+from deployer.host.engine import Engine
+from deployer.rollout.commands import repairs_needed
+from deployer.rollout.situation import Situation
+from deployer.rollout.status import observe
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutPlan:
+    """A rollout as it would go now.
+
+    :param image: the reference, or how it is made.
+    :param repairs: what reconciliation would mend first.
+    :param steps: the phases, one sentence each.
+    """
+
+    service: str
+    image: str
+    strategy: str
+    slot: str
+    active: str | None
+    repairs: tuple[str, ...]
+    steps: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def text(self) -> str:
+        """For a terminal."""
+        lines = [f"rollout of {self.service}: {self.image}, {self.strategy}, into slot {self.slot}"]
+        lines += [f"  first, {text}" for text in self.repairs]
+        lines += [f"  {number}. {step}" for number, step in enumerate(self.steps, 1)]
+        return "\n".join(lines)
+
+
+def plan(engine: Engine, config: Config, *, image: str | None = None, strategy: str | None = None) -> RolloutPlan:
+    """Read the situation and say what a rollout would do; nothing is changed, and no lock is taken."""
+    return plan_rollout(config, observe(engine, config), image=image, strategy=strategy)
+
+
+def plan_rollout(
+    config: Config, situation: Situation, *, image: str | None = None, strategy: str | None = None
+) -> RolloutPlan:
+    """The plan, from config and situation alone."""
+    chosen = strategy or config.rollout.strategy
+    build = config.service.build if image is None else None
+    ref = image or config.service.image or ""
+    state = situation.stored
+    return RolloutPlan(
+        service=config.service.name,
+        image=f"built from {build.dockerfile}" if build else ref,
+        strategy=chosen,
+        slot=state.free,
+        active=occupant.release if (occupant := state.occupant(state.active)) else None,
+        repairs=tuple(repair.text for repair in repairs_needed(situation)),
+        steps=tuple(_steps(config, situation, ref, built=build is not None, strategy=chosen)),
+    )
+
+
+def _steps(config: Config, situation: Situation, image: str, *, built: bool, strategy: str) -> list[str]:
+    rollout, edge, state = config.rollout, config.edge, situation.stored
+    active, beside = state.occupant(state.active), state.occupant(state.free)
+    steps = []
+    if situation.edge == "missing":
+        steps.append(f"make the network and the edge, listening on {edge.address}:{edge.port}")
+    steps.append("build the image, unless an unchanged tree has one already" if built else f"use image {image}")
+    if beside:
+        steps.append(f"stop {beside.release}, kept warm until now, to make room")
+    steps += [f"run hook {hook.name} in a one-off container: {' '.join(hook.command)}" for hook in rollout.before]
+    if strategy == "recreate" and active:
+        steps.append(f"hold requests at the edge for up to {edge.hold:.0f} s and stop {active.release}")
+    steps.append(f"start the new release in slot {state.free}")
+    steps.append(f"wait up to {rollout.ready_timeout:.0f} s until GET {config.service.health} passes the edge's check")
+    if rollout.smoke:
+        steps.append(f"{len(rollout.smoke)} smoke check(s) over the preview route")
+    steps.append("send new requests to it" if active is None else f"send new requests to it instead of {active.release}")
+    if active and strategy != "recreate":
+        steps.append(
+            f"drain {active.release}: {rollout.drain:.0f} s for requests, {rollout.drain_streams:.0f} s for streams"
+        )
+    if rollout.observe:
+        steps.append(f"watch it for {rollout.observe:g} s; back to the old one if it dies or answers 5xx")
+    steps += [f"run hook {hook.name} in a one-off container: {' '.join(hook.command)}" for hook in rollout.after]
+    if active and strategy != "recreate":
+        keep = f"keep {active.release} warm for {rollout.keep_warm:.0f} s" if rollout.keep_warm else f"stop {active.release}"
+        steps.append(keep)
+    return steps
+
+

@@ -1,0 +1,71 @@
+"""A newer edge without a lost request: another image, configuration or certificate.
+
+The new HAProxy takes the listening sockets from the old one over its admin socket, so that no connection
+finds a closed port; then the old one finishes what it has and goes.
+
+    1. create and start `<service>-edge-next`, with the old one as its predecessor
+    2. it answers: tell the old one to finish (SIGUSR1); it must not come back
+    3. rename old and new
+    4. the old one leaves when its last request has ended
+
+Killed between these, the next changing command goes on (`edge.container.finish_upgrade`): forward if the new one answers, else back.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from deployer.config.schema import Config
+from deployer.edge import container as edge_container
+from deployer.edge.session import EdgeSession
+from deployer.events import Emit
+from deployer.host.engine import Engine
+from deployer.rollout.phases import Phases
+from deployer.rollout.work import changing, edge_image
+
+
+def upgrade(
+    engine: Engine,
+    config: Config,
+    emit: Emit,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    lock_wait: float | None = None,
+) -> None:
+    """Replace the edge by one with today's image and configuration.
+
+    :raises EdgeError: the new one did not start; the old one goes on.
+    """
+    phases = Phases(emit)
+    service = config.service.name
+    with changing(
+        engine, config, emit, environ, command="edge upgrade", lock_wait=lock_wait, create=False
+    ) as work:
+        image = edge_image(engine, config, emit)
+        following = edge_container.next_name(service)
+        try:
+            with phases.phase("start", "starting the new edge beside the old one"):
+                work.lock.check()
+                edge_container.create(
+                    engine,
+                    config,
+                    image,
+                    work.addresses,
+                    work.state,
+                    name=following,
+                    predecessor=work.session.socket,
+                )
+                container = edge_container.start(engine, config, following)
+        except BaseException:
+            engine.remove(following)
+            raise
+        with phases.phase("handover", "the new edge has the ports; the old one finishes what it has"):
+            work.lock.check()
+            edge_container.hand_over(engine, service)
+        work.session.close()
+        work.session = EdgeSession(engine, container, work.addresses)
+        with phases.phase("drain", "waiting for the old edge's last requests"):
+            retiring = edge_container.retiring_name(service)
+            if engine.wait(retiring, timeout=config.rollout.drain) is not None:
+                engine.remove(retiring)

@@ -1,0 +1,1 @@
+"""Who is told what happens: a person at a terminal, a Jenkins log, a program."""
