@@ -17,10 +17,12 @@ _UNUSED_PORT = 9
 Addresses = Mapping[Slot, str]
 
 
-def configuration(config: Config, state: EdgeState, addresses: Addresses) -> str:
+def configuration(config: Config, state: EdgeState, addresses: Addresses, *, public: bool = True) -> str:
     """haproxy.cfg for a service.
 
     :param addresses: the fixed address of each slot on the service's network.
+    :param public: listen on the service's ports; otherwise only on the preview socket, for an edge that is
+        made ready while something else still has the port.
     """
     edge = config.edge
     text = render(
@@ -31,6 +33,7 @@ def configuration(config: Config, state: EdgeState, addresses: Addresses) -> str
         connect_timeout_ms=_ms(edge.connect_timeout),
         read_timeout_ms=_ms(edge.read_timeout),
         stream_timeout_ms=_ms(edge.stream_timeout),
+        public=public,
         address=edge.address,
         port=edge.port,
         tls=edge.tls,

@@ -19,6 +19,11 @@ from deployer.errors import ConfigError, EdgeError, EngineError, PreflightError
 from deployer.host.engine import Engine, Inspect
 
 _START = """
+if [ -n "$EDGE_AWAIT_PORT" ]; then
+    # Somebody still listens there (state 0A); be quick once they stop.
+    port=$(printf ':%04X 0+:0000 0A' "$EDGE_AWAIT_PORT")
+    while grep -qE "$port" /proc/net/tcp /proc/net/tcp6; do sleep 0.005; done
+fi
 old=
 if [ -n "$EDGE_PREDECESSOR" ] && socat -u OPEN:/dev/null UNIX-CONNECT:"$EDGE_PREDECESSOR" 2>/dev/null; then
     old="-x $EDGE_PREDECESSOR"
@@ -41,9 +46,9 @@ def next_name(service: str) -> str:
     return f"{service}-edge-next"
 
 
-def retiring_name(service: str) -> str:
-    """The older edge after an upgrade, until its last request has ended."""
-    return f"{service}-edge-retiring"
+def retiring_name(service: str, container: Inspect) -> str:
+    """The older edge after an upgrade, until its last request has ended; there can be several."""
+    return f"{service}-edge-retiring-{container['Id'][:8]}"
 
 
 def volume_name(service: str) -> str:
@@ -56,7 +61,9 @@ def find(engine: Engine, service: str) -> Inspect | None:
     return engine.container(container_name(service))
 
 
-def install(engine: Engine, config: Config, image: str, addresses: Addresses, state: EdgeState) -> Inspect:
+def install(
+    engine: Engine, config: Config, image: str, addresses: Addresses, state: EdgeState, *, public: bool = True
+) -> Inspect:
     """Create and start the edge where there is none; its container.
 
     :raises EdgeError: HAProxy did not start; the details are what it said.
@@ -64,7 +71,7 @@ def install(engine: Engine, config: Config, image: str, addresses: Addresses, st
     """
     service = config.service.name
     name = container_name(service)
-    create(engine, config, image, addresses, state, name=name)
+    create(engine, config, image, addresses, state, name=name, public=public)
     return start(engine, config, name)
 
 
@@ -77,8 +84,15 @@ def create(
     *,
     name: str,
     predecessor: str = "",
+    public: bool = True,
+    await_port: bool = False,
 ) -> None:
-    """Create an edge's container and put its files in the volume; an existing `state.map` stays."""
+    """Create an edge's container and put its files in the volume; an existing `state.map` stays.
+
+    :param predecessor: the admin socket of the edge whose listening sockets it takes over.
+    :param public: listen on the service's ports.
+    :param await_port: when started, wait until nobody listens on the port any more.
+    """
     service = config.service.name
     generation = secrets.token_hex(4)
     engine.create_volume(volume_name(service), _labels(service, "edge"))
@@ -92,8 +106,9 @@ def create(
                 f"EDGE_CONFIG={config_file}",
                 f"EDGE_SOCKET={FOLDER}/admin-{generation}.sock",
                 f"EDGE_PREDECESSOR={predecessor}",
+                f"EDGE_AWAIT_PORT={config.edge.port if await_port else ''}",
             ],
-            "Labels": _labels(service, "edge"),
+            "Labels": {**_labels(service, "edge"), "deployer.edge": "public" if public else "private"},
             "StopSignal": "SIGTERM",
             "HostConfig": {
                 "NetworkMode": "host",
@@ -111,7 +126,7 @@ def create(
     if kept:
         state = from_map(kept)
     files = {
-        f"haproxy-{generation}.cfg": configuration(config, state, addresses),
+        f"haproxy-{generation}.cfg": configuration(config, state, addresses, public=public),
         "hold.lua": hold_script(config),
         "preview.map": "",
     }
@@ -155,10 +170,9 @@ def hand_over(engine: Engine, service: str) -> None:
     """
     current = find(engine, service)
     if current is not None:
-        engine.remove(retiring_name(service))
         engine.set_restart_policy(current["Id"], "no")
         engine.kill(current["Id"], "USR1")
-        engine.rename(current["Id"], retiring_name(service))
+        engine.rename(current["Id"], retiring_name(service, current))
     engine.rename(next_name(service), container_name(service))
 
 
@@ -173,9 +187,9 @@ def finish_upgrade(engine: Engine, service: str) -> str | None:
         else:
             engine.remove(following["Id"])
             done = "an interrupted edge upgrade was undone"
-    retiring = engine.container(retiring_name(service))
-    if retiring is not None and not retiring["State"]["Running"]:
-        engine.remove(retiring["Id"])
+    for item in engine.containers(_labels(service, "edge")):
+        if item["Names"][0].startswith(f"/{service}-edge-retiring-") and item["State"] != "running":
+            engine.remove(item["Id"])
     return done
 
 
@@ -210,6 +224,11 @@ def open_session(engine: Engine, config: Config, addresses: Addresses) -> EdgeSe
 def stored_state(engine: Engine, service: str) -> str:
     """The text of `state.map` of an edge that may not be running; empty where there is none."""
     return engine.get_file(container_name(service), MAP)
+
+
+def is_public(container: Inspect) -> bool:
+    """Whether an edge has the service's ports; one that an unfinished `adopt` left has not."""
+    return bool((container["Config"]["Labels"] or {}).get("deployer.edge") != "private")
 
 
 def certificate(config: Config) -> str:

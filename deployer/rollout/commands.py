@@ -40,7 +40,7 @@ def rollout(
     rooms: list[preflight.Room] = []
     release = new_release()
     result = Result(release=release, image=image or config.service.image or "", strategy=strategy or "")
-    with _reported(result, phases), changing(
+    with reported(result, phases), changing(
         engine,
         config,
         emit,
@@ -78,7 +78,7 @@ def rollback(
     phases = Phases(emit)
     rooms: list[preflight.Room] = []
     result = Result(release=to or "", image="", strategy="blue-green", kind="rollback")
-    with _reported(result, phases), changing(
+    with reported(result, phases), changing(
         engine,
         config,
         emit,
@@ -200,7 +200,7 @@ def _image(work: Work, phases: Phases, image: str | None) -> tuple[str, str | No
 
 
 @contextlib.contextmanager
-def _reported(result: Result, phases: Phases) -> Iterator[None]:
+def reported(result: Result, phases: Phases) -> Iterator[None]:
     """Hang the result on whatever is raised, so that `--json` can end with it."""
     try:
         yield

@@ -62,10 +62,10 @@ def upgrade(
             raise
         with phases.phase("handover", "the new edge has the ports; the old one finishes what it has"):
             work.lock.check()
+            old = edge_container.find(engine, service)
             edge_container.hand_over(engine, service)
         work.session.close()
         work.session = EdgeSession(engine, container, work.addresses)
         with phases.phase("drain", "waiting for the old edge's last requests"):
-            retiring = edge_container.retiring_name(service)
-            if engine.wait(retiring, timeout=config.rollout.drain) is not None:
-                engine.remove(retiring)
+            if old is not None and engine.wait(old["Id"], timeout=config.rollout.drain) is not None:
+                engine.remove(old["Id"])

@@ -280,11 +280,13 @@ def changing(
     lock_wait: float | None = None,
     preflight: Callable[[Shell], None] | None = None,
     create: bool = True,
+    public: bool = True,
 ) -> Iterator[Work]:
     """Hold the lock over a changing command; it begins and, when it fails, ends with reconciliation.
 
     :param preflight: given a shell on the host before anything is touched; raises to refuse.
     :param create: make the edge where there is none; otherwise that is an error.
+    :param public: whether an edge that is made takes the service's ports at once.
     :raises Locked: somebody else is at it.
     """
     image = edge_image(engine, config, emit)
@@ -299,7 +301,7 @@ def changing(
                 preflight(shell)
             finally:
                 shell.close()
-        work = _open(engine, config, emit, environ, lock, image, create=create)
+        work = _open(engine, config, emit, environ, lock, image, create=create, public=public)
         work.reconcile()
         yield work
     except BaseException:
@@ -333,6 +335,7 @@ def _open(
     image: str,
     *,
     create: bool,
+    public: bool,
 ) -> Work:
     service = config.service.name
     finished = edge_container.finish_upgrade(engine, service)
@@ -345,7 +348,7 @@ def _open(
         )
     addresses = ensure_network(engine, config)
     if container is None:
-        container = edge_container.install(engine, config, image, addresses, EdgeState())
+        container = edge_container.install(engine, config, image, addresses, EdgeState(), public=public)
         emit(Repaired("made the edge")) if gather(engine, service).members else None
     elif not container["State"]["Running"]:
         emit(Repaired("the edge was down; started it"))

@@ -1,0 +1,37 @@
+"""`deployer adopt`."""
+
+from __future__ import annotations
+
+import argparse
+
+from deployer.cli.context import Context
+from deployer.cli.results import add_lock_wait, conclude, lock_wait
+
+EPILOG = """examples:
+  deployer adopt shop           a container named shop serves edge.port today
+  deployer adopt shop --image shop:2
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments."""
+    parser.add_argument("container", help="name or id of the container that serves edge.port today")
+    parser.add_argument("--image", metavar="REF", help="deploy this instead of the container's own image")
+    add_lock_wait(parser)
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Take it over."""
+    from deployer.rollout.adopt import adopt
+
+    config = context.config(args)
+    result = adopt(
+        context.engine(config),
+        config,
+        context.emit(args),
+        context.environ,
+        container=args.container,
+        image=args.image,
+        lock_wait=lock_wait(args),
+    )
+    return conclude(result, args, context)

@@ -1,0 +1,127 @@
+"""Taking over a container that already serves the port, started by hand or by another tool.
+
+Everything that takes time happens beside it: a managed container of the same image comes up in a slot,
+behind an edge that does not listen yet. The gap is what lies between the old container's letting go of the
+port and HAProxy's taking it, a few ten milliseconds; requests that run in the old container at that moment
+are cut off, for the engine cannot free a published port without them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from deployer.config.schema import Config
+from deployer.edge import container as edge_container
+from deployer.edge.session import EdgeSession
+from deployer.errors import DeployerError, PreflightError
+from deployer.events import Emit, Note
+from deployer.host.engine import Engine, Inspect
+from deployer.image.build import ensure_image
+from deployer.rollout import preflight
+from deployer.rollout.commands import reported
+from deployer.rollout.phases import Phases
+from deployer.rollout.release import Candidate, container_name, new_release
+from deployer.rollout.run import Result, room_check, run
+from deployer.rollout.work import Work, changing, edge_image
+
+
+def adopt(
+    engine: Engine,
+    config: Config,
+    emit: Emit,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    container: str,
+    image: str | None = None,
+    lock_wait: float | None = None,
+) -> Result:
+    """Put the edge and a managed release where `container` serves now; it is stopped, not removed.
+
+    :param container: the running container's name or id.
+    :param image: deploy this instead of the container's own image.
+    :raises PreflightError: it does not serve `edge.port`, or the service has an edge already.
+    """
+    phases = Phases(emit)
+    old = servant(engine, config, container)
+    release = new_release()
+    chosen = image or str(old["Config"]["Image"])
+    result = Result(release=release, image=chosen, strategy="blue-green", kind="adopt")
+    rooms: list[preflight.Room] = []
+    with reported(result, phases), changing(
+        engine,
+        config,
+        emit,
+        environ,
+        command="adopt",
+        lock_wait=lock_wait,
+        preflight=room_check(config, rooms),
+        public=False,
+    ) as work:
+        with phases.phase("image", "making sure of the image"):
+            ensure_image(engine, chosen, emit)
+        candidate = Candidate(release, chosen, container_name(work.service, release), "adopt")
+        run(work, phases, candidate, result, strategy="blue-green", room=rooms[0])
+        with phases.phase("takeover", f"taking port {config.edge.port} from {container}"):
+            _take_port(work, old)
+        with phases.phase("stop", f"stopping {container}"):
+            engine.stop(old["Id"], config.service.stop_timeout)
+        emit(Note(f"{container} is stopped and not removed; `docker rm {container}` when you no longer want it"))
+    return result
+
+
+def servant(engine: Engine, config: Config, name: str) -> Inspect:
+    """The container that is to be taken over. :raises PreflightError: it cannot be."""
+    found = engine.container(name)
+    if found is None or not found["State"]["Running"]:
+        raise PreflightError(f"there is no running container {name}", remedy="`docker ps` lists them")
+    bindings = (found["HostConfig"].get("PortBindings") or {}).values()
+    published = {binding["HostPort"] for item in bindings if item for binding in item}
+    if str(config.edge.port) not in published:
+        raise PreflightError(
+            f"{name} does not publish port {config.edge.port} (it publishes {', '.join(sorted(published)) or 'none'})",
+            remedy="set edge.port to the port that it serves",
+        )
+    edge = edge_container.find(engine, config.service.name)
+    if edge is not None and edge_container.is_public(edge):
+        raise PreflightError(
+            f"{config.service.name} has an edge already", remedy="`deployer rollout` deploys through it"
+        )
+    return found
+
+
+def _take_port(work: Work, old: Inspect) -> None:
+    """The gap: the old container loses the port, the waiting edge takes it."""
+    engine, config = work.engine, work.config
+    following = edge_container.next_name(work.service)
+    edge_container.create(
+        engine,
+        config,
+        edge_image(engine, config, work.emit),
+        work.addresses,
+        work.state,
+        name=following,
+        await_port=True,
+    )
+    networks = list(old["NetworkSettings"]["Networks"])
+    policy = old["HostConfig"]["RestartPolicy"]["Name"] or "no"
+    try:
+        engine.start(following)
+        work.lock.check()
+        engine.set_restart_policy(old["Id"], "no")
+        for network in networks:
+            engine.disconnect(network, old["Id"])
+        container = edge_container.start(engine, config, following)
+    except DeployerError:
+        # Give the port back before anything else.
+        engine.remove(following)
+        for network in networks:
+            engine.connect(network, old["Id"])
+        engine.set_restart_policy(old["Id"], policy)
+        raise
+    private = edge_container.find(engine, work.service)
+    edge_container.hand_over(engine, work.service)
+    if private is not None:
+        engine.remove(private["Id"])
+    work.session.close()
+    work.session = EdgeSession(engine, container, work.addresses)
