@@ -17,6 +17,8 @@ STREAM_END = b"event: done"
 UPLOAD_PIECES = 16
 BACKOFF = 0.1  # seconds; what follows at once after an answer must not follow at once after a refusal
 
+ORDERS_TRIES = 20  # half a second apart
+
 
 class Clients:
     """All clients of one run. `run()` returns when `stop()` was called and the last answer has arrived.
@@ -59,7 +61,9 @@ class Clients:
             *(self._follow("upload", self._one_upload) for _ in range(mix.upload)),
         ]
         await asyncio.gather(*clients)
-        return self.tally.report(await self._orders())
+        if mix.orders_path is None or not self.tally.acknowledged:
+            return self.tally.report(None, asked=False)
+        return self.tally.report(await self._orders(mix.orders_path))
 
     def stop(self) -> None:
         """No further request is begun; those in flight are finished, streams included."""
@@ -186,13 +190,10 @@ class Clients:
     def _get_of(self, path: str, request: str, *, keep: bool) -> bytes:
         return self._head("GET", path, request, None, keep=keep)
 
-    async def _orders(self) -> list[str] | None:
+    async def _orders(self, path: str) -> list[str] | None:
         """This run's orders as the service recorded them; None where it cannot tell."""
-        path = self._mix.orders_path
-        if path is None or not self.tally.acknowledged:
-            return None
         get = self._one_get(f"{path}?prefix={self.tally.run}-")
-        for _ in range(20):  # the service may be busy with coming back
+        for _ in range(ORDERS_TRIES):  # the service may be busy with coming back
             try:
                 async with asyncio.timeout(self._timeout):
                     answer = await get(f"{self.tally.run}-orders")

@@ -7,6 +7,7 @@ line. When its input ends, since the parent was killed, it stops too.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import subprocess
@@ -80,7 +81,6 @@ class Load:
             "allow_status": list(allow_status),
             "ca": ca,
         }
-        self._patience = timeout + 60.0
         self._process: subprocess.Popen[str] | None = None
         self._report: Report | None = None
 
@@ -94,25 +94,27 @@ class Load:
             cwd=ROOT,
             start_new_session=True,  # Ctrl-C in the parent's terminal is for the parent
         )
-        self._read()
+        try:
+            self._read()
+        except LoadError:
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self.stop()
-        elif self._process is not None:
-            self._process.kill()
-            self._process.communicate()
+        try:
+            if error is None:
+                self.stop()
+        finally:
+            self._end()
 
     def stop(self) -> Report:
         """No further request is begun; waits for those in flight, and gives the report. Raises LoadError."""
         if self._report is None:
             self._write("stop")
             self._report = Report.from_dict(self._read())
-            process = self._running()
-            process.communicate(timeout=self._patience)
         return self._report
 
     def report(self) -> Report:
@@ -143,6 +145,16 @@ class Load:
         """Waits until so many more requests were ok: that the service serves, and the load flows."""
         wanted = self.snapshot().ok + answers
         return self.wait(lambda seen: seen.ok >= wanted, timeout=timeout)
+
+    def _end(self) -> None:
+        """Nothing is left of the process, whatever it was doing."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for stream in (self._process.stdin, self._process.stdout):
+                if stream is not None:
+                    with contextlib.suppress(BrokenPipeError):
+                        stream.close()
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None:

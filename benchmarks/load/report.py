@@ -61,7 +61,7 @@ class Report:
     allowed_without_retry_after: int = 0
     reconnects: int = 0  # connections that the server closed between requests, as it may
     acknowledged: int = 0  # orders answered with 2xx
-    orders_known: bool = False  # the recorded orders could be read back
+    orders_known: bool | None = None  # recorded orders could be read back; None: there was nothing to read
     missing: tuple[str, ...] = ()  # acknowledged, yet not recorded
     doubled: tuple[str, ...] = ()  # recorded more than once
     recorded_unacknowledged: tuple[str, ...] = ()  # recorded, yet lost on the way back
@@ -79,8 +79,8 @@ class Report:
 
     @property
     def clean(self) -> bool:
-        """No request was lost, doubled or forgotten."""
-        return not (self.lost or self.missing or self.doubled)
+        """No request was lost, doubled or forgotten, and where orders were sent, they could be read back."""
+        return self.orders_known is not False and not (self.lost or self.missing or self.doubled)
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -115,7 +115,7 @@ class Report:
     def summary(self) -> str:
         """For people: a line on the whole, one for each kind and version, and the first of the lost."""
         rate = self.sent / self.seconds if self.seconds else 0.0
-        unknown = " (orders could not be read back)" if self.acknowledged and not self.orders_known else ""
+        unknown = " (orders could not be read back)" if self.orders_known is False else ""
         head = (
             f"{self.sent} requests in {self.seconds:.1f} s ({rate:.0f}/s): lost = {len(self.lost)}, "
             f"doubled = {len(self.doubled)}, missing = {len(self.missing)}{unknown}"
@@ -128,10 +128,7 @@ class Report:
                 *([f"  lost by reason: {', '.join(why)}; over {self.outage:.1f} s"] if why else []),
                 *([f"  allowed: {', '.join(allowed)}"] if allowed else []),
                 *(_kind_line(name, kind) for name, kind in self.kinds.items()),
-                *(
-                    f"  version {span.version}: {span.answers} answers, {span.first:.2f} s to {span.last:.2f} s"
-                    for span in self.versions
-                ),
+                *(_span_line(span) for span in self.versions),
                 *(_lost_line(lost) for lost in self.lost[:10]),
             ]
         )
@@ -170,6 +167,10 @@ def _kind_line(name: str, kind: KindReport) -> str:
     if kind.p50_ms is None:
         return line
     return f"{line}  p50 {kind.p50_ms:.1f} ms  p99 {kind.p99_ms:.1f} ms  max {kind.max_ms:.1f} ms"
+
+
+def _span_line(span: Span) -> str:
+    return f"  version {span.version}: {span.answers} answers, {span.first:.2f} s to {span.last:.2f} s"
 
 
 def _lost_line(lost: Lost) -> str:

@@ -85,11 +85,12 @@ class Tally:
         """What is known so far, without what takes long to work out: latencies, timeline, orders."""
         return self._report({name: self._kind(kind) for name, kind in self._kinds.items()})
 
-    def report(self, orders: Iterable[str] | None) -> Report:
+    def report(self, orders: Iterable[str] | None, *, asked: bool = True) -> Report:
         """The end.
 
         :param orders: the orders of this run that the service recorded, as often as it did; None where it
-            could not tell.
+            could not tell, or was not asked.
+        :param asked: it was asked.
         """
         kinds = {name: self._kind(kind, times=True) for name, kind in self._kinds.items()}
         timeline = {
@@ -97,7 +98,7 @@ class Tally:
             for version, ticks in self._timeline.items()
         }
         if orders is None:
-            return self._report(kinds, timeline=timeline)
+            return self._report(kinds, timeline=timeline, orders_known=False if asked else None)
         recorded, acknowledged = Counter(orders), set(self.acknowledged)
         return self._report(
             kinds,
@@ -113,7 +114,7 @@ class Tally:
         kinds: dict[str, KindReport],
         *,
         timeline: dict[str, tuple[tuple[float, int], ...]] | None = None,
-        orders_known: bool = False,
+        orders_known: bool | None = None,
         missing: tuple[str, ...] = (),
         doubled: tuple[str, ...] = (),
         recorded_unacknowledged: tuple[str, ...] = (),

@@ -36,7 +36,7 @@ PYTHON = """\
 FROM {base}
 RUN apt-get update \\
  && apt-get install -y --no-install-recommends python3-minimal libpython3-stdlib \\
- && rm -rf /var/lib/apt/lists/*
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb
 """
 
 SHOP = """\

@@ -14,15 +14,12 @@ import secrets
 import socket
 import tempfile
 from pathlib import Path
-from typing import IO
 
 NAME = re.compile(r"^/?t([0-9a-f]+)-[0-9a-f]{6}(?![0-9a-f])")
 
 # Below the kernel's ephemeral range (from 32768), or a client's outgoing connection may take the port
 # between the moment it is found free and the moment the edge binds it.
 PORTS = range(21000, 32000)
-
-_held: list[IO[str]] = []
 
 
 def service_name() -> str:
@@ -47,15 +44,14 @@ def free_port() -> int:
     folder = Path(tempfile.gettempdir()) / "deployer-test-ports"
     folder.mkdir(exist_ok=True)
     for port in random.sample(PORTS, len(PORTS)):
-        reservation = (folder / str(port)).open("w")
+        reservation = os.open(folder / str(port), os.O_CREAT | os.O_RDWR, 0o666)
         try:
             fcntl.flock(reservation, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(("", port))
         except OSError:
-            reservation.close()
+            os.close(reservation)
             continue
-        _held.append(reservation)
-        return port
+        return port  # the reservation stays open, and locked, until this process ends
     raise RuntimeError(f"no free port from {PORTS.start} to {PORTS.stop - 1}")

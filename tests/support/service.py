@@ -119,10 +119,7 @@ class Orders:
             os.write(self._file, order.encode() + b"\n")
 
     def all(self, prefix: str = "") -> list[str]:
-        if self._file is None:
-            ids = self._kept
-        else:
-            ids = self._path.read_text().split("\n")[:-1]
+        ids = self._kept if self._file is None else self._path.read_text().split("\n")[:-1]
         return [order for order in ids if order.startswith(prefix)]
 
 

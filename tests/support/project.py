@@ -1,0 +1,184 @@
+"""A folder with a config.yaml, in which the deployer is run as a person would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+import yaml
+from docker import DockerClient
+
+from tests.support import engine, names
+from tests.support.images import ROOT
+
+
+class Started(subprocess.Popen[str]):
+    """A deployer that runs; its output goes to files, so that it never waits for a reader."""
+
+    def __init__(self, arguments: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+        stem = folder / f"started-{os.urandom(4).hex()}"
+        self.out, self.err = stem.with_suffix(".out"), stem.with_suffix(".err")
+        streams: list[TextIO] = [self.out.open("w"), self.err.open("w")]
+        try:
+            super().__init__(
+                arguments,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=streams[0],
+                stderr=streams[1],
+                text=True,
+                start_new_session=True,
+            )
+        finally:
+            for stream in streams:
+                stream.close()
+
+    @property
+    def said(self) -> str:
+        """All it has written so far, standard output first."""
+        return self.out.read_text() + self.err.read_text()
+
+    def finish(self, expect: int | None = 0, timeout: float = 120.0) -> str:
+        """Waits for its end, checks the exit code (None: any), and gives what it said."""
+        code = self.wait(timeout)
+        assert expect is None or code == expect, f"exit code {code}, not {expect}:\n{self.said}"
+        return self.said
+
+
+class Project:
+    """A service of its own, on a port of its own, with nothing of it on the engine before or after.
+
+    :param client: the engine, for looking and cleaning up
+    :param image: the image that config.yaml names
+    """
+
+    def __init__(self, client: DockerClient, folder: Path, image: str) -> None:
+        self.client = client
+        self.folder = folder
+        self.name = names.service_name()
+        self.port = names.free_port()
+        self._started: list[Started] = []
+        self._config: dict[str, Any] = {
+            "service": {"name": self.name, "image": image, "port": 8080, "health": "/health"},
+            "edge": {"port": self.port},
+        }
+        self.config()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def config(self, **changes: Any) -> Path:
+        """Merges sections into config.yaml (`service={"env": {...}}`), writes it and gives its path.
+
+        Mappings are merged, key by key; a value of None removes its key; all else is replaced.
+        """
+        self._config = _merged(self._config, changes)
+        path = self.folder / "config.yaml"
+        path.write_text(yaml.safe_dump(self._config, sort_keys=False))
+        return path
+
+    def keep_orders(self) -> None:
+        """Gives the service a named volume at /data, so that orders outlive a release."""
+        self.config(service={"volumes": [f"{self.name}-data:/data"]})
+
+    def run(
+        self,
+        *arguments: str,
+        expect: int | None = 0,
+        timeout: float = 120.0,
+        env: Mapping[str, str] | None = None,
+        stdin: str = "",
+    ) -> subprocess.CompletedProcess[str]:
+        """`python -m deployer ARGUMENTS` in the folder, to its end; checks the exit code (None: any)."""
+        done = subprocess.run(
+            self._command(arguments),
+            cwd=self.folder,
+            env=self._environment(env),
+            input=stdin,
+            text=True,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert expect is None or done.returncode == expect, (
+            f"`deployer {' '.join(arguments)}`: exit code {done.returncode}, not {expect}\n"
+            f"{done.stdout}{done.stderr}"
+        )
+        return done
+
+    def json(self, *arguments: str, expect: int | None = 0, timeout: float = 120.0) -> dict[str, Any]:
+        """The object with which `--json` ends: the last line, or all of the output."""
+        out = self.run(*arguments, "--json", expect=expect, timeout=timeout).stdout.strip()
+        try:
+            return cast(dict[str, Any], json.loads(out))
+        except ValueError:
+            return cast(dict[str, Any], json.loads(out.splitlines()[-1]))
+
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> Started:
+        """`python -m deployer ARGUMENTS` in the folder, in the background; killed at the end of the test."""
+        started = Started(self._command(arguments), self.folder, self._environment(env))
+        self._started.append(started)
+        return started
+
+    def status(self) -> dict[str, Any]:
+        """`status --json`."""
+        return self.json("status")
+
+    def leftovers(self, *, allow: tuple[str, ...] = ()) -> list[str]:
+        """What a service at rest should not have on the engine; empty where all is well.
+
+        At rest it has the edge's container, network and volume, the volumes that config.yaml names, the
+        containers of the active and the previous release, and images. A lock, a hook, a candidate, any other
+        release is left over.
+
+        :param allow: further names that may be there
+        """
+        status = self.status()
+        edge = f"{self.name}-edge"
+        expected = {edge, *allow}
+        for volume in self._config["service"].get("volumes") or ():
+            expected.add(volume.split(":")[0])
+        for place in ("active", "previous"):
+            if status.get(place):
+                expected.add(status[place]["container"])
+        found = [
+            item.text
+            for item in engine.belongings(self.client, self.name)
+            if item.kind != "image" and item.name not in expected
+        ]
+        told = [
+            f"status has a {place}: {status[place]}" for place in ("candidate", "lock") if status.get(place)
+        ]
+        return found + told
+
+    def remove(self) -> None:
+        """Kills what was started, and removes all that belongs to the service."""
+        for started in self._started:
+            started.kill()
+            started.wait()
+        engine.remove(self.client, self.name)
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "deployer", *arguments]
+
+    def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(ROOT), **(more or {})}
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping):
+            merged[key] = _merged(merged.get(key) or {}, value)
+        else:
+            merged[key] = value
+    return merged
