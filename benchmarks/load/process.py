@@ -122,7 +122,7 @@ class Load:
         return self.stop()
 
     def snapshot(self) -> Report:
-        """What is known so far: without latencies, timeline and orders, which are worked out at the end."""
+        """What is known so far; see `Tally.snapshot` for what it lacks."""
         if self._report is not None:
             return self._report
         self._write("snapshot")

@@ -7,12 +7,13 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.load.report import KindReport, Lost, Report, Span
 from benchmarks.load.wire import SERVER_ERROR, UNEXPECTED, Answer, Failure
 
 TICK = 0.01  # seconds; the timeline's grain
+SNAPSHOT_LOST = 100
 
 
 @dataclass
@@ -82,8 +83,13 @@ class Tally:
         )
 
     def snapshot(self) -> Report:
-        """What is known so far, without what takes long to work out: latencies, timeline, orders."""
-        return self._report({name: self._kind(kind) for name, kind in self._kinds.items()})
+        """What is known so far, without what takes long to work out or to hand over.
+
+        It lacks latencies, timeline and orders, and all but the first of the lost requests; the kinds have counted
+        them all.
+        """
+        report = self._report({name: self._kind(kind) for name, kind in self._kinds.items()})
+        return replace(report, lost=report.lost[:SNAPSHOT_LOST])
 
     def report(self, orders: Iterable[str] | None, *, asked: bool = True) -> Report:
         """The end.
