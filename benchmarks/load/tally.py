@@ -85,7 +85,7 @@ class Tally:
     def snapshot(self) -> Report:
         """What is known so far, without what takes long to work out or to hand over.
 
-        It lacks latencies, timeline and orders, and all but the first of the lost requests; the kinds have counted
+        It lacks latencies, timeline and orders, and all but the first of the lost requests; the kinds count
         them all.
         """
         report = self._report({name: self._kind(kind) for name, kind in self._kinds.items()})
