@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from deployer.errors import (
     Conflict,
@@ -378,10 +379,10 @@ class Engine:
         with self._mapped("listing images"):
             return cast(list[Inspect], self.api.images(filters=filters))
 
-    def build(self, context: BinaryIO, **options: Any) -> Iterator[Inspect]:
+    def build(self, context: Iterable[bytes], **options: Any) -> Iterator[Inspect]:
         """Build from a tar stream (gzip where `encoding="gzip"`); the engine's progress messages.
 
-        :param context: a file-like object; read in pieces, so a large context needs little memory.
+        :param context: the tar in pieces, sent as they come, so a large context needs little memory.
         :param options: `dockerfile, tag, buildargs, labels, target, pull, nocache, encoding` of the SDK.
         """
         with self._mapped("building an image"):
@@ -404,5 +405,13 @@ class Engine:
 
     def disk_usage(self) -> Inspect:
         """`GET /system/df`: Images, Containers, Volumes, BuildCache with their sizes in bytes."""
-        with self._mapped("asking for disk usage"):
-            return cast(Inspect, self.api.df())
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                with self._mapped("asking for disk usage"):
+                    return cast(Inspect, self.api.df())
+            except EngineError as error:
+                # The engine counts for one caller at a time, and turns others away until it has done so.
+                if "already running" not in error.message or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
