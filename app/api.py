@@ -61,7 +61,11 @@ def _token() -> str:
 def _document() -> dict[str, object]:
     if request.mimetype != "application/json":
         raise Problem(415, "unsupported-media-type")
-    return forms.parse(request.get_data())
+    body = request.get_data()
+    limit = request.max_content_length
+    if request.content_length is None and len(body) == limit:  # sent in chunks, and cut off at the limit
+        raise Problem(413, "too-large", limit=limit)
+    return forms.parse(body)
 
 
 def _attempt(scope: str, document: dict[str, object]) -> Attempt | None:

@@ -19,5 +19,9 @@ def as_language(value: object) -> Language | None:
 
 
 def preferred(accepted: LanguageAccept, default: Language) -> Language:
-    """The better of ours by Accept-Language (`ko-KR` is `ko`), or the default where it says nothing."""
-    return as_language(accepted.best_match(["ko", "en"])) or default
+    """The better of ours by Accept-Language (`ko-KR` is `ko`), or the default where it says nothing.
+
+    Not `best_match`: that takes `en` out of `ko-KR, en;q=0.5`, an exact match before a better one.
+    """
+    ours = (as_language(tag.partition("-")[0].lower()) for tag, quality in accepted if quality > 0)
+    return next((language for language in ours if language), default)

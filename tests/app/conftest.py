@@ -1,0 +1,194 @@
+"""What the app's tests are given: an application with a database of its own, and real servers.
+
+settings    Settings with a database in the test's folder
+client      Flask's test client of an application made from them
+begin       begin(language="ko", ...) -> a created interview's document, with its token
+serve       serve() -> a Server: gunicorn as the image runs it, on the test's database; several share it
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import Settings, create_app
+
+ROOT = Path(__file__).resolve().parents[2]
+
+RESUMES = {
+    "en": "Jane Doe\n- Built the order API in Python and PostgreSQL\n"
+    "- Introduced Redis: p99 latency from 900 ms to 120 ms\n- Led the move to Docker",
+    "ko": "김민지\n- Spring Boot와 JPA로 주문 API를 개발하고 운영\n"
+    "- Redis 캐시 도입으로 응답 시간을 900ms에서 120ms로 단축\n- Jenkins 배포 자동화 구축",
+}
+ANSWERS = {
+    "en": "The order API was slow when the shop grew, a problem for everybody. I measured the queries in "
+    "PostgreSQL and introduced Redis. As a result latency fell from 900 ms to 120 ms.",
+    "ko": "당시 주문 API가 느린 문제가 있었습니다. 제가 Redis 캐시를 도입하고 JPA 쿼리를 분석했습니다. "
+    "그 결과 응답 시간이 900ms에서 120ms로 단축되었습니다.",
+}
+
+
+def request(**changes: Any) -> dict[str, Any]:
+    """The body of a good `POST /api/interviews`, with changes; None leaves a field out."""
+    language = changes.get("language") or "en"
+    body = {
+        "resume": RESUMES.get(language, RESUMES["en"]),
+        "role": "backend engineer",
+        "level": "junior",
+        "language": "en",
+        "questions": 3,
+        "consent": True,
+    } | changes
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def bearer(interview: Mapping[str, Any]) -> dict[str, str]:
+    """The header that opens an interview."""
+    return {"Authorization": f"Bearer {interview['token']}"}
+
+
+class Begin(Protocol):
+    def __call__(self, **changes: Any) -> dict[str, Any]: ...
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(database=tmp_path / "interview.sqlite3")
+
+
+@pytest.fixture
+def application(settings: Settings) -> Iterator[Flask]:
+    application = create_app(settings)
+    yield application
+    application.extensions["store"].close()
+
+
+@pytest.fixture
+def client(application: Flask) -> FlaskClient:
+    return application.test_client()
+
+
+@pytest.fixture
+def begin(client: FlaskClient) -> Begin:
+    def make(**changes: Any) -> dict[str, Any]:
+        response = client.post("/api/interviews", json=request(**changes))
+        assert response.status_code == 201, response.text
+        document: dict[str, Any] = response.get_json()
+        return document
+
+    return make
+
+
+@dataclass
+class Server:
+    """gunicorn in a process of its own."""
+
+    process: subprocess.Popen[str]
+    port: int = 0
+    lines: list[str] = field(default_factory=list)
+    _more: threading.Condition = field(default_factory=threading.Condition)
+    _reader: threading.Thread | None = None
+
+    def follow(self) -> None:
+        """Read the log in the background, until the server says where it listens."""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.port = int(self.wait_for(r"Listening at: http://127\.0\.0\.1:(\d+)")[1])
+
+    def wait_for(self, pattern: str, seconds: float = 30) -> re.Match[str]:
+        """The first line of the log that matches, once it is there."""
+
+        def found() -> re.Match[str] | None:
+            return next((match for line in self.lines if (match := re.search(pattern, line))), None)
+
+        with self._more:
+            if match := self._more.wait_for(found, seconds):
+                return match
+        raise AssertionError(f"no {pattern!r} in the log:\n{self.log}")
+
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Any]:
+        """Status and JSON document of a request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            sent = {"Content-Type": "application/json"} if body is not None else {}
+            connection.request(
+                method, path, json.dumps(body) if body is not None else None, sent | dict(headers or {})
+            )
+            response = connection.getresponse()
+            content = response.read()
+            return response.status, json.loads(content) if content else None
+        finally:
+            connection.close()
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> int:
+        """End it as the engine would; its exit status."""
+        if self.process.poll() is None:
+            self.terminate()
+        try:
+            return self.process.wait(timeout=40)
+        finally:
+            self.process.kill()
+            if self._reader:
+                self._reader.join(timeout=10)
+            if self.process.stdout:
+                self.process.stdout.close()
+
+    @property
+    def log(self) -> str:
+        return "".join(self.lines)
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            with self._more:
+                self.lines.append(line)
+                self._more.notify_all()
+
+
+def environment(settings: Settings, **extra: str) -> dict[str, str]:
+    """This process's, without settings of the app that somebody exported, with those of the test."""
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("INTERVIEW_")}
+    return outer | {"INTERVIEW_DATABASE": str(settings.database)} | extra
+
+
+@pytest.fixture
+def serve(settings: Settings) -> Iterator[Callable[[], Server]]:
+    servers: list[Server] = []
+
+    def start() -> Server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "--config", "app/gunicorn.conf.py", "--bind", "127.0.0.1:0"],
+            cwd=ROOT,
+            env=environment(settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        server = Server(process)
+        servers.append(server)
+        server.follow()
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
