@@ -26,6 +26,9 @@ PATIENCE = 8
 """Seconds without a heartbeat after which the lock frees itself."""
 
 _BEAT = 1.0
+_REMOVAL = 5.0
+"""Seconds that the engine may take to remove a lock whose holder has gone."""
+
 _STILLBORN = 10.0
 """Seconds after which a lock that was created but never started belongs to a holder that died in between."""
 
@@ -95,11 +98,12 @@ class Lock:
         :param waiting: called once with the holder when we begin to wait.
         :raises Locked: it is still held after `wait`.
         """
-        deadline = time.monotonic() + wait
+        began = time.monotonic()
         told = False
         while not self._try():
             current = holder(self.engine, self.service)
-            if time.monotonic() >= deadline:
+            # A lock whose container is just being removed is nobody's: that is not worth refusing for.
+            if time.monotonic() - began >= (wait if current else max(wait, _REMOVAL)):
                 raise Locked(
                     f"{self.service} is being changed by {current or 'somebody who just finished'}",
                     remedy="wait for it with --lock-wait 10m; the lock frees itself if its holder dies",
@@ -108,7 +112,7 @@ class Lock:
                 told = True
                 waiting(current, wait)
             self._clear_stillborn()
-            time.sleep(0.2)
+            time.sleep(0.05 if current is None else 0.2)
 
     def check(self) -> None:
         """Make sure that the lock is still ours: called before every step that changes something.
@@ -132,6 +136,9 @@ class Lock:
         if self.id:
             with contextlib.suppress(EngineError):
                 self.engine.remove(self.id)
+                deadline = time.monotonic() + _REMOVAL
+                while self.engine.container(self.id) and time.monotonic() < deadline:
+                    time.sleep(0.02)
             self.id = ""
 
     def _try(self) -> bool:

@@ -81,7 +81,13 @@ class Change:
         result.previous = self.record.previous
         result.container, result.slot = candidate.container, self.slot
 
-    # -- the two strategies --------------------------------------------------
+    # -- the strategies ------------------------------------------------------
+
+    def warm(self) -> None:
+        """The candidate runs already, kept warm: the edge changes its mind, and that is all."""
+        self._switch()
+        self._settle()
+        self._finish()
 
     def blue_green(self) -> None:
         """Both releases run; the edge changes its mind between two requests."""
@@ -333,6 +339,10 @@ def run(
     """Bring a candidate to serving. :raises ReleaseFailed: it is bad, and the old one serves."""
     situation = work.situation()
     change = Change(work, candidate, phases, result)
+    standby = work.state.occupant(work.state.standby)
+    if standby and standby.container == candidate.container and work.state.standby in situation.ready:
+        result.strategy = "warm"
+        return _carry_out(change.warm, phases, result)
     memory = room.memory + preflight.memory_used(work.engine, situation, work.state.standby)
     choice = choose_strategy(
         work.config,
@@ -344,8 +354,12 @@ def run(
     result.strategy = choice.strategy
     if choice.reason:
         work.emit(Warned(choice.reason))
+    return _carry_out(change.recreate if choice.strategy == "recreate" else change.blue_green, phases, result)
+
+
+def _carry_out(steps: Callable[[], None], phases: Phases, result: Result) -> Result:
     try:
-        change.recreate() if choice.strategy == "recreate" else change.blue_green()
+        steps()
     except DeployerError as error:
         result.reason = result.reason or error.message
         raise

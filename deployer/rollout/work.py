@@ -15,7 +15,7 @@ from deployer.edge.configuration import Addresses
 from deployer.edge.network import ensure_network, network_name
 from deployer.edge.session import EdgeSession
 from deployer.edge.state import EdgeState, Occupant, Slot
-from deployer.errors import DeployerError, EdgeError, EngineError, RecoveryFailed
+from deployer.errors import DeployerError, EdgeError, EngineError, PreflightError, RecoveryFailed
 from deployer.events import Emit, LockAwaited, Repaired, Switched, Warned
 from deployer.host.engine import Engine
 from deployer.host.lock import Lock
@@ -345,6 +345,11 @@ def _open(
     if container is None and not create:
         raise EdgeError(
             f"{service} has no edge on this host", remedy="the first `deployer rollout` makes it"
+        )
+    if container and create and public and not edge_container.is_public(container):
+        raise PreflightError(
+            f"the edge of {service} does not have its port yet: `deployer adopt` was interrupted",
+            remedy="run `deployer adopt CONTAINER` again; it goes on where it was",
         )
     addresses = ensure_network(engine, config)
     if container is None:
