@@ -1,0 +1,1 @@
+"""Images: what a build is made of, the build itself, and what may be removed."""

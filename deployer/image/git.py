@@ -1,0 +1,37 @@
+"""Which commit an image was built from."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """`sha` is 40 hex digits, `dirty` is true or false; both are unknown without git or a repository."""
+
+    sha: str = UNKNOWN
+    dirty: str = UNKNOWN
+
+
+def revision(folder: Path, paths: Sequence[Path]) -> Revision:
+    """The commit of the repository around `folder`, and whether `paths` differ from it."""
+    sha = _git(folder, "rev-parse", "--verify", "HEAD")
+    if sha is None:
+        return Revision()
+    changes = _git(folder, "status", "--porcelain", "--", *(str(path.absolute()) for path in paths))
+    return Revision(sha, UNKNOWN if changes is None else "true" if changes else "false")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    # Without optional locks: a status must not get in the way of a commit made at the same time.
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
