@@ -59,17 +59,18 @@ def mentioned(text: str) -> bool:
 
 
 def _reference(body: str, *, closed: bool) -> Reference:
+    # A broken reference may be a piece of a literal secret: no more of it is shown than a known kind or a
+    # plain name.
     scheme, colon, name = body.partition(":")
     if not closed:
-        # What follows an open brace may be the secret itself: do not repeat it.
         raise ValueError("a reference '${' lacks its '}'; write $${ for a plain ${")
     if not colon:
         hint = f"${{env:{body}}}" if SCHEMES["env"].fullmatch(body) else "${env:NAME}"
-        raise ValueError(f"'${{{body}}}' is no reference; write {hint}, or $${{ for a plain ${{")
+        raise ValueError(f"'${{' begins a reference; write {hint}, or $${{ for a plain ${{")
     if scheme not in SCHEMES:
         near = difflib.get_close_matches(scheme, SCHEMES, n=1)
         known = f"did you mean '{near[0]}'?" if near else "known are env, file and ssm"
-        raise ValueError(f"'${{{scheme}:...}}' is an unknown kind of reference; {known}")
+        raise ValueError(f"holds an unknown kind of reference; {known}")
     if not SCHEMES[scheme].fullmatch(name):
-        raise ValueError(f"'${{{body}}}' needs {_WANTED[scheme]} after '{scheme}:'")
+        raise ValueError(f"'${{{scheme}:...}}' needs {_WANTED[scheme]} after '{scheme}:'")
     return Reference(scheme, name)

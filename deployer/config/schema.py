@@ -107,10 +107,14 @@ UrlPath = Annotated[
     ),
 ]
 UrlPrefix = Annotated[
-    str, *_matching(_URL_PATH, "must be a path that begins with '/', as in /stream/; no spaces, quotes, '?' or '#'")
+    str,
+    *_matching(
+        _URL_PATH, "must be a path that begins with '/', as in /stream/; no spaces, quotes, '?' or '#'"
+    ),
 ]
 UrlFolder = Annotated[
-    str, *_matching(r"/[A-Za-z0-9._~%:@!,;=+*/-]*/", "must be a path that begins and ends with '/', as in /api/")
+    str,
+    *_matching(r"/[A-Za-z0-9._~%:@!,;=+*/-]*/", "must be a path that begins and ends with '/', as in /api/"),
 ]
 Folder = Annotated[str, *_matching(r"/[^\s:,]+", "must be an absolute path in the container, as in /tmp")]
 Volume = Annotated[
@@ -140,7 +144,9 @@ VariableName = Annotated[
 ]
 Origin = Annotated[
     str,
-    *_matching(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", "must be an address without a path, as in http://10.0.0.5:8081"),
+    *_matching(
+        r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", "must be an address without a path, as in http://10.0.0.5:8081"
+    ),
 ]
 DockerAddress = Annotated[
     str, *_matching(r"unix:///\S+|(tcp|ssh)://\S+", "must begin with unix:///, tcp:// or ssh://")
@@ -150,8 +156,8 @@ LogSize = Annotated[
     *_matching(r"[1-9]\d*[kmg]?", "must be a size such as 512k, 10m or 1g"),
     WithJsonSchema({"type": ["string", "integer"]}),
 ]
-Subnet = Subnet
-Address = Address
+Subnet = Annotated[str, AfterValidator(_private_subnet)]
+Address = Annotated[str, AfterValidator(_ip_address)]
 Wait = Annotated[Duration, Field(gt=0)]
 """A duration that must not be 0."""
 Variables = dict[VariableName, SecretText]
@@ -178,21 +184,27 @@ class Section(BaseModel):
 class Build(Section):
     """How the image is made from a folder of sources."""
 
-    context: Path = Field(Path("."), description="Folder sent to the engine, relative to the config's own folder.")
+    context: Path = Field(
+        default=Path(), description="Folder sent to the engine, relative to the config's own folder."
+    )
     dockerfile: Path = Field(
-        Path("Dockerfile"),
+        default=Path("Dockerfile"),
         description="Dockerfile, relative to the config's own folder; one ending in .j2 is rendered with "
         "`config` and `base` first.",
     )
-    target: Word | None = Field(None, description="Stage of the Dockerfile to build; the last one if not given.")
-    base: Word | None = Field(None, description="Base image, given to the Dockerfile as build argument BASE.")
+    target: Word | None = Field(
+        default=None, description="Stage of the Dockerfile to build; the last one if not given."
+    )
+    base: Word | None = Field(
+        default=None, description="Base image, given to the Dockerfile as build argument BASE."
+    )
     args: dict[VariableName, Text] = Field(
         default_factory=dict,
         description="Further build arguments. They stay in the image's history: never a secret.",
     )
     prepare: list[Command] = Field(
         default_factory=list,
-        description="Commands run on the deployer's machine, in the config's folder, before the context is read.",
+        description="Commands run on the deployer's machine, in the config's folder, before the build.",
         examples=[[["scripts/wheelhouse"]]],
     )
     inputs: list[Word] = Field(
@@ -206,49 +218,64 @@ class Build(Section):
 class Service(Section):
     """The container that is deployed."""
 
-    name: Name = Field(description="Name of the service; its containers, images and volumes carry it.", examples=["shop"])
-    image: Word | None = Field(None, description="Ready image to run. Give either this or `build`.", examples=["shop:1"])
+    name: Name = Field(
+        description="Name of the service; its containers, images and volumes carry it.", examples=["shop"]
+    )
+    image: Word | None = Field(
+        default=None, description="Ready image to run. Give either this or `build`.", examples=["shop:1"]
+    )
     build: Build | None = Field(
-        None, validate_default=True, description="How to build the image. Give either this or `image`."
+        default=None,
+        validate_default=True,
+        description="How to build the image. Give either this or `image`.",
     )
     port: Port = Field(description="Port the service listens on, inside its container.", examples=[8080])
-    health: UrlPath = Field("/", description="Readiness path: a 2xx or 3xx answer means that requests may come.")
+    health: UrlPath = Field(
+        default="/", description="Readiness path: a 2xx or 3xx answer means that requests may come."
+    )
     env: Variables = Field(
         default_factory=dict,
         description="Environment of the container, and of its hooks. Values are text as written; secrets are "
         "references: ${env:NAME}, ${file:/path} or ${ssm:/path}, and $${ stands for a plain ${.",
         examples=[{"MODE": "live", "DB_PASSWORD": "${env:DB_PASSWORD}"}],
     )
-    command: Command | None = Field(None, description="Command in place of the image's own.")
-    user: Text | None = Field(None, description="User to run as, `name`, `uid` or `uid:gid`; else the image's own.")
+    command: Command | None = Field(default=None, description="Command in place of the image's own.")
+    user: Text | None = Field(
+        default=None, description="User to run as, `name`, `uid` or `uid:gid`; else the image's own."
+    )
     volumes: list[Volume] = Field(
         default_factory=list,
         description="Volumes as name:/path or name:/path:ro; two releases share them during a rollout.",
         examples=[["shop-data:/data"]],
     )
     networks: list[DockerName] = Field(
-        default_factory=list, description="Further existing networks of the engine to join, for a database say."
+        default_factory=list,
+        description="Further existing networks of the engine to join, for a database say.",
     )
     memory: Annotated[Size, Field(ge=6 * 1024**2)] | None = Field(
-        None, description="Memory limit of the container; none if not given."
+        default=None, description="Memory limit of the container; none if not given."
     )
     cpus: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="Limit of processor time; none if not given.", json_schema_extra={"unit": "processors"}
+        default=None,
+        description="Limit of processor time; none if not given.",
+        json_schema_extra={"unit": "processors"},
     )
-    read_only: bool = Field(False, description="Mount the root file system read-only.")
+    read_only: bool = Field(default=False, description="Mount the root file system read-only.")
     tmpfs: list[Folder] = Field(
         default_factory=list, description="Folders held in memory, for a read-only root.", examples=[["/tmp"]]
     )
-    init: bool = Field(True, description="Run an init as process 1, which reaps children and passes signals on.")
-    stop_timeout: Duration = Field(30.0, description="Time between SIGTERM and SIGKILL.")
+    init: bool = Field(
+        default=True, description="Run an init as process 1, which reaps children and passes signals on."
+    )
+    stop_timeout: Duration = Field(default=30.0, description="Time between SIGTERM and SIGKILL.")
     labels: dict[Word, Text] = Field(
         default_factory=dict, description="Further labels of the container; deployer.* is reserved."
     )
     log_max_size: LogSize = Field(
-        "10m", description="Size at which the engine rotates the container's log."
+        default="10m", description="Size at which the engine rotates the container's log."
     )
     log_max_files: Annotated[int, Field(ge=1)] = Field(
-        3, description="Rotated logs kept per container.", json_schema_extra={"unit": "files"}
+        default=3, description="Rotated logs kept per container.", json_schema_extra={"unit": "files"}
     )
     streams: list[UrlPrefix] = Field(
         default_factory=list,
@@ -276,7 +303,9 @@ class Service(Section):
     @field_validator("tmpfs")
     @classmethod
     def _tmpfs_apart(cls, tmpfs: list[str], info: ValidationInfo) -> list[str]:
-        _all_differ(tmpfs + [v.split(":")[1] for v in info.data.get("volumes", ())], "two things are mounted at")
+        _all_differ(
+            tmpfs + [v.split(":")[1] for v in info.data.get("volumes", ())], "two things are mounted at"
+        )
         return tmpfs
 
     @field_validator("labels")
@@ -291,52 +320,75 @@ class Service(Section):
 class Tls(Section):
     """HTTPS at the edge with a certificate from files, for those without a CDN."""
 
-    port: Port = Field(443, description="Port for HTTPS.")
+    port: Port = Field(default=443, description="Port for HTTPS.")
     certificate: Path = Field(
         description="PEM file with the certificate and its chain, relative to the config's own folder."
     )
-    key: Path | None = Field(None, description="PEM file with the private key, if the certificate's file lacks it.")
-    redirect: bool = Field(True, description="Answer plain HTTP on `edge.port` with a redirect to HTTPS.")
+    key: Path | None = Field(
+        default=None, description="PEM file with the private key, if the certificate's file lacks it."
+    )
+    redirect: bool = Field(
+        default=True, description="Answer plain HTTP on `edge.port` with a redirect to HTTPS."
+    )
 
 
 class Edge(Section):
     """The proxy in front of the service, which stays up while releases come and go."""
 
-    port: Port = Field(8080, description="Port on which the host serves.")
-    address: Address = Field("0.0.0.0", description="Address on which the host serves.")
-    image: Word | None = Field(None, description="Ready image of the edge; else one is built from `edge.base`.")
-    base: Word | None = Field(None, description="Debian image the edge's own image is built from.")
+    port: Port = Field(default=8080, description="Port on which the host serves.")
+    address: Address = Field(default="0.0.0.0", description="Address on which the host serves.")
+    image: Word | None = Field(
+        default=None, description="Ready image of the edge; else one is built from `edge.base`."
+    )
+    base: Word | None = Field(default=None, description="Debian image the edge's own image is built from.")
     subnet: Subnet | None = Field(
-        None, description="Private network of the two slots, a /28 or larger; else a free one is found.",
+        default=None,
+        description="Private network of the two slots, a /28 or larger; else a free one is found.",
         examples=["10.213.7.0/24"],
     )
-    tls: Tls | None = Field(None, description="HTTPS with a certificate from files.")
+    tls: Tls | None = Field(default=None, description="HTTPS with a certificate from files.")
     api_prefix: UrlFolder = Field(
-        "/api/", description="With a `site`: paths below this go to the service, all others to the site."
+        default="/api/",
+        description="With a `site`: paths below this go to the service, all others to the site.",
     )
     hold: Wait = Field(
-        30.0, description="How long maintenance keeps a request waiting before it answers 503."
+        default=30.0, description="How long maintenance keeps a request waiting before it answers 503."
     )
     retry_after: Annotated[Duration, Field(ge=1)] = Field(
-        30.0, description="Retry-After of the 503 in maintenance, in whole seconds."
+        default=30.0, description="Retry-After of the 503 in maintenance, in whole seconds."
     )
-    connect_timeout: Annotated[Duration, Field(ge=0.01)] = Field(1.0, description="Time to connect to the service.")
-    read_timeout: Wait = Field(60.0, description="Time to wait for the service's answer.")
+    connect_timeout: Annotated[Duration, Field(ge=0.01)] = Field(
+        default=1.0, description="Time to connect to the service."
+    )
+    read_timeout: Wait = Field(default=60.0, description="Time to wait for the service's answer.")
     stream_timeout: Wait = Field(
-        3600.0, description="Silence allowed in a long-lived answer (`service.streams`) or a WebSocket."
+        default=3600.0,
+        description="Silence allowed in a long-lived answer (`service.streams`) or a WebSocket.",
     )
     max_connections: Annotated[int, Field(ge=10)] = Field(
-        2000, description="Connections served at once; more wait.", json_schema_extra={"unit": "connections"}
+        default=2000,
+        description="Connections served at once; more wait.",
+        json_schema_extra={"unit": "connections"},
     )
-    check_interval: Annotated[Duration, Field(ge=0.01)] = Field(0.2, description="Time between health checks.")
-    check_timeout: Annotated[Duration, Field(ge=0.01)] = Field(1.0, description="Time a health check may take.")
+    check_interval: Annotated[Duration, Field(ge=0.01)] = Field(
+        default=0.2, description="Time between health checks."
+    )
+    check_timeout: Annotated[Duration, Field(ge=0.01)] = Field(
+        default=1.0, description="Time a health check may take."
+    )
     check_rise: Annotated[int, Field(ge=1)] = Field(
-        2, description="Good checks in a row until a release counts as ready.", json_schema_extra={"unit": "checks"}
+        default=2,
+        description="Good checks in a row until a release counts as ready.",
+        json_schema_extra={"unit": "checks"},
     )
     check_fall: Annotated[int, Field(ge=1)] = Field(
-        3, description="Failed checks in a row until it counts as down.", json_schema_extra={"unit": "checks"}
+        default=3,
+        description="Failed checks in a row until it counts as down.",
+        json_schema_extra={"unit": "checks"},
     )
-    memory: Annotated[Size, Field(ge=16 * 1024**2)] = Field(64 * 1024**2, description="Memory limit of the edge.")
+    memory: Annotated[Size, Field(ge=16 * 1024**2)] = Field(
+        default=64 * 1024**2, description="Memory limit of the edge."
+    )
 
     @field_validator("tls")
     @classmethod
@@ -350,7 +402,8 @@ class Site(Section):
     """Where everything outside `edge.api_prefix` goes; without it all goes to the service."""
 
     origin: Origin = Field(
-        description="Address of the site, as reached from the host's network.", examples=["http://10.0.0.5:8081"]
+        description="Address of the site, as reached from the host's network.",
+        examples=["http://10.0.0.5:8081"],
     )
 
 
@@ -358,8 +411,10 @@ class Smoke(Section):
     """A request the candidate must answer before it gets any traffic."""
 
     path: UrlPath = Field(description="Path to ask for, through the edge's preview route.")
-    status: Annotated[int, Field(ge=100, le=599)] = Field(200, description="HTTP status that is expected.")
-    contains: Text | None = Field(None, description="Text the answer's body must hold.")
+    status: Annotated[int, Field(ge=100, le=599)] = Field(
+        default=200, description="HTTP status that is expected."
+    )
+    contains: Text | None = Field(default=None, description="Text the answer's body must hold.")
 
 
 class Hook(Section):
@@ -367,7 +422,7 @@ class Hook(Section):
 
     name: Name = Field(description="Name shown while it runs, and in the container's name.")
     command: Command = Field(description="Command to run; a non-zero exit code fails the rollout.")
-    timeout: Wait = Field(300.0, description="Time it may take before it is killed.")
+    timeout: Wait = Field(default=300.0, description="Time it may take before it is killed.")
     env: Variables = Field(default_factory=dict, description="Environment on top of `service.env`.")
 
 
@@ -375,41 +430,51 @@ class Rollout(Section):
     """How a new release takes over."""
 
     strategy: Literal["blue-green", "recreate"] = Field(
-        "blue-green",
-        description="`blue-green` starts the new release beside the old one; `recreate` stops the old one first "
-        "while the edge holds the requests, for hosts without memory for two.",
+        default="blue-green",
+        description="`blue-green` starts the new release beside the old one; `recreate` stops the old one "
+        "first, while the edge holds the requests, for hosts without memory for two.",
     )
     ready_timeout: Wait = Field(
-        60.0, description="Time a candidate may take until its health path answers."
+        default=60.0, description="Time a candidate may take until its health path answers."
     )
-    smoke: list[Smoke] = Field(default_factory=list, description="Requests the candidate must pass before the switch.")
+    smoke: list[Smoke] = Field(
+        default_factory=list, description="Requests the candidate must pass before the switch."
+    )
     before: list[Hook] = Field(default_factory=list, description="Hooks run before the switch: migrations.")
     after: list[Hook] = Field(
         default_factory=list, description="Hooks run after the switch; one that fails rolls the release back."
     )
-    drain: Duration = Field(30.0, description="Time running requests of the old release get to end.")
-    drain_streams: Duration = Field(300.0, description="The same for long-lived answers (`service.streams`).")
-    observe: Duration = Field(3.0, description="Time the new release is watched after the switch, 0 for not at all.")
+    drain: Duration = Field(default=30.0, description="Time running requests of the old release get to end.")
+    drain_streams: Duration = Field(
+        default=300.0, description="The same for long-lived answers (`service.streams`)."
+    )
+    observe: Duration = Field(
+        default=3.0, description="Time the new release is watched after the switch, 0 for not at all."
+    )
     max_errors: Annotated[int, Field(ge=0)] = Field(
-        5,
+        default=5,
         description="5xx answers while observed that are forgiven, however large their share.",
         json_schema_extra={"unit": "answers"},
     )
     max_error_rate: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.05,
-        description="Share of 5xx answers while observed, beyond `max_errors`, above which it is rolled back.",
+        default=0.05,
+        description="Share of 5xx answers while observed, beyond `max_errors`, that rolls it back.",
         json_schema_extra={"unit": "share, 0 to 1"},
     )
-    keep_warm: Duration = Field(3600.0, description="Time the previous release keeps running, for an immediate rollback.")
-    keep_releases: Annotated[int, Field(ge=1)] = Field(
-        5, description="Releases whose images are kept.", json_schema_extra={"unit": "releases"}
+    keep_warm: Duration = Field(
+        default=3600.0, description="Time the previous release keeps running, for an immediate rollback."
     )
-    lock_wait: Duration = Field(0.0, description="Time to wait for somebody else's rollout, 0 to refuse at once.")
-    disk_free: Size = Field(1024**3, description="Free space needed on the engine's disk.")
+    keep_releases: Annotated[int, Field(ge=1)] = Field(
+        default=5, description="Releases whose images are kept.", json_schema_extra={"unit": "releases"}
+    )
+    lock_wait: Duration = Field(
+        default=0.0, description="Time to wait for somebody else's rollout, 0 to refuse at once."
+    )
+    disk_free: Size = Field(default=1024**3, description="Free space needed on the engine's disk.")
     memory_free: Size | None = Field(
-        None,
-        description="Free memory needed for a second release; else `service.memory`, or what the running release "
-        "uses, at least 64m.",
+        default=None,
+        description="Free memory needed for a second release; else `service.memory`, or what the running "
+        "release uses, at least 64m.",
     )
 
     @field_validator("before", "after")
@@ -423,8 +488,9 @@ class Host(Section):
     """The Docker engine everything runs on."""
 
     docker: DockerAddress | None = Field(
-        None,
-        description="Address of the engine, unix:///path or tcp://host:port; else DOCKER_HOST, else the local socket.",
+        default=None,
+        description="Address of the engine, unix:///path or tcp://host:port; else DOCKER_HOST, else the "
+        "local socket.",
     )
 
 
@@ -433,7 +499,9 @@ class Config(Section):
 
     service: Service = Field(description="The container that is deployed.")
     edge: Edge = Field(default_factory=Edge, description="The proxy in front of the service.")
-    site: Site | None = Field(None, description="Where everything outside the API goes; else all goes to the service.")
+    site: Site | None = Field(
+        default=None, description="Where everything outside the API goes; else all goes to the service."
+    )
     rollout: Rollout = Field(default_factory=Rollout, description="How a new release takes over.")
     host: Host = Field(default_factory=Host, description="The Docker engine everything runs on.")
 
@@ -458,7 +526,8 @@ class Config(Section):
     def located(self, path: Path | None, environment: str | None = None) -> Config:
         """The same config, knowing where it came from."""
         copy = self.model_copy()
-        copy._path, copy._environment = path.absolute() if path else None, environment
+        copy._path = path.absolute() if path else None  # noqa: SLF001 -- one of us
+        copy._environment = environment  # noqa: SLF001
         return copy
 
 

@@ -57,7 +57,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_size(size: int) -> str:
-    """The shortest exact way to write `size` bytes, which `parse_size` reads back: "512m", "1536k", "1000"."""
+    """The shortest exact way to write `size` bytes, which `parse_size` reads back: "512m", "1536k"."""
     for unit in ("t", "g", "m", "k"):
         if size and size % _BYTES[unit] == 0:
             return f"{size // _BYTES[unit]}{unit}"
@@ -71,7 +71,7 @@ def humanize_size(size: float) -> str:
         step = _BYTES[unit[0].lower()]
         if size >= step:
             number = size / step
-            return f"{sign}{number:.0f} {unit}" if number >= 100 else f"{sign}{_plain(round(number, 1))} {unit}"
+            return f"{sign}{_plain(round(number, 1) if number < 100 else round(number))} {unit}"
     return f"{sign}{size:.0f} B"
 
 

@@ -1,0 +1,152 @@
+"""The schema as a list of keys: what the near-misses, the reference and `config show` walk along."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator
+from pydantic.fields import FieldInfo
+
+from deployer.config import units
+from deployer.config.schema import Config
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of the schema.
+
+    :ivar path: from the top, as ("rollout", "smoke", "[]", "path"); "[]" stands for an item of a list.
+    :ivar section: the model below it, for a mapping or a list of mappings.
+    :ivar many: whether it holds a list of `section`.
+    """
+
+    path: tuple[str, ...]
+    field: FieldInfo
+    section: type[BaseModel] | None
+    many: bool
+
+    @property
+    def name(self) -> str:
+        """The key itself, without its path."""
+        return self.path[-1]
+
+    @property
+    def dotted(self) -> str:
+        """The path as people write it: `rollout.smoke[].path`."""
+        return ".".join(self.path).replace(".[]", "[]")
+
+    @property
+    def required(self) -> bool:
+        """Whether it must be given."""
+        return self.field.is_required()
+
+    @property
+    def default(self) -> Any:
+        """What it is when not given; None for a required key."""
+        return None if self.required else self.field.get_default(call_default_factory=True)
+
+    @property
+    def measure(self) -> str:
+        """`duration`, `size`, or the unit of a plain number; empty where there is none."""
+        extra = self.field.json_schema_extra
+        return measure(self.field) or (str(extra.get("unit", "")) if isinstance(extra, dict) else "")
+
+    @property
+    def kind(self) -> str:
+        """What may stand there, in words: `text`, `list of text`, `true or false`, `a or b`, `duration`."""
+        return measure(self.field) or _kind(self.field.annotation)
+
+    @property
+    def example(self) -> Any:
+        """An example from the schema; None where there is none."""
+        return self.field.examples[0] if self.field.examples else None
+
+
+def keys_of(model: type[BaseModel] = Config, path: tuple[str, ...] = ()) -> Iterator[Key]:
+    """Every key below `model`, in the schema's order, each section before its own keys."""
+    for name, field in model.model_fields.items():
+        section, many = _section(field.annotation)
+        key = Key((*path, name), field, section, many)
+        yield key
+        if section is not None:
+            yield from keys_of(section, (*key.path, "[]") if many else key.path)
+
+
+def section_at(location: Sequence[str | int]) -> type[BaseModel] | None:
+    """The model that describes the mapping at `location`; None where none does, as below `env`."""
+    model: type[BaseModel] | None = Config
+    for step in location:
+        if isinstance(step, int):
+            continue
+        field = model.model_fields.get(step) if model else None
+        model = _section(field.annotation)[0] if field else None
+    return model
+
+
+def field_at(location: Sequence[str | int]) -> FieldInfo | None:
+    """The field at `location`; None where there is none."""
+    section = section_at(location[:-1])
+    name = location[-1] if location else None
+    return section.model_fields.get(name) if section and isinstance(name, str) else None
+
+
+def measure(field: FieldInfo) -> str:
+    """`duration` or `size` for a field that is one, else empty."""
+    for mark in _marks(field.annotation, field.metadata):
+        if isinstance(mark, BeforeValidator):
+            if mark.func is units.parse_duration:
+                return "duration"
+            if mark.func is units.parse_size:
+                return "size"
+    return ""
+
+
+def _marks(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[Any]:
+    yield from metadata
+    if get_origin(annotation) is Annotated:
+        inner, *marks = get_args(annotation)
+        yield from marks
+        yield from _marks(inner)
+    elif get_origin(annotation) in (Union, types.UnionType):
+        for option in get_args(annotation):
+            yield from _marks(option)
+
+
+def _bare(annotation: Any) -> Any:
+    """The type without Annotated and without None."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif get_origin(annotation) in (Union, types.UnionType):
+            annotation = next(option for option in get_args(annotation) if option is not type(None))
+        else:
+            return annotation
+
+
+def _section(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    bare = _bare(annotation)
+    many = get_origin(bare) is list
+    if many:
+        bare = _bare(get_args(bare)[0])
+    is_model = isinstance(bare, type) and issubclass(bare, BaseModel)
+    return (bare if is_model else None), many
+
+
+_KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
+
+
+def _kind(annotation: Any) -> str:
+    bare = _bare(annotation)
+    arguments = get_args(bare)
+    if get_origin(bare) is Literal:
+        return " or ".join(map(str, arguments))
+    if get_origin(bare) is list:
+        inner = _kind(arguments[0])
+        return "list of commands" if inner.startswith("list") else f"list of {inner}"
+    if get_origin(bare) is dict:
+        return f"mapping of names to {_kind(arguments[1])}"
+    return _KINDS.get(bare, "mapping")
