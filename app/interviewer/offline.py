@@ -38,7 +38,8 @@ QUOTE = 140  # characters that are quoted at most
 SHORT = 40  # characters below which an answer shows nothing
 COMMON = frozenset(
     ("the", "and", "for", "with", "was", "that", "this", "from", "have", "has", "you", "your", "our", "are",
-     "what", "how", "did", "about", "which")
+     "what", "how", "did", "about", "which", "it", "in", "of", "to", "on", "is", "as", "at", "an", "by", "be",
+     "we", "my", "me", "or", "if", "so", "no", "do", "up")
 )  # fmt: skip
 
 
@@ -101,9 +102,9 @@ class OfflineInterviewer:
         )
         if question.kind == "follow-up":
             return feedback, None
-        basis = weakest.evidence or _quote(max(sentences, key=len, default=answer))
+        basis = weakest.evidence or max(sentences, key=len, default=answer)[:QUOTE]
         on = phrases["criteria"][weakest.criterion]["follow_up"] if weakest.score <= 3 else phrases["deepen"]
-        return feedback, Question("follow-up", on.format(basis=basis), basis)
+        return feedback, Question("follow-up", on.format(basis=basis.rstrip(".。")), basis)
 
 
 @dataclass(frozen=True)
