@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deployer.config.schema import Config
-from deployer.config.units import format_size
+from deployer.config.units import humanize_size
 from deployer.edge.state import Slot
 from deployer.errors import EngineError, PreflightError
 from deployer.host.engine import Engine
@@ -41,8 +41,8 @@ def check_disk(config: Config, room: Room) -> None:
     wanted = config.rollout.disk_free
     if room.disk < wanted:
         raise PreflightError(
-            f"not enough disk for a rollout: {format_size(room.disk)} free where the engine keeps its data, "
-            f"{format_size(wanted)} wanted (rollout.disk_free); nothing was changed",
+            f"not enough disk for a rollout: {humanize_size(room.disk)} free where the engine keeps its data, "
+            f"{humanize_size(wanted)} wanted (rollout.disk_free); nothing was changed",
             remedy="`deployer prune` removes old images of this service; then look at `docker system df`",
         )
 

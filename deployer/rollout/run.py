@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deployer.config.schema import Config
-from deployer.config.units import format_size
+from deployer.config.units import humanize_size
 from deployer.edge.state import Slot
 from deployer.edge.statistics import Traffic
 from deployer.errors import DeployerError, ReleaseFailed
@@ -321,7 +321,7 @@ def choose_strategy(config: Config, wanted: str | None, *, memory: int, needed: 
     if strategy == "blue-green" and serving and memory < needed:
         return Choice(
             "recreate",
-            f"memory is too short for two releases ({format_size(memory)} free, {format_size(needed)} wanted): "
+            f"memory is too short for two releases ({humanize_size(memory)} free, {humanize_size(needed)} wanted): "
             "holding requests while one replaces the other",
         )
     return Choice(strategy)

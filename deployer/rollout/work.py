@@ -16,7 +16,7 @@ from deployer.edge.network import ensure_network, network_name
 from deployer.edge.session import EdgeSession
 from deployer.edge.state import EdgeState, Occupant, Slot
 from deployer.errors import DeployerError, EdgeError, EngineError, PreflightError, RecoveryFailed
-from deployer.events import Emit, LockAwaited, Repaired, Switched, Warned
+from deployer.events import BuildFinished, Emit, Event, LockAwaited, Repaired, Switched, Warned
 from deployer.host.engine import Engine
 from deployer.host.lock import Lock
 from deployer.host.shell import Shell
@@ -266,7 +266,13 @@ def edge_image(engine: Engine, config: Config, emit: Emit) -> str:
     base = next((name for name in bases if engine.image(name)), bases[0])
     text = render("docker/edge.Dockerfile.j2", base=base)
     labels = {"deployer.role": "edge-image"}
-    return build_dockerfile(engine, "deployer-edge", text, labels, emit)
+
+    def news(event: Event) -> None:
+        # That it is there already is no news: it is there for every command but the first.
+        if not (isinstance(event, BuildFinished) and event.reused):
+            emit(event)
+
+    return build_dockerfile(engine, "deployer-edge", text, labels, news)
 
 
 @contextlib.contextmanager

@@ -63,6 +63,7 @@ class Project:
         self.folder = folder
         self.name = names.service_name()
         self.port = names.free_port()
+        self.last = ""
         self._started: list[Started] = []
         self._config: dict[str, Any] = {
             "service": {"name": self.name, "image": image, "port": 8080, "health": "/health"},
@@ -100,7 +101,7 @@ class Project:
         done = subprocess.run(
             self._command(arguments),
             cwd=self.folder,
-            env=self._environment(env),
+            env=self.environment(env),
             input=stdin,
             text=True,
             capture_output=True,
@@ -123,7 +124,7 @@ class Project:
 
     def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> Started:
         """`python -m deployer ARGUMENTS` in the folder, in the background; killed at the end of the test."""
-        started = Started(self._command(arguments), self.folder, self._environment(env))
+        started = Started(self._command(arguments), self.folder, self.environment(env))
         self._started.append(started)
         return started
 
@@ -168,7 +169,8 @@ class Project:
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         return [sys.executable, "-m", "deployer", *arguments]
 
-    def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
+    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment in which the deployer is run."""
         return {**os.environ, "PYTHONPATH": str(ROOT), **(more or {})}
 
 

@@ -1,0 +1,76 @@
+"""The deployer, with an accident before its n-th effect.
+
+    python -m tests.support.crash KILL 7 rollout --image shop:2
+
+An effect is a call that changes something: on the engine (create, start, stop, ...), in HAProxy, in the
+edge's files, in the lock. The process sends itself the signal right before the n-th one, so that running
+with n = 1, 2, 3, ... visits every moment between two effects. When there are fewer, the command just runs
+to its end. Each effect is written to standard error as `effect 7 start`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from deployer.cli.main import main
+from deployer.edge.session import EdgeSession
+from deployer.host.engine import Engine
+
+ENGINE = (
+    "create",
+    "start",
+    "stop",
+    "kill",
+    "remove",
+    "rename",
+    "set_restart_policy",
+    "connect",
+    "disconnect",
+    "create_network",
+    "create_volume",
+    "put_files",
+)
+EDGE = ("order", "commit", "append_record")
+
+
+class Accident:
+    """Counts effects, and strikes before the n-th."""
+
+    def __init__(self, number: signal.Signals, strike: int) -> None:
+        self.number = number
+        self.strike = strike
+        self.count = 0
+
+    def wrap(self, owner: type, name: str) -> None:
+        """Let `owner.name` count as an effect."""
+        original: Callable[..., Any] = getattr(owner, name)
+
+        @functools.wraps(original)
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.count += 1
+            sys.stderr.write(f"effect {self.count} {name}\n")
+            sys.stderr.flush()
+            if self.count == self.strike:
+                os.kill(os.getpid(), self.number)
+            return original(*args, **kwargs)
+
+        setattr(owner, name, counted)
+
+
+def run(words: list[str]) -> int:
+    """Arm the accident and run the deployer."""
+    accident = Accident(signal.Signals[f"SIG{words[0]}"], int(words[1]))
+    for name in ENGINE:
+        accident.wrap(Engine, name)
+    for name in EDGE:
+        accident.wrap(EdgeSession, name)
+    return main(words[2:])
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
