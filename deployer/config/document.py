@@ -255,6 +255,7 @@ def _refuse_deep_nesting(text: str, place: Place) -> None:
     import yaml
 
     depth = 0
+    event: Any
     for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
@@ -287,8 +288,9 @@ def _in_words(error: yaml.MarkedYAMLError, text: str) -> str:
         return "a ':' where none may stand; indent as the lines around it, or put the value in quotes"
     if "tab character" in said:
         return "a tab may not indent; use spaces"
-    if "cannot start any token" in said and error.problem_mark is not None:
-        rest = text.split("\n")[error.problem_mark.line][error.problem_mark.column :]
+    mark = error.problem_mark
+    if "cannot start any token" in said and mark is not None:
+        rest = text.split("\n")[mark.line][mark.column :]
         if rest.startswith("\t"):
             return "a tab may not indent; use spaces"
         return f"a value may not begin with '{rest[:1]}'; put it in quotes"

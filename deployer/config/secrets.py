@@ -82,13 +82,13 @@ def resolve_all(
         raise ConfigError(
             f"{key}: {count} cannot be had",
             details=missing,
-            remedy="provide them to the process that runs the deployer; `deployer config check` tries them all",
+            remedy="provide them to whoever runs the deployer; `deployer config check` tries them all",
         )
     return resolved
 
 
 def looks_secret(name: str) -> bool:
-    """Whether a variable of this name is likely to hold a secret: `DB_PASSWORD`, `API_TOKEN`, `signing.key`."""
+    """Whether a variable of this name is likely to hold a secret: `DB_PASSWORD`, `API_TOKEN`."""
     return _SECRET_NAME.search(name) is not None
 
 
@@ -100,7 +100,10 @@ def holds_literal_secret(name: str, text: str) -> bool:
 
 
 def mask(name: str, text: str) -> str:
-    """`text` fit to be shown: references as written, literals of secret-looking names and passwords in URLs as ****."""
+    """`text` fit to be shown: references as written, literals of secret-looking names as ****.
+
+    Passwords inside URLs are masked whatever the name.
+    """
     try:
         pieces = parse(text)
     except ValueError:

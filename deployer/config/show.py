@@ -13,7 +13,7 @@ from deployer.config.schema import Config
 
 
 def masked(config: Config) -> dict[str, Any]:
-    """The whole config, defaults included, for `--json`: durations in seconds, sizes in bytes, secrets masked."""
+    """The whole config, defaults included, for `--json`: seconds, bytes, secrets masked."""
     return _section(config, written=False)
 
 
