@@ -137,7 +137,8 @@ def _freed(before: Inspect, after: Inspect, removed: Sequence[Removal]) -> int:
     """
     least = sum(_unique(before, removal.image) for removal in removed)
     most = sum(removal.size for removal in removed)
-    return min(max(before["LayersSize"] - after["LayersSize"], least), most)
+    shrunk = int(before["LayersSize"]) - int(after["LayersSize"])
+    return min(max(shrunk, least), most)
 
 
 def _unique(usage: Inspect, image: str) -> int:

@@ -1,0 +1,59 @@
+"""`deployer prune`."""
+
+from __future__ import annotations
+
+import argparse
+
+from deployer.cli.context import Context
+from deployer.errors import ExitStatus
+
+HELP = "remove old releases and images of this service"
+
+EPILOG = """examples:
+  deployer prune --plan      what would go, and why
+  deployer prune --keep 2    keep two releases besides what is in use, whatever the config says
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments."""
+    parser.add_argument(
+        "--keep",
+        type=_count,
+        metavar="N",
+        help="how many of the newest images to keep (rollout.keep_releases)",
+    )
+    parser.add_argument("--plan", action="store_true", help="only say what would be removed")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Remove what no release needs, or say what that would be."""
+    from deployer.image.prune import plan, prune
+
+    config = context.config(args)
+    engine = context.engine(config)
+    keep = config.rollout.keep_releases if args.keep is None else args.keep
+    if args.plan:
+        removals = plan(engine, config.service.name, keep=keep)
+        if args.json:
+            context.print_json({"removals": [removal.as_dict() for removal in removals]})
+            return ExitStatus.OK
+        for removal in removals:
+            context.print(
+                f"{removal.name}  {removal.size / 1e6:.1f} MB with what it shares  ({removal.reason})"
+            )
+        if not removals:
+            context.print("nothing to remove")
+        return ExitStatus.OK
+    pruned = prune(engine, config.service.name, context.emit(args), keep=keep)
+    if args.json:
+        context.print_json(pruned.as_dict())
+    else:
+        context.print(f"{len(pruned.removed)} image(s) removed, {pruned.bytes_freed} bytes freed")
+    return ExitStatus.OK
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is no count of releases")
+    return int(text)
