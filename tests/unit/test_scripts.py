@@ -161,6 +161,14 @@ class Machine:
             process.wait()
 
 
+def runs(pid: int) -> bool:
+    """A process that ended may stay a zombie for a while: its parent is the machine's first process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 @pytest.fixture
 def machine() -> Iterator[Machine]:
     # Not tmp_path: the address of a Unix socket holds 107 characters, and other users must get in.
@@ -195,7 +203,7 @@ def test_up_starts_an_engine_that_outlives_it_and_down_ends_it(machine: Machine)
     assert "nothing to do" in machine.engine("up")
     assert machine.starts == [pid]
     assert "ended" in machine.engine("down")
-    assert not Path(f"/proc/{pid}").exists()
+    assert not runs(pid)
     assert "no engine answers" in machine.engine("status", expect=1)
 
 
@@ -256,6 +264,33 @@ def test_the_pid_file_of_an_earlier_boot_ends_nobody(machine: Machine) -> None:
         assert bystander.poll() is None
         machine.engine("up")
         assert len(machine.starts) == 1
+
+
+def test_the_engines_own_pid_file_from_an_earlier_boot_does_not_stop_it(machine: Machine) -> None:
+    machine.state.mkdir()
+    pid_file = machine.state / "engine.pid"
+    pid_file.write_text(f"{os.getpid()}\n")  # given to somebody else since
+    assert f"removing {pid_file}" in machine.engine("up")
+    assert len(machine.starts) == 1
+
+
+def test_an_engine_that_is_still_starting_is_waited_for(machine: Machine) -> None:
+    machine.state.mkdir()
+    with machine.foreign_engine() as pid:
+        (machine.state / "engine.pid").write_text(f"{pid}\n")
+        hidden = machine.socket.rename(machine.folder / "not-yet.sock")
+        up = subprocess.Popen(
+            [str(ROOT / "scripts/engine"), "up"],
+            env=machine.environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert up.stderr
+        assert "runs already: waiting" in up.stderr.readline()
+        hidden.rename(machine.socket)
+        assert up.wait(timeout=60) == 0
+        up.stderr.close()
+        assert machine.starts == [pid]
 
 
 def test_an_engine_that_does_not_start_shows_why(machine: Machine) -> None:
