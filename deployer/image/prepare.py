@@ -65,9 +65,9 @@ def _running(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[
 
 
 def _end(process: subprocess.Popen[str]) -> None:
+    # SIGKILL in any case: what the command started need not heed the first one, nor end with it.
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(GRACE)
-            return
