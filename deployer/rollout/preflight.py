@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployer.config.schema import Config
@@ -47,17 +48,42 @@ def check_disk(config: Config, room: Room) -> None:
         )
 
 
-def memory_wanted(engine: Engine, config: Config, situation: Situation) -> int:
-    """Bytes that a second release needs: as configured, else the service's limit, else what the serving one uses."""
-    if config.rollout.memory_free is not None:
-        return config.rollout.memory_free
-    if config.service.memory is not None:
-        return config.service.memory
-    return max(_LEAST_MEMORY, memory_used(engine, situation, situation.stored.active))
+def memory(engine: Engine, config: Config, situation: Situation, room: Room, standby: Slot | None) -> tuple[int, int]:
+    """Bytes free for a second release once `standby` has gone, and bytes that it needs.
+
+    It needs what is configured, else the service's limit, else what the serving one uses.
+    """
+    active = situation.stored.active
+    at_most = _wanted(config, lambda: _resident(engine, situation, active))
+    # Exact numbers take some engines a second each: only asked for where they could matter.
+    if at_most is not None and room.memory >= at_most:
+        return room.memory, at_most
+    needed = _wanted(config, lambda: _used(engine, situation, active)) or _LEAST_MEMORY
+    return room.memory + (_used(engine, situation, standby) or 0), needed
 
 
-def memory_used(engine: Engine, situation: Situation, slot: Slot | None) -> int:
-    """Bytes that the container in a slot uses; 0 where none runs."""
+def _wanted(config: Config, used: Callable[[], int | None]) -> int | None:
+    """Bytes that a second release needs; None where that hangs on what the serving one uses, and nobody knows."""
+    for configured in (config.rollout.memory_free, config.service.memory):
+        if configured is not None:
+            return configured
+    found = used()
+    return None if found is None else max(_LEAST_MEMORY, found)
+
+
+def _resident(engine: Engine, situation: Situation, slot: Slot | None) -> int | None:
+    """Bytes that the processes in a slot have in memory, what they share counted for each: an upper bound."""
+    member = situation.member(slot)
+    if member is None or not member.running:
+        return 0
+    try:
+        return engine.resident(member.name)
+    except (EngineError, ValueError):
+        return None
+
+
+def _used(engine: Engine, situation: Situation, slot: Slot | None) -> int | None:
+    """Bytes that the container in a slot uses; None where the engine cannot tell."""
     member = situation.member(slot)
     if member is None or not member.running:
         return 0
@@ -65,4 +91,4 @@ def memory_used(engine: Engine, situation: Situation, slot: Slot | None) -> int:
         memory = engine.stats(member.name)["memory_stats"]
         return int(memory["usage"]) - int(memory.get("stats", {}).get("cache", 0))
     except (EngineError, KeyError):
-        return 0
+        return None

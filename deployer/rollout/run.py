@@ -343,12 +343,12 @@ def run(
     if standby and standby.container == candidate.container and work.state.standby in situation.ready:
         result.strategy = "warm"
         return _carry_out(change.warm, phases, result)
-    memory = room.memory + preflight.memory_used(work.engine, situation, work.state.standby)
+    memory, needed = preflight.memory(work.engine, work.config, situation, room, work.state.standby)
     choice = choose_strategy(
         work.config,
         strategy,
         memory=memory,
-        needed=preflight.memory_wanted(work.engine, work.config, situation),
+        needed=needed,
         serving=work.state.active is not None,
     )
     result.strategy = choice.strategy
