@@ -8,13 +8,11 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from deployer.config import outline, units
-from deployer.config.document import Mapping, Node, Place, Problem, Sequence, problem
+from deployer.config import document, outline, units
+from deployer.config.document import Location, Mapping, Problem
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
-
-Location = tuple[str | int, ...]
 
 _FIXED = {
     "missing": "is required",
@@ -55,10 +53,7 @@ def _explain(found: dict[str, Any], tree: Mapping) -> Problem:
         location = location[:-1]
     if location and location[-1] == "[key]":
         location = location[:-1]
-    node, steps = _deepest(tree, location)
-    place = _place(node, location[:steps])
-    rest = location[steps:]
-    return problem(place, message, key=None if not rest else place.below(_dotted(rest)).key)
+    return document.problem_at(tree, location, message)
 
 
 def _message(found: dict[str, Any], location: Location) -> str:
@@ -110,28 +105,3 @@ def _hint(location: Location) -> str:
     if elsewhere:
         return "; did you mean " + " or ".join(f"'{name}'" for name in elsewhere) + "?"
     return f"; known are {', '.join(beside)}" if beside else ""
-
-
-def _deepest(tree: Node, location: Location) -> tuple[Node, int]:
-    """The node of the longest part of `location` that exists in the file, and that part's length."""
-    node = tree
-    for count, step in enumerate(location):
-        if isinstance(node, Mapping) and isinstance(step, str) and step in node.entries:
-            node = node.entries[step]
-        elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
-            node = node.items[step]
-        else:
-            return node, count
-    return node, len(location)
-
-
-def _place(node: Node, location: Location) -> Place:
-    # A mapping that several sources contributed to is named by the schema's path, not by one of theirs.
-    return node.place if node.place.key or not location else node.place.below(_dotted(location))
-
-
-def _dotted(location: Location) -> str:
-    text = ""
-    for step in location:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text

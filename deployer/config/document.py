@@ -74,6 +74,9 @@ class Mapping:
 
 Node = Scalar | Sequence | Mapping
 
+Location = tuple[str | int, ...]
+"""A path into the tree, as ("rollout", "smoke", 0, "path")."""
+
 
 @dataclass(frozen=True, order=True)
 class Problem:
@@ -100,6 +103,15 @@ def problem(place: Place, message: str, *, key: str | None = None, order: int = 
         named = "" if place.source == f"--set {named}=..." else named
         order += 1
     return Problem(order, place.line, where + (f"{named}: " if named else "") + message)
+
+
+def problem_at(tree: Mapping, location: Location, message: str) -> Problem:
+    """A problem with the key at `location`; where the file lacks it, in the line of what should hold it."""
+    node, depth = _deepest(tree, location)
+    # A mapping of the base may hold keys of an environment: a place without a key is named by the path.
+    place = node.place if node.place.key or not depth else node.place.below(_dotted(location[:depth]))
+    rest = location[depth:]
+    return problem(place, message, key=place.below(_dotted(rest)).key if rest else None)
 
 
 def invalid(source: str, problems: list[Problem]) -> ConfigError:
@@ -295,6 +307,26 @@ def _in_words(error: yaml.MarkedYAMLError, text: str) -> str:
             return "a tab may not indent; use spaces"
         return f"a value may not begin with '{rest[:1]}'; put it in quotes"
     return said
+
+
+def _deepest(tree: Node, location: Location) -> tuple[Node, int]:
+    """The node of the longest part of `location` that exists in the file, and that part's length."""
+    node = tree
+    for count, step in enumerate(location):
+        if isinstance(node, Mapping) and isinstance(step, str) and step in node.entries:
+            node = node.entries[step]
+        elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
+            node = node.items[step]
+        else:
+            return node, count
+    return node, len(location)
+
+
+def _dotted(location: Location) -> str:
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
 
 
 def _is_set(place: Place) -> bool:

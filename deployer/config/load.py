@@ -96,20 +96,7 @@ def assemble(source: Source, env: str | None = None, sets: SequenceABC[str] = ()
 
     :raises ConfigError: as `load`.
     """
-    problems = list(source.problems)
-    tree = source.base
-    if env is not None:
-        overlay = source.environments.get(env)
-        if isinstance(overlay, Mapping):
-            tree = merge(tree, overlay)
-        elif overlay is None:
-            problems.append(_no_environment(source, env))
-    for number, assignment in enumerate(sets):
-        try:
-            tree = merge(tree, parse_set(assignment))
-        except ConfigError as error:
-            problems.append(Problem(1 + number, 0, error.message))
-    tree = without_nulls(tree)
+    tree, problems = merged(source, env, sets)
     from pydantic import ValidationError
 
     try:
@@ -122,6 +109,24 @@ def assemble(source: Source, env: str | None = None, sets: SequenceABC[str] = ()
     if problems:
         raise document.invalid(source.name, problems)
     return config.located(source.path, env)
+
+
+def merged(source: Source, env: str | None, sets: SequenceABC[str]) -> tuple[Mapping, list[Problem]]:
+    """The tree to validate, and what went wrong on the way to it."""
+    problems = list(source.problems)
+    tree = source.base
+    if env is not None:
+        overlay = source.environments.get(env)
+        if isinstance(overlay, Mapping):
+            tree = merge(tree, overlay)
+        elif overlay is None:
+            problems.append(_no_environment(source, env))
+    for assignment in sets:
+        try:
+            tree = merge(tree, parse_set(assignment))
+        except ConfigError as error:
+            problems.append(Problem(1, 0, error.message))
+    return without_nulls(tree), problems
 
 
 def merge(base: Mapping, overlay: Mapping) -> Mapping:
@@ -213,5 +218,5 @@ def _no_environment(source: Source, env: str) -> Problem:
     if near:
         known = f"; did you mean '{near[0]}'?"
     else:
-        known = f"; there are {', '.join(names)}" if names else "; it has no 'environments:'"
+        known = f"; known are {', '.join(names)}" if names else "; it has no 'environments:'"
     return problem(Place(source.name), f"no environment '{env}'{known}")

@@ -193,14 +193,19 @@ class Build(Section):
         "`config` and `base` first.",
     )
     target: Word | None = Field(
-        default=None, description="Stage of the Dockerfile to build; the last one if not given."
+        default=None,
+        description="Stage of the Dockerfile to build; the last one if not given.",
+        examples=["runtime"],
     )
     base: Word | None = Field(
-        default=None, description="Base image, given to the Dockerfile as build argument BASE."
+        default=None,
+        description="Base image, given to the Dockerfile as build argument BASE.",
+        examples=["debian:bookworm-slim"],
     )
     args: dict[VariableName, Text] = Field(
         default_factory=dict,
         description="Further build arguments. They stay in the image's history: never a secret.",
+        examples=[{"JAVA_VERSION": "17"}],
     )
     prepare: list[Command] = Field(
         default_factory=list,
@@ -239,9 +244,15 @@ class Service(Section):
         "references: ${env:NAME}, ${file:/path} or ${ssm:/path}, and $${ stands for a plain ${.",
         examples=[{"MODE": "live", "DB_PASSWORD": "${env:DB_PASSWORD}"}],
     )
-    command: Command | None = Field(default=None, description="Command in place of the image's own.")
+    command: Command | None = Field(
+        default=None,
+        description="Command in place of the image's own.",
+        examples=[["serve", "--port", "8080"]],
+    )
     user: Text | None = Field(
-        default=None, description="User to run as, `name`, `uid` or `uid:gid`; else the image's own."
+        default=None,
+        description="User to run as, `name`, `uid` or `uid:gid`; else the image's own.",
+        examples=["10001:10001"],
     )
     volumes: list[Volume] = Field(
         default_factory=list,
@@ -251,14 +262,16 @@ class Service(Section):
     networks: list[DockerName] = Field(
         default_factory=list,
         description="Further existing networks of the engine to join, for a database say.",
+        examples=[["database"]],
     )
     memory: Annotated[Size, Field(ge=6 * 1024**2)] | None = Field(
-        default=None, description="Memory limit of the container; none if not given."
+        default=None, description="Memory limit of the container; none if not given.", examples=["256m"]
     )
     cpus: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
         description="Limit of processor time; none if not given.",
         json_schema_extra={"unit": "processors"},
+        examples=[1.5],
     )
     read_only: bool = Field(default=False, description="Mount the root file system read-only.")
     tmpfs: list[Folder] = Field(
@@ -269,7 +282,9 @@ class Service(Section):
     )
     stop_timeout: Duration = Field(default=30.0, description="Time between SIGTERM and SIGKILL.")
     labels: dict[Word, Text] = Field(
-        default_factory=dict, description="Further labels of the container; deployer.* is reserved."
+        default_factory=dict,
+        description="Further labels of the container; deployer.* is reserved.",
+        examples=[{"team": "shop"}],
     )
     log_max_size: LogSize = Field(
         default="10m", description="Size at which the engine rotates the container's log."
@@ -322,10 +337,13 @@ class Tls(Section):
 
     port: Port = Field(default=443, description="Port for HTTPS.")
     certificate: Path = Field(
-        description="PEM file with the certificate and its chain, relative to the config's own folder."
+        description="PEM file with the certificate and its chain, relative to the config's own folder.",
+        examples=["tls/shop.pem"],
     )
     key: Path | None = Field(
-        default=None, description="PEM file with the private key, if the certificate's file lacks it."
+        default=None,
+        description="PEM file with the private key, if the certificate's file lacks it.",
+        examples=["tls/shop.key"],
     )
     redirect: bool = Field(
         default=True, description="Answer plain HTTP on `edge.port` with a redirect to HTTPS."
@@ -338,9 +356,15 @@ class Edge(Section):
     port: Port = Field(default=8080, description="Port on which the host serves.")
     address: Address = Field(default="0.0.0.0", description="Address on which the host serves.")
     image: Word | None = Field(
-        default=None, description="Ready image of the edge; else one is built from `edge.base`."
+        default=None,
+        description="Ready image of the edge; else one is built from `edge.base`.",
+        examples=["shop-edge:1"],
     )
-    base: Word | None = Field(default=None, description="Debian image the edge's own image is built from.")
+    base: Word | None = Field(
+        default=None,
+        description="Debian image the edge's own image is built from.",
+        examples=["debian:bookworm-slim"],
+    )
     subnet: Subnet | None = Field(
         default=None,
         description="Private network of the two slots, a /28 or larger; else a free one is found.",
@@ -351,7 +375,7 @@ class Edge(Section):
         default="/api/",
         description="With a `site`: paths below this go to the service, all others to the site.",
     )
-    hold: Wait = Field(
+    hold: Annotated[Duration, Field(ge=1)] = Field(
         default=30.0, description="How long maintenance keeps a request waiting before it answers 503."
     )
     retry_after: Annotated[Duration, Field(ge=1)] = Field(
@@ -410,20 +434,33 @@ class Site(Section):
 class Smoke(Section):
     """A request the candidate must answer before it gets any traffic."""
 
-    path: UrlPath = Field(description="Path to ask for, through the edge's preview route.")
+    path: UrlPath = Field(
+        description="Path to ask for, through the edge's preview route.", examples=["/api/version"]
+    )
     status: Annotated[int, Field(ge=100, le=599)] = Field(
         default=200, description="HTTP status that is expected."
     )
-    contains: Text | None = Field(default=None, description="Text the answer's body must hold.")
+    contains: Text | None = Field(
+        default=None, description="Text the answer's body must hold.", examples=['"version"']
+    )
 
 
 class Hook(Section):
     """A one-off container of the new image, with the service's env, volumes and networks."""
 
-    name: Name = Field(description="Name shown while it runs, and in the container's name.")
-    command: Command = Field(description="Command to run; a non-zero exit code fails the rollout.")
+    name: Name = Field(
+        description="Name shown while it runs, and in the container's name.", examples=["migrate"]
+    )
+    command: Command = Field(
+        description="Command to run; a non-zero exit code fails the rollout.",
+        examples=[["python3", "-m", "app", "migrate"]],
+    )
     timeout: Wait = Field(default=300.0, description="Time it may take before it is killed.")
-    env: Variables = Field(default_factory=dict, description="Environment on top of `service.env`.")
+    env: Variables = Field(
+        default_factory=dict,
+        description="Environment on top of `service.env`.",
+        examples=[{"MODE": "migrate"}],
+    )
 
 
 class Rollout(Section):
@@ -475,6 +512,7 @@ class Rollout(Section):
         default=None,
         description="Free memory needed for a second release; else `service.memory`, or what the running "
         "release uses, at least 64m.",
+        examples=["256m"],
     )
 
     @field_validator("before", "after")
@@ -491,6 +529,7 @@ class Host(Section):
         default=None,
         description="Address of the engine, unix:///path or tcp://host:port; else DOCKER_HOST, else the "
         "local socket.",
+        examples=["unix:///var/run/docker.sock"],
     )
 
 
