@@ -15,7 +15,6 @@ from deployer.host.engine import Engine
 from deployer.image.build import build, ensure_image
 from deployer.rollout import preflight
 from deployer.rollout.phases import Phases
-from deployer.rollout.reconcile import Repair, plan_repairs
 from deployer.rollout.release import Candidate, Record, container_name, new_release, previous_of
 from deployer.rollout.run import Result, room_check, run
 from deployer.rollout.situation import Situation
@@ -179,11 +178,6 @@ def tidy(work: Work) -> None:
         if member.role == "release" and member.release and not member.running:
             if member.name not in placed and member.release not in keep:
                 work.engine.remove(member.name)
-
-
-def repairs_needed(situation: Situation) -> list[Repair]:
-    """For commands that only read: what a changing command would mend."""
-    return [repair for repair in plan_repairs(situation) if repair.action != "expire-standby"]
 
 
 def _image(work: Work, phases: Phases, image: str | None) -> tuple[str, str | None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from deployer.config.schema import Config
 from deployer.host.engine import Engine
-from deployer.rollout.commands import repairs_needed
+from deployer.rollout.reconcile import repairs_needed
 from deployer.rollout.situation import Situation
 from deployer.rollout.status import observe
 

@@ -68,6 +68,11 @@ def plan_repairs(situation: Situation, now: float | None = None) -> list[Repair]
     return repairs
 
 
+def repairs_needed(situation: Situation) -> list[Repair]:
+    """For commands that only read: what a changing command would mend."""
+    return [repair for repair in plan_repairs(situation) if repair.action != "expire-standby"]
+
+
 def _true_active(situation: Situation) -> Slot | None:
     """The slot that is to serve: the stored one, or the live one where only that has a container."""
     stored, live = situation.stored.active, situation.live_active

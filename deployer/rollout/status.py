@@ -12,7 +12,7 @@ from deployer.edge.session import EdgeSession
 from deployer.edge.state import SLOTS, Occupant, Slot
 from deployer.errors import EdgeError, EngineError
 from deployer.host.engine import Engine
-from deployer.rollout.commands import repairs_needed
+from deployer.rollout.reconcile import repairs_needed
 from deployer.rollout.release import previous_of
 from deployer.rollout.situation import Situation, gather
 
