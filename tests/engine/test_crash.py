@@ -10,13 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.load import LIGHT, MODERATE, Load, Mix
+from benchmarks.load import LIGHT, MODERATE, Load
 from tests.engine.conftest import Variant
 from tests.support.project import Project
-from tests.support.scale import SOAK, times
-
-QUICK = Mix(keepalive=4, oneshot=2, post=2, pausing=1, slow=0, stream=0, upload=0, rate=100.0)
-"""Without long requests: each success would wait for them, at every one of the many points."""
+from tests.support.scale import QUICK, SOAK, times
 
 MOST_EFFECTS = 200
 

@@ -14,7 +14,9 @@ from docker import DockerClient
 from benchmarks.load import HEAVY, MODERATE, Load
 from tests.engine.conftest import Variant
 from tests.support.project import Project
-from tests.support.scale import SOAK, times
+from tests.support.scale import QUICK, SOAK, times
+
+USUAL = MODERATE if SOAK else QUICK
 
 STATUS_KEYS = {"release", "image", "container", "slot", "since"}
 
@@ -86,7 +88,7 @@ def test_plan_changes_nothing(project: Project, shop: str) -> None:
 
 def test_recreate_holds_requests_instead_of_losing_them(shop_project: Project, variant: Variant) -> None:
     shop_project.run("rollout", "--image", variant(V="1"))
-    with Load(shop_project.url) as load:
+    with Load(shop_project.url, USUAL) as load:
         load.wait_for_more(100)
         result = shop_project.json("rollout", "--image", variant(V="2"), "--strategy", "recreate")
         load.wait_for_version("2")
@@ -98,7 +100,7 @@ def test_recreate_holds_requests_instead_of_losing_them(shop_project: Project, v
 
 def test_too_little_memory_for_two_falls_back_to_a_held_recreate(shop_project: Project, variant: Variant) -> None:
     shop_project.run("rollout", "--image", variant(V="1"))
-    with Load(shop_project.url) as load:
+    with Load(shop_project.url, USUAL) as load:
         load.wait_for_more(100)
         done = shop_project.run("rollout", "--image", variant(V="2"), "--set", "rollout.memory_free=100t")
         load.wait_for_version("2")
@@ -129,7 +131,7 @@ def test_a_bad_release_never_takes_over(shop_project: Project, variant: Variant,
     shop_project.config(rollout={"ready_timeout": "2s", "observe": "3s"})
     shop_project.run("rollout", "--image", variant(V="good"))
     before = shop_project.status()["active"]
-    with Load(shop_project.url) as load:
+    with Load(shop_project.url, USUAL) as load:
         load.wait_for_more(100)
         done = shop_project.run("rollout", "--image", variant(V="bad", **manners), expect=8)
         load.wait_for_more(100)
@@ -138,7 +140,7 @@ def test_a_bad_release_never_takes_over(shop_project: Project, variant: Variant,
     # Whatever was lost was an answer of the bad release itself, or cut off by its death.
     others = [lost for lost in report.lost if not window or lost.version not in ("bad", None, "")]
     assert others == [], report.summary()
-    assert report.doubled == []
+    assert report.doubled == ()
     status = shop_project.status()
     assert status["active"]["container"] == before["container"]
     assert status["recovery_needed"] == []
@@ -154,7 +156,7 @@ def test_the_tail_of_the_candidates_log_is_shown(project: Project, variant: Vari
 def test_a_release_that_hangs_on_sigterm_is_stopped_in_the_end(shop_project: Project, variant: Variant) -> None:
     shop_project.config(service={"stop_timeout": "1s"})
     shop_project.run("rollout", "--image", variant(V="1", IGNORE_SIGTERM="1"))
-    with Load(shop_project.url) as load:
+    with Load(shop_project.url, USUAL) as load:
         load.wait_for_more(100)
         shop_project.run("rollout", "--image", variant(V="2"), "--set", "rollout.keep_warm=0s")
         load.wait_for_version("2")
@@ -207,7 +209,7 @@ def test_a_hook_that_hangs_is_stopped_at_its_timeout(project: Project) -> None:
 def test_smoke_checks_reach_the_candidate_before_anyone_else(project: Project, variant: Variant) -> None:
     project.run("rollout", "--image", variant(V="1"))
     project.config(rollout={"smoke": [{"path": "/", "contains": '"version": "2"'}]})
-    with Load(project.url) as load:
+    with Load(project.url, USUAL) as load:
         load.wait_for_more(50)
         done = project.run("rollout", "--image", variant(V="3"), expect=8)
         assert "smoke check /" in done.stderr
@@ -221,7 +223,7 @@ def test_rollback_to_a_release_that_is_not_warm_any_more(shop_project: Project, 
     releases = [
         shop_project.json("rollout", "--image", variant(V=str(number)))["release"] for number in (1, 2, 3)
     ]
-    with Load(shop_project.url) as load:
+    with Load(shop_project.url, USUAL) as load:
         result = shop_project.json("rollback", "--to", releases[0])
         load.wait_for_version("1")
     assert result["outcome"] == "succeeded"
@@ -254,7 +256,7 @@ def test_keep_warm_over_the_previous_release_is_stopped_at_the_next_change(
 
 def test_ten_rollouts_at_once(shop_project: Project, variant: Variant) -> None:
     shop_project.run("rollout", "--image", variant(V="0"))
-    with Load(shop_project.url) as load:
+    with Load(shop_project.url, USUAL) as load:
         load.wait_for_more(50)
         waiting = [
             shop_project.start("rollout", "--image", variant(V=str(number)), "--lock-wait", "5m")
@@ -312,7 +314,7 @@ def test_a_container_removed_by_hand(
 ) -> None:
     shop_project.run("rollout", "--image", variant(V="1"))
     shop_project.run("rollout", "--image", variant(V="2"))
-    with Load(shop_project.url) as load:
+    with Load(shop_project.url, USUAL) as load:
         load.wait_for_more(50)
         if removed == "previous":
             engine.containers.get(shop_project.status()["previous"]["container"]).remove(force=True)
@@ -324,7 +326,7 @@ def test_a_container_removed_by_hand(
     if removed == "active":
         # With nobody asking, or what it had in hand would be cut off: the warm one takes over by itself.
         engine.containers.get(shop_project.status()["active"]["container"]).remove(force=True)
-        with Load(shop_project.url) as load:
+        with Load(shop_project.url, USUAL) as load:
             load.wait_for_more(50)
             assert shop_project.status()["recovery_needed"]
             shop_project.run("recover")

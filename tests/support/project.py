@@ -136,8 +136,8 @@ class Project:
         """What a service at rest should not have on the engine; empty where all is well.
 
         At rest it has the edge's container, network and volume, the volumes that config.yaml names, the
-        containers of the active and the previous release, and images. A lock, a hook, a candidate, any other
-        release is left over.
+        containers of the active and the previous release, stopped ones of releases that served before, and
+        images. A lock, a hook, a candidate, any other running release is left over.
 
         :param allow: further names that may be there
         """
@@ -149,10 +149,14 @@ class Project:
         for place in ("active", "previous"):
             if status.get(place):
                 expected.add(status[place]["container"])
+        records = json.loads(self.run("releases", "--json").stdout)
+        served = {record["container"] for record in records if record["outcome"] in ("succeeded", "switched")}
         found = [
             item.text
             for item in engine.belongings(self.client, self.name)
-            if item.kind != "image" and item.name not in expected
+            if item.kind != "image"
+            and item.name not in expected
+            and not (item.name in served and item.text.endswith(" exited"))
         ]
         told = [
             f"status has a {place}: {status[place]}" for place in ("candidate", "lock") if status.get(place)

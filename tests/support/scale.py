@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 
+from benchmarks.load import Mix
+
+QUICK = Mix(keepalive=4, oneshot=2, post=2, pausing=1, slow=0, stream=0, upload=0, rate=100.0)
+"""Load without long requests: a test that is not about them need not wait for them."""
+
 SOAK = bool(os.environ.get("DEPLOYER_SOAK"))
 
 
