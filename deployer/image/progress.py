@@ -13,6 +13,8 @@ TAIL = 30
 
 PHASE = "image"
 _STEP = re.compile(r"Step \d+/\d+ : ")
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+"""The engine paints a step's standard error red, line ends and what follows included."""
 _QUIET = re.compile(r" ---> |Removing intermediate container |Successfully (built|tagged) ")
 _CHATTY = 20
 """A transfer is reported in so many parts at most, and no part is smaller than `_PART` bytes."""
@@ -76,7 +78,7 @@ class Transcript:
 
     def _line(self, line: str) -> None:
         # A progress bar redraws its line; only its last state is of interest.
-        line = line.rstrip("\r").rpartition("\r")[2].rstrip()
+        line = _ESCAPE.sub("", line).rstrip("\r").rpartition("\r")[2].rstrip()
         if _STEP.match(line):
             self.step = line
             self.tail.clear()

@@ -17,6 +17,7 @@ def test_output_is_told_line_by_line_however_it_comes() -> None:
         "llo\nwor",
         "ld\n",
         "10%\r20%\r\n",
+        "\x1b[91moops\n\x1b[0mdone\n",
     ):
         transcript.add({"stream": piece})
     assert [event.text for event in events if isinstance(event, BuildProgress)] == [
@@ -25,6 +26,8 @@ def test_output_is_told_line_by_line_however_it_comes() -> None:
         "hello",
         "world",
         "20%",
+        "oops",
+        "done",
     ]
 
 
