@@ -19,7 +19,13 @@ def run(args: argparse.Namespace, context: Context) -> int:
     from deployer.rollout.commands import recover
 
     config = context.config(args)
-    recover(context.engine(config), config, context.emit(args), context.environ, lock_wait=lock_wait(args))
-    if not args.json:
-        context.print(f"{config.service.name} is in order")
+    there = recover(
+        context.engine(config), config, context.emit(args), context.environ, lock_wait=lock_wait(args)
+    )
+    if args.json:
+        context.print_json({"service": config.service.name, "deployed": there})
+    else:
+        context.print(
+            f"{config.service.name} is in order" if there else f"{config.service.name} has nothing on this host"
+        )
     return ExitStatus.OK

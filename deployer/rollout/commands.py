@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from deployer.config.schema import Config
+from deployer.edge.network import network_name
 from deployer.errors import DeployerError, UsageError
 from deployer.events import Emit, Note
 from deployer.host.engine import Engine
@@ -135,10 +136,21 @@ def recover(
     environ: Mapping[str, str] = os.environ,
     *,
     lock_wait: float | None = None,
-) -> None:
-    """Only put things right."""
-    with changing(engine, config, emit, environ, command="recover", lock_wait=lock_wait, create=False):
-        pass
+) -> bool:
+    """Only put things right; False where this service has nothing on this host to put right."""
+    if not _anything_of(engine, config.service.name):
+        return False
+    # A first rollout that was killed early has left a network or a volume: the edge is made for them, and
+    # the service is what it is between its edge's start and its first release.
+    with changing(engine, config, emit, environ, command="recover", lock_wait=lock_wait):
+        return True
+
+
+def _anything_of(engine: Engine, service: str) -> bool:
+    labels = {"deployer.service": service}
+    return bool(
+        engine.containers(labels) or engine.network(network_name(service)) or engine.volumes(labels)
+    )
 
 
 def maintenance(

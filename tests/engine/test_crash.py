@@ -83,6 +83,22 @@ def test_an_accident_at_every_step(two_releases: Project, variant: Variant, sign
     assert struck >= 5
 
 
+def test_a_first_rollout_killed_at_every_step(project: Project, variant: Variant) -> None:
+    """Nobody is served yet, so nobody can be lost; but nothing may be left either, and the next one works."""
+    project.config(rollout={"observe": "0s"})
+    image = variant(V="1")
+    for strike in range(1, MOST_EFFECTS, times(3, 1)):
+        code = accident(project, "KILL", strike, "rollout", "--image", image)
+        project.run("recover")
+        assert project.leftovers() == [], f"struck at {strike}\n{project.last}"
+        if code == 0:
+            break
+        project.remove()
+    else:
+        pytest.fail(f"a first rollout has more than {MOST_EFFECTS} effects")
+    assert project.status()["active"]["image"] == image
+
+
 def test_killed_at_random_instants(two_releases: Project, variant: Variant) -> None:
     project = two_releases
     seed = random.randrange(2**32)
