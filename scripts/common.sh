@@ -38,13 +38,18 @@ install_packages() {
         say "not found in the package lists as they are: renewing them"
         # A third-party source that does not answer must not stand between us and Debian's own.
         apt_get update || say "some package lists could not be renewed"
-        apt_get install "$@" || die "could not install $*" "see the messages above; without a mirror: docs/air-gapped.md"
+        apt_get install "$@" || die "could not install $*" "the lines above say why; where no mirror can be reached: docs/air-gapped.md"
     }
 }
 
-# Never asks, never waits for ever: neither for a person, nor a mirror, nor another apt.
+# Never asks, never waits for ever: neither for a person, nor a mirror, nor another apt. Its hundreds of
+# lines are shown only where it fails.
 apt_get() {
-    DEBIAN_FRONTEND=noninteractive apt-get --yes --quiet --quiet --no-install-recommends \
+    local output
+    output=$(DEBIAN_FRONTEND=noninteractive apt-get --yes --quiet --quiet --no-install-recommends \
         -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 \
-        -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null >&2
+        -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" 2>&1 </dev/null 9>&-) || {
+        tail -n 15 <<<"$output" | sed 's/^/  | /' >&2
+        return 1
+    }
 }
