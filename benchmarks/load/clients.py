@@ -221,6 +221,11 @@ class Connection:
     async def exchange(self, request: bytes) -> Answer:
         """Nothing is sent twice: a request that met a dying connection is lost, though HTTP allows more."""
         wire = self._wire
+        if wire is not None:
+            # An end that the kernel knows of is to be seen before more is sent. One pass of the loop polls
+            # the socket, a second runs what it found.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
         if wire is not None and not wire.usable:
             wire.close()
             self._tally.reconnects += 1

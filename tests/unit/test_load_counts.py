@@ -110,6 +110,7 @@ def always(sent: bytes | None, *, then_close: bool = False) -> Manner:
     async def answer(asked: Asked) -> bytes | None:
         if then_close and sent is not None:
             asked.writer.write(sent)
+            asked.writer.write_eof()  # at once: the end has arrived before the client can send more
             return None
         return sent
 
