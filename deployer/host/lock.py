@@ -26,8 +26,9 @@ PATIENCE = 8
 """Seconds without a heartbeat after which the lock frees itself."""
 
 _BEAT = 1.0
-_REMOVAL = 5.0
-"""Seconds that the engine may take to remove a lock whose holder has gone."""
+GRACE = 5.0
+"""Seconds that are waited in any case: on a busy host a lock outlives its killed holder by a few moments, and
+the command after that is to work."""
 
 _STILLBORN = 10.0
 """Seconds after which a lock that was created but never started belongs to a holder that died in between."""
@@ -94,7 +95,7 @@ class Lock:
     def acquire(self, wait: float = 0.0, waiting: Callable[[Holder, float], None] | None = None) -> None:
         """Take the lock.
 
-        :param wait: seconds to wait for somebody else's to go.
+        :param wait: seconds to wait for somebody else's to go; `GRACE` at least.
         :param waiting: called once with the holder when we begin to wait.
         :raises Locked: it is still held after `wait`.
         """
@@ -102,13 +103,12 @@ class Lock:
         told = False
         while not self._try():
             current = holder(self.engine, self.service)
-            # A lock whose container is just being removed is nobody's: that is not worth refusing for.
-            if time.monotonic() - began >= (wait if current else max(wait, _REMOVAL)):
+            if time.monotonic() - began >= max(wait, GRACE):
                 raise Locked(
                     f"{self.service} is being changed by {current or 'somebody who just finished'}",
                     remedy="wait for it with --lock-wait 10m; the lock frees itself if its holder dies",
                 )
-            if current and not told and waiting:
+            if current and not told and waiting and wait > GRACE:
                 told = True
                 waiting(current, wait)
             self._clear_stillborn()
@@ -136,7 +136,7 @@ class Lock:
         if self.id:
             with contextlib.suppress(EngineError):
                 self.engine.remove(self.id)
-                deadline = time.monotonic() + _REMOVAL
+                deadline = time.monotonic() + GRACE
                 while self.engine.container(self.id) and time.monotonic() < deadline:
                     time.sleep(0.02)
             self.id = ""

@@ -71,16 +71,14 @@ def test_an_accident_at_every_step(two_releases: Project, variant: Variant, sign
                 break
             struck += 1
             assert code == EXPECTED[signal], f"struck at {strike}: exit code {code}\n{project.last}"
-            if signal != "KILL":
-                # Cleaned up at once, with no further command.
-                assert project.leftovers() == [], f"struck at {strike}\n{project.last}"
-            project.run("recover")
-            assert project.status()["recovery_needed"] == []
+            if signal == "KILL":
+                project.run("recover")
+            # The other signals clean up at once, with no further command.
             assert project.leftovers() == [], f"struck at {strike}\n{project.last}"
             load.wait_for_more(10)
         else:
             pytest.fail(f"{command} has more than {MOST_EFFECTS} effects")
-    assert struck >= 5
+    assert struck >= 3
 
 
 def test_a_first_rollout_killed_at_every_step(project: Project, variant: Variant) -> None:

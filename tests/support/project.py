@@ -149,19 +149,19 @@ class Project:
         for place in ("active", "previous"):
             if status.get(place):
                 expected.add(status[place]["container"])
-        records = json.loads(self.run("releases", "--json").stdout)
-        served = {record["container"] for record in records if record["outcome"] in ("succeeded", "switched")}
         found = [
-            item.text
+            item
             for item in engine.belongings(self.client, self.name)
-            if item.kind != "image"
-            and item.name not in expected
-            and not (item.name in served and item.text.endswith(" exited"))
+            if item.kind != "image" and item.name not in expected
         ]
+        if any(item.text.endswith(" exited") for item in found):
+            records = json.loads(self.run("releases", "--json").stdout)
+            served = {item["container"] for item in records if item["outcome"] in ("succeeded", "switched")}
+            found = [item for item in found if not (item.name in served and item.text.endswith(" exited"))]
         told = [
             f"status has a {place}: {status[place]}" for place in ("candidate", "lock") if status.get(place)
         ]
-        return found + told
+        return [item.text for item in found] + told + status["recovery_needed"]
 
     def remove(self) -> None:
         """Kills what was started, and removes all that belongs to the service."""
