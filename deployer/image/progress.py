@@ -15,7 +15,7 @@ PHASE = "image"
 _STEP = re.compile(r"Step \d+/\d+ : ")
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 """The engine paints a step's standard error red, line ends and what follows included."""
-_QUIET = re.compile(r" ---> |Removing intermediate container |Successfully (built|tagged) ")
+_QUIET = re.compile(r" --->|Removing intermediate container |Successfully (built|tagged) ")
 _CHATTY = 20
 """A transfer is reported in so many parts at most, and no part is smaller than `_PART` bytes."""
 _PART = 1024**2

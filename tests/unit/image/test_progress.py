@@ -12,6 +12,7 @@ def test_output_is_told_line_by_line_however_it_comes() -> None:
     for piece in (
         "Step 1/2 : FROM a\n",
         " ---> 0123456789ab\n",
+        " ---> \n",
         "Step 2/2 : RUN x\n",
         "he",
         "llo\nwor",
