@@ -86,7 +86,7 @@ def _limit(value: float, location: Location) -> str:
             return units.format_duration(value)
         case "size":
             return units.format_size(int(value))
-    return str(value)
+    return f"{value:g}"
 
 
 def _hint(location: Location) -> str:

@@ -241,7 +241,9 @@ class _Builder:
             here = place.below(key.value, self._line(key))
             if key.value in entries:
                 first = entries[key.value].place.line
-                self.problems.append(problem(here, f"is given twice, first in line {first}"))
+                self.problems.append(
+                    problem(here, "is given twice" + (f", first in line {first}" if first else ""))
+                )
                 continue
             entries[key.value] = self.build(value, here, depth + 1)
         return {**merged, **entries}

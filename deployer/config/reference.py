@@ -118,7 +118,7 @@ def as_data() -> list[dict[str, Any]]:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the file, environments included, for editors."""
-    schema = Config.model_json_schema()
+    schema = _strict(Config.model_json_schema())
     definitions = schema.setdefault("$defs", {})
     definitions |= {f"Part{name}": _partial(found) for name, found in copy.deepcopy(definitions).items()}
     environment = _partial({key: copy.deepcopy(schema[key]) for key in ("type", "properties")})
@@ -212,14 +212,28 @@ def _partial(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _pointing_to_parts(schema: Any) -> Any:
     """References to whole sections become references to parts; lists replace, so their items stay whole."""
-    if isinstance(schema, dict):
-        return {
-            key: value.replace("#/$defs/", "#/$defs/Part")
-            if key == "$ref"
-            else value
-            if key == "items"
-            else _pointing_to_parts(value)
-            for key, value in schema.items()
-            if key != "default"
-        }
-    return [_pointing_to_parts(item) for item in schema] if isinstance(schema, list) else schema
+    if isinstance(schema, list):
+        return [_pointing_to_parts(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    parts: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "$ref":
+            parts[key] = value.replace("#/$defs/", "#/$defs/Part")
+        elif key == "patternProperties":
+            parts[key] = {name: {"anyOf": [found, {"type": "null"}]} for name, found in value.items()}
+        elif key == "items":
+            parts[key] = value
+        elif key != "default":
+            parts[key] = _pointing_to_parts(value)
+    return parts
+
+
+def _strict(schema: Any) -> Any:
+    """Where names must match a pattern, pydantic forgets to forbid those that do not."""
+    if isinstance(schema, list):
+        return [_strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {key: _strict(value) for key, value in schema.items()}
+    return {**strict, "additionalProperties": False} if "patternProperties" in schema else strict
