@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 
 from deployer.cli.context import Context
+from deployer.cli.results import add_lock_wait, lock_wait
 from deployer.errors import ExitStatus
-
-HELP = "remove old releases and images of this service"
 
 EPILOG = """examples:
   deployer prune --plan      what would go, and why
@@ -24,17 +23,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how many of the newest images to keep (rollout.keep_releases)",
     )
     parser.add_argument("--plan", action="store_true", help="only say what would be removed")
+    add_lock_wait(parser)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Remove what no release needs, or say what that would be."""
-    from deployer.image.prune import plan, prune
+    from deployer.config.units import humanize_size
+    from deployer.image.prune import plan
+    from deployer.rollout.commands import needed_images, prune
+    from deployer.rollout.status import observe
 
     config = context.config(args)
     engine = context.engine(config)
     keep = config.rollout.keep_releases if args.keep is None else args.keep
     if args.plan:
-        removals = plan(engine, config.service.name, keep=keep)
+        protected = needed_images(observe(engine, config), keep)
+        removals = plan(engine, config.service.name, keep=keep, protected=protected)
         if args.json:
             context.print_json({"removals": [removal.as_dict() for removal in removals]})
             return ExitStatus.OK
@@ -45,11 +49,14 @@ def run(args: argparse.Namespace, context: Context) -> int:
         if not removals:
             context.print("nothing to remove")
         return ExitStatus.OK
-    pruned = prune(engine, config.service.name, context.emit(args), keep=keep)
+    pruned = prune(
+        engine, config, context.emit(args), context.environ, keep=keep, lock_wait=lock_wait(args)
+    )
     if args.json:
         context.print_json(pruned.as_dict())
     else:
-        context.print(f"{len(pruned.removed)} image(s) removed, {pruned.bytes_freed} bytes freed")
+        freed = humanize_size(pruned.bytes_freed)
+        context.print(f"{len(pruned.removed)} image(s) removed, {freed} freed ({pruned.bytes_freed} bytes)")
     return ExitStatus.OK
 
 

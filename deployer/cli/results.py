@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from deployer.cli.context import Context
 from deployer.errors import ExitStatus, UsageError
-from deployer.rollout.run import Result
+
+if TYPE_CHECKING:
+    from deployer.rollout.run import Result
 
 
 def add_lock_wait(parser: argparse.ArgumentParser) -> None:

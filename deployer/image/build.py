@@ -147,11 +147,19 @@ def build(engine: Engine, config: Config, events: Emit, *, force: bool = False) 
             plan.context,
             events,
             labels=dict(plan.labels),
-            buildargs=dict(plan.args),
+            buildargs={**_provenance(plan), **plan.args},
             target=plan.target,
             nocache=force,
         )
     return _finished(engine, plan.image, plan.content, events, reused=reused, began=began)
+
+
+def _provenance(plan: BuildPlan) -> dict[str, str]:
+    """GIT_SHA and BUILT_AT for a Dockerfile that declares them; not part of the content, so that a new commit
+    of an unchanged tree builds nothing."""
+    wanted = {"GIT_SHA": plan.labels["deployer.git-sha"], "BUILT_AT": plan.labels["deployer.built-at"]}
+    declared = set(re.findall(r"^ARG\s+(\w+)", plan.context.dockerfile, re.MULTILINE))
+    return {name: value for name, value in wanted.items() if name in declared}
 
 
 def build_dockerfile(engine: Engine, name: str, text: str, labels: Mapping[str, str], events: Emit) -> str:

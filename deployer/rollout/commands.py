@@ -13,7 +13,9 @@ from deployer.edge.network import network_name
 from deployer.errors import DeployerError, UsageError
 from deployer.events import Emit, Note
 from deployer.host.engine import Engine
+from deployer.image import prune as images
 from deployer.image.build import build, ensure_image
+from deployer.image.prune import Pruned
 from deployer.rollout import preflight
 from deployer.rollout.phases import Phases
 from deployer.rollout.release import Candidate, Record, container_name, new_release, previous_of
@@ -57,7 +59,7 @@ def rollout(
             git_sha=result.git_sha,
         )
         run(work, phases, candidate, result, strategy=strategy, room=rooms[0])
-        tidy(work)
+        tidy(work, config.rollout.keep_releases)
     return result
 
 
@@ -98,7 +100,7 @@ def rollback(
         if not existing:
             ensure_image(engine, target.image, emit)
         run(work, phases, candidate, result, strategy=None, room=rooms[0])
-        tidy(work)
+        tidy(work, config.rollout.keep_releases)
     return result
 
 
@@ -181,11 +183,40 @@ def maintenance(
             emit(Note("maintenance is off"))
 
 
-def tidy(work: Work) -> None:
-    """Remove the stopped containers of releases beyond `keep_releases`."""
+def prune(
+    engine: Engine,
+    config: Config,
+    emit: Emit,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    keep: int | None = None,
+    lock_wait: float | None = None,
+) -> Pruned:
+    """Stop a standby whose time is over, remove old stopped releases, then the images that nothing needs.
+
+    :param keep: how many releases can still be gone back to; None: `rollout.keep_releases`.
+    """
+    keep = config.rollout.keep_releases if keep is None else keep
+    if not _anything_of(engine, config.service.name):
+        return images.prune(engine, config.service.name, emit, keep=keep)
+    with changing(engine, config, emit, environ, command="prune", lock_wait=lock_wait) as work:
+        tidy(work, keep)
+        return images.prune(engine, work.service, emit, keep=keep, protected=needed_images(work.situation(), keep))
+
+
+def needed_images(situation: Situation, keep: int) -> list[str]:
+    """The images of the releases that one can still go back to, and of the serving one."""
+    active = situation.stored.occupant(situation.stored.active)
+    serving = [record for record in situation.records if active and record.release == active.release]
+    kept = previous_of(situation.records, active.release if active else None)[:keep]
+    return [record.image for record in (*serving, *kept)]
+
+
+def tidy(work: Work, keep_releases: int) -> None:
+    """Remove the stopped containers of all releases but the newest `keep_releases`."""
     situation = work.situation()
     placed = {occupant.container for occupant in work.state.occupants.values()}
-    keep = [record.release for record in previous_of(situation.records, None)][: work.config.rollout.keep_releases]
+    keep = [record.release for record in previous_of(situation.records, None)][:keep_releases]
     for member in situation.members.values():
         if member.role == "release" and member.release and not member.running:
             if member.name not in placed and member.release not in keep:
