@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from typing import Any
@@ -15,17 +16,19 @@ TITLE = "Rollout and rollback"
 HOW = f"""\
 A client polls the edge every 2 ms while `python -m deployer rollout --image ...` runs; the time is from the
 start of that process to the first answer of the new release. Before each rollout, a container of the same
-image is started with `docker run` on the same network, and the time until its health path answers 200 is taken:
-that is the release's own *boot to ready*, and is subtracted from the rollout that follows it. Each rollout evicts
-the release that was kept warm before it, as in daily life, and is followed by a rollback to the release that is
-warm then. All of it under {SHORT.rate:.0f} requests a second without long ones; the drain is the phase of that name in
-`rollout --json`. `rollout.observe` is 0: it is a wait that the operator chooses.
+image is started with `docker run` on the same network, and the time until its health path answers 200 is
+taken: that is the release's own *boot to ready*, and is subtracted from the rollout that follows it. Each
+rollout evicts the release that was kept warm before it, as in daily life, and is followed by a rollback to
+the release that is warm then. All of it under {SHORT.rate:.0f} requests a second without long ones; the drain is
+the phase of that name in `rollout --json`. `rollout.observe` is 0: it is a wait that the operator chooses.
 """
 
 
 def measure(stand: Stand) -> list[Section]:
     rounds = stand.runs(9, 3)
-    times: dict[str, list[float]] = {"boot": [], "rollout": [], "added": [], "drain": [], "rest": [], "back": []}
+    times: dict[str, list[float]] = {
+        name: [] for name in ("boot", "rollout", "added", "drain", "rest", "back")
+    }
     with stand.project() as project:
         # The second release, so that every round finds a warm one to evict.
         project.run("rollout", "--image", stand.new)
@@ -50,12 +53,17 @@ def measure(stand: Stand) -> list[Section]:
             TITLE,
             HOW,
             [
-                Figure("rollout: start of the command to the new release's first answer", times["rollout"], "s"),
+                Figure("rollout: command's start to the new release's first answer", times["rollout"], "s"),
                 Figure("boot to ready of a plain container of the same image", times["boot"], "s"),
                 Figure("what the rollout adds to the boot", times["added"], "s", 1.0),
                 Figure("drain without long requests", times["drain"], "s", 1.0),
                 Figure("first answer to the end of the command", times["rest"], "s"),
-                Figure("warm rollback: start of the command to the old release's first answer", times["back"], "s", 1.0),
+                Figure(
+                    "warm rollback: command's start to the old release's first answer",
+                    times["back"],
+                    "s",
+                    1.0,
+                ),
                 Figure(f"requests lost or doubled, of {report.sent}", [lost], "", 0),
             ],
         )
@@ -77,7 +85,7 @@ def boot_to_ready(stand: Stand, project: Project) -> float:
 
 
 def changed(project: Project, version: str, *arguments: str) -> tuple[float, float, dict[str, Any]]:
-    """Runs a command; seconds from its start to the first answer of `version` and to its end, and its result."""
+    """Runs a command; seconds to the first answer of `version`, seconds to its end, its result."""
     began = time.monotonic()
     started = project.start(*arguments, "--json")
     first = first_answer("127.0.0.1", project.port, "/", version) - began
@@ -87,8 +95,6 @@ def changed(project: Project, version: str, *arguments: str) -> tuple[float, flo
 
 
 def last_object(output: str) -> dict[str, Any]:
-    import json
-
     found: dict[str, Any] = json.loads(output.splitlines()[-1])
     return found
 

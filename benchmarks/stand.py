@@ -1,4 +1,4 @@
-"""What every benchmark stands on: an engine, two images that differ in nothing but their version, a service."""
+"""What every benchmark stands on: an engine, two images that differ in their version alone, a service."""
 
 from __future__ import annotations
 
