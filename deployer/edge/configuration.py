@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -83,7 +84,17 @@ def _site(config: Config) -> dict[str, object] | None:
         "address": f"{parts.hostname}:{parts.port or (443 if tls else 80)}",
         "name": parts.hostname,
         "tls": tls,
+        "moves": _is_domain(parts.hostname or ""),
     }
+
+
+def _is_domain(host: str) -> bool:
+    """Whether a host is a name that DNS answers for, rather than an address or a name of this machine."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return "." in host
+    return False
 
 
 def _ms(seconds: float) -> int:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import secrets
 import time
-from pathlib import Path
 from typing import Any
 
 from deployer.config.schema import Config
+from deployer.edge.certificate import certificate
 from deployer.edge.configuration import Addresses, configuration, hold_script
 from deployer.edge.session import FOLDER, MAP, EdgeSession
 from deployer.edge.state import EdgeState, from_map, to_map
-from deployer.errors import ConfigError, EdgeError, EngineError, PreflightError
+from deployer.errors import EdgeError, EngineError, PreflightError
 from deployer.host.engine import Engine, Inspect
+from deployer.interrupts import shielded
 
 _START = """
 if [ -n "$EDGE_AWAIT_PORT" ]; then
@@ -70,9 +71,18 @@ def install(
     :raises PreflightError: the port is taken.
     """
     service = config.service.name
-    name = container_name(service)
-    create(engine, config, image, addresses, state, name=name, public=public)
-    return start(engine, config, name)
+    name, volume = container_name(service), volume_name(service)
+    fresh = not engine.volumes(_labels(service, "edge"))
+    try:
+        create(engine, config, image, addresses, state, name=name, public=public)
+        return start(engine, config, name)
+    except BaseException:
+        with shielded():
+            # Or it would be started again and again.
+            engine.remove(name)
+            if fresh:
+                engine.remove_volume(volume)
+        raise
 
 
 def create(
@@ -94,7 +104,11 @@ def create(
     :param await_port: when started, wait until nobody listens on the port any more.
     """
     service = config.service.name
+    # Files of its own: an edge that fails to start must not have changed what the old one restarts with.
     generation = secrets.token_hex(4)
+    files = {f"hold-{generation}.lua": hold_script(config), "preview.map": ""}
+    if config.edge.tls:
+        files[f"tls-{generation}.pem"] = certificate(config.edge.tls, config.root)
     engine.create_volume(volume_name(service), _labels(service, "edge"))
     config_file = f"{FOLDER}/haproxy-{generation}.cfg"
     engine.create(
@@ -105,6 +119,8 @@ def create(
             "Env": [
                 f"EDGE_CONFIG={config_file}",
                 f"EDGE_SOCKET={FOLDER}/admin-{generation}.sock",
+                f"EDGE_HOLD={FOLDER}/hold-{generation}.lua",
+                f"EDGE_CERTIFICATE={FOLDER}/tls-{generation}.pem",
                 f"EDGE_PREDECESSOR={predecessor}",
                 f"EDGE_AWAIT_PORT={config.edge.port if await_port else ''}",
             ],
@@ -125,13 +141,7 @@ def create(
     kept = engine.get_file(name, MAP)
     if kept:
         state = from_map(kept)
-    files = {
-        f"haproxy-{generation}.cfg": configuration(config, state, addresses, public=public),
-        "hold.lua": hold_script(config),
-        "preview.map": "",
-    }
-    if config.edge.tls:
-        files["tls.pem"] = certificate(config)
+    files[f"haproxy-{generation}.cfg"] = configuration(config, state, addresses, public=public)
     if not kept:
         files["state.map"] = to_map(state)
     engine.put_files(name, FOLDER, files)
@@ -143,13 +153,15 @@ def start(engine: Engine, config: Config, name: str) -> Inspect:
     :raises EdgeError: it did not; the details are what HAProxy said.
     :raises PreflightError: somebody else listens on the port.
     """
+    found = engine.container(name)
+    crashes = found["RestartCount"] if found else 0
     engine.start(name)
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         container = engine.container(name)
-        if container and container["State"]["Running"] and answers(engine, container):
+        if container and is_running(container) and answers(engine, container):
             return container
-        if container and container["RestartCount"] > 0:
+        if container and container["RestartCount"] > crashes:
             break
         time.sleep(0.05)
     log = engine.logs(name)
@@ -193,6 +205,11 @@ def finish_upgrade(engine: Engine, service: str) -> str | None:
     return done
 
 
+def is_running(container: Inspect) -> bool:
+    """Whether commands can be run in it; to the engine, one that waits for its restart is running, too."""
+    return bool(container["State"]["Status"] == "running")
+
+
 def answers(engine: Engine, container: Inspect) -> bool:
     """Whether HAProxy in this container takes commands."""
     try:
@@ -229,28 +246,6 @@ def stored_state(engine: Engine, service: str) -> str:
 def is_public(container: Inspect) -> bool:
     """Whether an edge has the service's ports; one that an unfinished `adopt` left has not."""
     return bool((container["Config"]["Labels"] or {}).get("deployer.edge") != "private")
-
-
-def certificate(config: Config) -> str:
-    """The PEM that HAProxy reads: certificate chain and key in one.
-
-    :raises ConfigError: a file is missing or unreadable; the message names the key.
-    """
-    tls = config.edge.tls
-    assert tls is not None
-    parts = []
-    for key, path in (("certificate", tls.certificate), ("key", tls.key)):
-        if path is None:
-            continue
-        file = Path(config.root) / path
-        try:
-            parts.append(file.read_text(encoding="ascii").strip() + "\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"edge.tls.{key}: {file} cannot be read ({getattr(error, 'strerror', None) or 'not a PEM file'})",
-                remedy="give the path of a PEM file, relative to the folder of config.yaml",
-            ) from error
-    return "".join(parts)
 
 
 def _labels(service: str, role: str) -> dict[str, str]:

@@ -7,12 +7,13 @@ a local socket, from inside Jenkins, over SSH.
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Mapping
 
 from deployer.edge.configuration import Addresses, with_slots
 from deployer.edge.state import SLOTS, EdgeState, Occupant, Slot, from_map, from_pairs, to_map
 from deployer.edge.statistics import Traffic, ready_slots, traffic
-from deployer.errors import EdgeError
+from deployer.errors import EdgeError, EngineError
 from deployer.host.engine import Engine, Inspect
 
 FOLDER = "/edge"
@@ -43,6 +44,22 @@ class EdgeSession:
 
     # -- HAProxy's runtime API ---------------------------------------------
 
+    def await_answer(self, timeout: float) -> None:
+        """Wait until HAProxy takes commands: after a crash it needs a moment.
+
+        :raises EdgeError: it did not within `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.command("show version")
+            except (EdgeError, EngineError):
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
     def command(self, *commands: str) -> str:
         """Send runtime commands in one go; what HAProxy printed.
 
@@ -53,7 +70,7 @@ class EdgeSession:
         if code != 0:
             raise EdgeError(
                 f"the edge does not take commands: {output.strip()}",
-                remedy="look at its log (`docker logs` of the edge container); `deployer recover` restarts it",
+                remedy="look at its log (`docker logs` of its container); `deployer recover` restarts it",
             )
         return output
 
@@ -121,8 +138,12 @@ class EdgeSession:
         self.order(f"set map {MAP} until {until}", f"set map {MAP} mode hold")
 
     def release(self) -> None:
-        """Let everybody who waits go on."""
-        self.order(f"set map {MAP} mode open")
+        """Let everybody who waits go on, unless an admin's maintenance keeps them."""
+        stored = self.state()
+        if stored.maintenance:
+            self.hold(stored.held_until or 0)
+        else:
+            self.order(f"set map {MAP} mode open")
 
     def preview(self, token: str, slot: Slot) -> None:
         """Route requests that carry `x-preview: token` to `slot`."""
@@ -160,6 +181,12 @@ class EdgeSession:
                 f"the edge's state could not be written: {output.strip()}",
                 remedy="free some disk space on the host (`deployer prune`), then run the command again",
             )
+
+    def forget_older(self) -> None:
+        """Remove the files of edges before this one; those that still finish requests need none."""
+        own = self.config_file.removeprefix(f"{FOLDER}/haproxy-").removesuffix(".cfg")
+        theirs = f"grep -E '^(haproxy|hold|tls|admin)-' | grep -v -e '-{own}[.]'"
+        self.shell.run(f"cd {FOLDER} && ls | {theirs} | xargs -r rm -f")
 
     def append_record(self, record: str) -> None:
         """Add a line to the release history."""

@@ -71,7 +71,7 @@ def gather(engine: Engine, service: str, session: EdgeSession | None = None) -> 
     :param session: an open session with the edge; None where the edge does not run.
     """
     edge = edge_container.find(engine, service)
-    status = "missing" if edge is None else "running" if edge["State"]["Running"] else "stopped"
+    status = "missing" if edge is None else "running" if edge_container.is_running(edge) else "stopped"
     if session is not None:
         stored, records = session.state(), history(session.read(HISTORY))
         live = session.live()

@@ -8,7 +8,8 @@ finds a closed port; then the old one finishes what it has and goes.
     3. rename old and new
     4. the old one leaves when its last request has ended
 
-Killed between these, the next changing command goes on (`edge.container.finish_upgrade`): forward if the new one answers, else back.
+Killed between these, the next changing command goes on (`edge.container.finish_upgrade`): forward if the
+new one answers, else back.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from collections.abc import Mapping
 
 from deployer.config.schema import Config
 from deployer.edge import container as edge_container
-from deployer.edge.session import EdgeSession
 from deployer.events import Emit
 from deployer.host.engine import Engine
+from deployer.interrupts import shielded
 from deployer.rollout.phases import Phases
-from deployer.rollout.work import changing, edge_image
+from deployer.rollout.work import Work, changing, edge_image
 
 
 def upgrade(
@@ -56,16 +57,25 @@ def upgrade(
                     name=following,
                     predecessor=work.session.socket,
                 )
-                container = edge_container.start(engine, config, following)
+                edge_container.start(engine, config, following)
+            with phases.phase("handover", "the new edge has the ports; the old one finishes what it has"):
+                work.lock.check()
+                old = edge_container.find(engine, service)
+                edge_container.hand_over(engine, service)
         except BaseException:
-            engine.remove(following)
+            # Whatever answers by now has requests, and stays: forward if the new one does, else back.
+            with shielded():
+                edge_container.finish_upgrade(engine, service)
+                _meet(work)
             raise
-        with phases.phase("handover", "the new edge has the ports; the old one finishes what it has"):
-            work.lock.check()
-            old = edge_container.find(engine, service)
-            edge_container.hand_over(engine, service)
-        work.session.close()
-        work.session = EdgeSession(engine, container, work.addresses)
+        _meet(work)
+        work.session.forget_older()
         with phases.phase("drain", "waiting for the old edge's last requests"):
             if old is not None and engine.wait(old["Id"], timeout=config.rollout.drain) is not None:
                 engine.remove(old["Id"])
+
+
+def _meet(work: Work) -> None:
+    """Go on with the edge that has the ports now."""
+    work.session.close()
+    work.session = edge_container.open_session(work.engine, work.config, work.addresses)

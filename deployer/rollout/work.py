@@ -12,10 +12,10 @@ from dataclasses import replace
 from deployer.config.schema import Config
 from deployer.edge import container as edge_container
 from deployer.edge.configuration import Addresses
-from deployer.edge.network import ensure_network, network_name
+from deployer.edge.network import ensure_network, existing_addresses, network_name
 from deployer.edge.session import EdgeSession
 from deployer.edge.state import EdgeState, Occupant, Slot
-from deployer.errors import DeployerError, EdgeError, EngineError, PreflightError, RecoveryFailed
+from deployer.errors import DeployerError, EdgeError, EngineError, RecoveryFailed
 from deployer.events import BuildFinished, Emit, Event, LockAwaited, Repaired, Switched, Warned
 from deployer.host.engine import Engine
 from deployer.host.lock import Lock
@@ -23,8 +23,8 @@ from deployer.host.shell import Shell
 from deployer.image.build import build_dockerfile, ensure_image
 from deployer.interrupts import shielded
 from deployer.render import render
-from deployer.rollout.release import Candidate, Record, release_container
 from deployer.rollout.reconcile import Repair, plan_repairs
+from deployer.rollout.release import Candidate, Record, release_container
 from deployer.rollout.situation import Situation, gather
 
 EDGE_BASES = ("debian:bookworm-slim", "deployer.local/debian:bookworm")
@@ -353,18 +353,26 @@ def _open(
             f"{service} has no edge on this host", remedy="the first `deployer rollout` makes it"
         )
     if container and create and public and not edge_container.is_public(container):
-        raise PreflightError(
-            f"the edge of {service} does not have its port yet: `deployer adopt` was interrupted",
-            remedy="run `deployer adopt CONTAINER` again; it goes on where it was",
-        )
-    addresses = ensure_network(engine, config)
-    if container is None:
-        container = edge_container.install(engine, config, image, addresses, EdgeState(), public=public)
-        emit(Repaired("made the edge")) if gather(engine, service).members else None
-    elif not container["State"]["Running"]:
-        emit(Repaired("the edge was down; started it"))
-        container = edge_container.start(engine, config, edge_container.container_name(service))
-    return Work(engine, config, emit, environ, lock, addresses, EdgeSession(engine, container, addresses))
+        # An adoption was given up. Its edge goes; the one made below takes the port, if that is free.
+        engine.remove(container["Id"])
+        container = None
+    networked = existing_addresses(engine, service) is not None
+    try:
+        addresses = ensure_network(engine, config)
+        if container is None:
+            container = edge_container.install(engine, config, image, addresses, EdgeState(), public=public)
+            emit(Repaired("made the edge")) if gather(engine, service).members else None
+        elif not edge_container.is_running(container):
+            emit(Repaired("the edge was down; starting it"))
+            container = edge_container.start(engine, config, edge_container.container_name(service))
+        session = EdgeSession(engine, container, addresses)
+        session.await_answer(edge_container.START_TIMEOUT)
+    except BaseException:
+        if not networked:
+            with shielded(), contextlib.suppress(EngineError):
+                engine.remove_network(network_name(service))
+        raise
+    return Work(engine, config, emit, environ, lock, addresses, session)
 
 
 
