@@ -49,9 +49,11 @@ lint: $(STAMP) ## ruff, mypy, the layers (import-linter), shellcheck
 	lint-imports
 	shellcheck --external-sources $(SHELL_FILES)
 
-docs: $(STAMP) ## writes docs/configuration.md from the schema
+docs: $(STAMP) ## writes docs/configuration.md from the schema, docs/commands.md from the commands
 	python -m deployer config docs > docs/configuration.md.new
 	mv docs/configuration.md.new docs/configuration.md
+	python scripts/commands_reference.py > docs/commands.md.new
+	mv docs/commands.md.new docs/commands.md
 
 clean: ## removes what was built here, not the engine's images, nor the base image in the cache
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from app import schema
 
 BUSY_TIMEOUT = 5.0  # seconds that a writer waits for another one
+READY_TIMEOUT = 0.5  # likewise a readiness check, which must answer within the edge's own patience
 FREE_SPACE = 1024 * 1024  # bytes below which an answer may not fit any more
 
 
@@ -59,13 +60,15 @@ class Store:
         :raises Unusable: no file, an older schema, not writable, or the disk is full.
         """
         try:
-            with contextlib.closing(self._connect(busy_timeout=0.0)) as connection:
+            # Waits a little: opening and closing a file that others open and close locks it for a moment.
+            with contextlib.closing(self._connect(READY_TIMEOUT)) as connection:
                 found = schema.version(connection)
                 if found < schema.VERSION:
                     raise Unusable(
                         f"the schema is at {found}, {schema.VERSION} is needed: run `python -m app migrate`"
                     )
                 connection.execute("SELECT 1 FROM interview LIMIT 1").fetchone()
+                connection.execute("PRAGMA busy_timeout = 0")
                 try:
                     connection.execute("BEGIN IMMEDIATE")
                     connection.execute(f"PRAGMA user_version = {found}")

@@ -410,9 +410,6 @@ class Edge(Section):
         description="Failed checks in a row until it counts as down.",
         json_schema_extra={"unit": "checks"},
     )
-    memory: Annotated[Size, Field(ge=16 * 1024**2)] = Field(
-        default=64 * 1024**2, description="Memory limit of the edge."
-    )
 
     @field_validator("tls")
     @classmethod

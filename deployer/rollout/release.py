@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deployer.config.schema import Config, Hook
-from deployer.config.secrets import resolve
+from deployer.config.secrets import resolve_all
 from deployer.edge.network import network_name
 
 
@@ -148,7 +148,7 @@ def _container(
         host["NanoCpus"] = round(service.cpus * 1e9)
     body: dict[str, Any] = {
         "Image": image,
-        "Env": [f"{key}={resolve(value, environ)}" for key, value in env.items()],
+        "Env": [f"{key}={value}" for key, value in resolve_all(env, environ).items()],
         "StopTimeout": round(service.stop_timeout),
         "HostConfig": host,
     }

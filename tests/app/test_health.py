@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,25 @@ def test_asking_leaves_nothing_in_the_database(application: Flask, settings: Set
         before = connection.execute("PRAGMA data_version").fetchone()
         client.get(READY)
         assert connection.execute("PRAGMA data_version").fetchone() == before
+
+
+def test_many_who_ask_at_once_all_hear_yes(tmp_path: Path) -> None:
+    """Fresh connections open and close the file all the time; the moments of its being locked are no outage."""
+    path = tmp_path / "interview.sqlite3"
+    schema.migrate(path)
+    stores = [store.Store(path) for _ in range(2)]
+    problems: list[str] = []
+
+    def ask(one: store.Store) -> None:
+        for _ in range(100):
+            try:
+                one.check()
+            except store.Unusable as error:
+                problems.append(str(error))
+
+    askers = [threading.Thread(target=ask, args=(one,)) for one in stores for _ in range(4)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert problems == []
