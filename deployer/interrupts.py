@@ -12,7 +12,7 @@ from deployer.errors import Interrupted
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _interrupt(number: int, _frame: FrameType | None) -> None:
     raise Interrupted(number)
 
 

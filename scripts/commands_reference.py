@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
+import contextlib
+import io
 import os
 
 from deployer.cli.main import COMMANDS, parser
@@ -16,12 +17,12 @@ Made by `make docs` from the commands' own help. Exit codes: [exit-codes.md](exi
 def reference() -> str:
     """The page, in Markdown; every line at most 100 columns wide."""
     os.environ["COLUMNS"] = "100"
-    actions = parser()._actions
-    commands = next(action for action in actions if isinstance(action, argparse._SubParsersAction))
     pages = [INTRODUCTION]
     for name in COMMANDS:
-        text = commands.choices[name].format_help().strip()
-        pages.append(f"## deployer {name}\n\n```text\n{text}\n```\n")
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+            parser(name).parse_args([name, "--help"])
+        pages.append(f"## deployer {name}\n\n```text\n{text.getvalue().strip()}\n```\n")
     return "\n".join(pages)
 
 

@@ -50,7 +50,10 @@ def show(report: Report) -> None:
     """The one number that counts, and where it comes from."""
     sent = sum(kind.sent for kind in report.kinds.values())
     slowest = max((kind.max_ms or 0.0 for kind in report.kinds.values()), default=0.0)
-    print(f"\nlost = {len(report.lost)} of {sent} requests during two rollouts and a rollback (slowest {slowest:.0f} ms)")
+    print(
+        f"\nlost = {len(report.lost)} of {sent} requests during two rollouts and a rollback "
+        f"(slowest {slowest:.0f} ms)"
+    )
     for lost in report.lost[:10]:
         print(f"  lost: {lost.kind} {lost.reason} {lost.detail}")
 

@@ -29,7 +29,9 @@ class Context:
     @property
     def is_tty(self) -> bool:
         """Whether a person looks at standard error live: a terminal, and not Jenkins."""
-        return self.stderr.isatty() and self.environ.get("TERM") != "dumb" and "JENKINS_URL" not in self.environ
+        return (
+            self.stderr.isatty() and self.environ.get("TERM") != "dumb" and "JENKINS_URL" not in self.environ
+        )
 
     def print(self, text: str = "") -> None:
         """A line of the command's result."""
@@ -41,7 +43,10 @@ class Context:
         self.print(json.dumps(value, ensure_ascii=False, default=str))
 
     def config(self, args: argparse.Namespace) -> Config:
-        """The config that `--config`, `--env` and `--set` name. :raises ConfigError: every problem, at once."""
+        """The config that `--config`, `--env` and `--set` name.
+
+        :raises ConfigError: every problem, at once.
+        """
         from deployer.config.load import load
 
         path = Path(args.config) if args.config else None

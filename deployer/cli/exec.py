@@ -17,7 +17,9 @@ EPILOG = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     parser.add_argument("-u", "--user", default="", metavar="USER", help="run as this user of the container")
-    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="the command and its arguments")
+    parser.add_argument(
+        "words", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="the command and its arguments"
+    )
 
 
 def run(args: argparse.Namespace, context: Context) -> int:

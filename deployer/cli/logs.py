@@ -18,7 +18,9 @@ EPILOG = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     parser.add_argument("-f", "--follow", action="store_true", help="go on as lines come, until Ctrl-C")
-    parser.add_argument("-n", "--tail", type=int, default=100, metavar="N", help="lines of the past (default: 100)")
+    parser.add_argument(
+        "-n", "--tail", type=int, default=100, metavar="N", help="lines of the past (default: 100)"
+    )
     parser.add_argument("-t", "--timestamps", action="store_true", help="begin each line with its time")
     parser.add_argument("--release", metavar="RELEASE", help="of this release instead of the serving one")
 

@@ -84,7 +84,10 @@ def common(sub: argparse.ArgumentParser) -> None:
     group.add_argument("-c", "--config", metavar="PATH", help="config file (default: config.yaml here)")
     group.add_argument("-e", "--env", metavar="NAME", help="environment of the config to merge over its base")
     group.add_argument(
-        "--set", action="append", metavar="KEY=VALUE", help="override one key, as in service.port=8081; repeatable"
+        "--set",
+        action="append",
+        metavar="KEY=VALUE",
+        help="override one key, as in service.port=8081; repeatable",
     )
     group.add_argument("--json", action="store_true", help="machine-readable output")
 
@@ -110,7 +113,7 @@ def main(argv: Sequence[str] | None = None, context: Context | None = None) -> i
         return int(error.exit_status)
     except BrokenPipeError:
         # The reader (head, less) has seen enough.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return ExitStatus.OK
 
 

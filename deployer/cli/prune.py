@@ -49,9 +49,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         if not removals:
             context.print("nothing to remove")
         return ExitStatus.OK
-    pruned = prune(
-        engine, config, context.emit(args), context.environ, keep=keep, lock_wait=lock_wait(args)
-    )
+    pruned = prune(engine, config, context.emit(args), context.environ, keep=keep, lock_wait=lock_wait(args))
     if args.json:
         context.print_json(pruned.as_dict())
     else:

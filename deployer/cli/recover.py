@@ -26,6 +26,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
         context.print_json({"service": config.service.name, "deployed": there})
     else:
         context.print(
-            f"{config.service.name} is in order" if there else f"{config.service.name} has nothing on this host"
+            f"{config.service.name} is in order"
+            if there
+            else f"{config.service.name} has nothing on this host"
         )
     return ExitStatus.OK

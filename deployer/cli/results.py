@@ -36,5 +36,7 @@ def conclude(result: Result, args: argparse.Namespace, context: Context) -> int:
     if args.json:
         context.print_json(result.as_dict())
     else:
-        context.print(f"{result.release} serves ({result.image}, {result.strategy}, {result.duration_s:.1f} s)")
+        context.print(
+            f"{result.release} serves ({result.image}, {result.strategy}, {result.duration_s:.1f} s)"
+        )
     return ExitStatus.OK

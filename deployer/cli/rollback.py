@@ -25,5 +25,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
     config = context.config(args)
     engine = context.engine(config)
-    result = rollback(engine, config, context.emit(args), context.environ, to=args.to, lock_wait=lock_wait(args))
+    result = rollback(
+        engine, config, context.emit(args), context.environ, to=args.to, lock_wait=lock_wait(args)
+    )
     return conclude(result, args, context)

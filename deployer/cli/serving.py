@@ -18,7 +18,8 @@ def serving_container(engine: Engine, config: Config, release: str | None = None
         occupant = situation.stored.occupant(situation.live_active or situation.stored.active)
         if occupant is None:
             raise UsageError(
-                f"{config.service.name} has no serving release on this host", remedy="`deployer rollout` makes one"
+                f"{config.service.name} has no serving release on this host",
+                remedy="`deployer rollout` makes one",
             )
         return occupant.container
     fitting = [member for member in situation.members.values() if member.release.startswith(release)]

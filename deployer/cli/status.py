@@ -58,7 +58,9 @@ def text(found: dict[str, Any]) -> str:
         lines.append(f"edge       {edge['status']} on {edge['address']}{extra}")
     else:
         lines.append("edge       none; the first rollout makes it")
-    lines.append(f"lock       {lock['who']} ({lock['command']}, since {lock['since']})" if lock else "lock       free")
+    lines.append(
+        f"lock       {lock['who']} ({lock['command']}, since {lock['since']})" if lock else "lock       free"
+    )
     for need in found["recovery_needed"]:
         lines.append(f"! recovery needed: {need}")
     if found["recovery_needed"]:

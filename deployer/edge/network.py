@@ -93,5 +93,5 @@ def _free_subnets(engine: Engine, service: str) -> list[ipaddress.IPv4Network]:
     return [
         subnet
         for subnet in ordered
-        if not any(other.version == 4 and subnet.overlaps(other) for other in taken)  # type: ignore[arg-type]
+        if not any(other.version == 4 and subnet.overlaps(other) for other in taken)
     ]

@@ -86,8 +86,8 @@ def _unreachable(what: str, address: str, error: BaseException) -> EngineError:
     if "Permission denied" in text or "Errno 13" in text:
         return EngineForbidden(
             f"{what}: no permission to open the Docker engine's socket at {address}",
-            remedy="add this user to the group that owns the socket (usually `usermod -aG docker $USER`, then "
-            "log in again; for a container: group_add with the socket's group id)",
+            remedy="add this user to the group that owns the socket (usually `usermod -aG docker $USER`, "
+            "then log in again; for a container: group_add with the socket's group id)",
         )
     if "timed out" in text or "Timeout" in type(error).__name__:
         return EngineUnreachable(
@@ -240,7 +240,13 @@ class Engine:
         """A container's output as it comes, in chunks; `tail` lines of the past, all where negative."""
         with self._mapped(f"reading the log of {name}"):
             chunks = self.api.logs(
-                name, stdout=True, stderr=True, tail="all" if tail < 0 else tail, follow=follow, stream=True, timestamps=timestamps
+                name,
+                stdout=True,
+                stderr=True,
+                tail="all" if tail < 0 else tail,
+                follow=follow,
+                stream=True,
+                timestamps=timestamps,
             )
             yield from cast(Iterator[bytes], chunks)
 

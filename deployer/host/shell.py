@@ -76,11 +76,12 @@ class Shell:
         self._buffer.clear()
 
     def _open(self) -> socket.socket:
-        if self._socket is None:
-            self._stream = self._engine.exec_socket(self.container, ["bash", "--noprofile", "--norc"])
-            self._socket = getattr(self._stream, "_sock", self._stream)
-        assert self._socket is not None
-        return self._socket
+        if self._socket is not None:
+            return self._socket
+        self._stream = self._engine.exec_socket(self.container, ["bash", "--noprofile", "--norc"])
+        opened: socket.socket = getattr(self._stream, "_sock", self._stream)
+        self._socket = opened
+        return opened
 
     def _answer(self, stream: socket.socket, marker: bytes) -> tuple[int, str]:
         output = bytearray()

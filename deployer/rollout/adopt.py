@@ -48,16 +48,19 @@ def adopt(
     chosen = image or str(old["Config"]["Image"])
     result = Result(release=release, image=chosen, strategy="blue-green", kind="adopt")
     rooms: list[preflight.Room] = []
-    with reported(result, phases), changing(
-        engine,
-        config,
-        emit,
-        environ,
-        command="adopt",
-        lock_wait=lock_wait,
-        preflight=room_check(config, rooms),
-        public=False,
-    ) as work:
+    with (
+        reported(result, phases),
+        changing(
+            engine,
+            config,
+            emit,
+            environ,
+            command="adopt",
+            lock_wait=lock_wait,
+            preflight=room_check(config, rooms),
+            public=False,
+        ) as work,
+    ):
         with phases.phase("image", "making sure of the image"):
             ensure_image(engine, chosen, emit)
         candidate = Candidate(release, chosen, container_name(work.service, release), "adopt")
@@ -66,7 +69,11 @@ def adopt(
             _take_port(work, old)
         with phases.phase("stop", f"stopping {container}"):
             engine.stop(old["Id"], config.service.stop_timeout)
-        emit(Note(f"{container} is stopped and not removed; `docker rm {container}` when you no longer want it"))
+        emit(
+            Note(
+                f"{container} is stopped and not removed; `docker rm {container}` when you no longer want it"
+            )
+        )
     return result
 
 
@@ -79,7 +86,8 @@ def servant(engine: Engine, config: Config, name: str) -> Inspect:
     published = {binding["HostPort"] for item in bindings if item for binding in item}
     if str(config.edge.port) not in published:
         raise PreflightError(
-            f"{name} does not publish port {config.edge.port} (it publishes {', '.join(sorted(published)) or 'none'})",
+            f"{name} does not publish port {config.edge.port} "
+            f"(it publishes {', '.join(sorted(published)) or 'none'})",
             remedy="set edge.port to the port that it serves",
         )
     edge = edge_container.find(engine, config.service.name)

@@ -42,15 +42,18 @@ def rollout(
     rooms: list[preflight.Room] = []
     release = new_release()
     result = Result(release=release, image=image or config.service.image or "", strategy=strategy or "")
-    with reported(result, phases), changing(
-        engine,
-        config,
-        emit,
-        environ,
-        command="rollout",
-        lock_wait=lock_wait,
-        preflight=room_check(config, rooms),
-    ) as work:
+    with (
+        reported(result, phases),
+        changing(
+            engine,
+            config,
+            emit,
+            environ,
+            command="rollout",
+            lock_wait=lock_wait,
+            preflight=room_check(config, rooms),
+        ) as work,
+    ):
         result.image, result.git_sha = _image(work, phases, image)
         candidate = Candidate(
             release,
@@ -72,7 +75,7 @@ def rollback(
     to: str | None = None,
     lock_wait: float | None = None,
 ) -> Result:
-    """Back to the previous release, or to `to`: at once while it is kept warm, else from its container or image.
+    """Back to the previous release, or to `to`: at once while it is warm, else from its container or image.
 
     :param to: a release's name, or the beginning of one.
     :raises UsageError: there is no such release.
@@ -80,16 +83,19 @@ def rollback(
     phases = Phases(emit)
     rooms: list[preflight.Room] = []
     result = Result(release=to or "", image="", strategy="blue-green", kind="rollback")
-    with reported(result, phases), changing(
-        engine,
-        config,
-        emit,
-        environ,
-        command="rollback",
-        lock_wait=lock_wait,
-        preflight=lambda shell: rooms.append(preflight.measure(shell)),
-        create=False,
-    ) as work:
+    with (
+        reported(result, phases),
+        changing(
+            engine,
+            config,
+            emit,
+            environ,
+            command="rollback",
+            lock_wait=lock_wait,
+            preflight=lambda shell: rooms.append(preflight.measure(shell)),
+            create=False,
+        ) as work,
+    ):
         situation = work.situation()
         target = choose_release(situation, to)
         result.release, result.image, result.git_sha = target.release, target.image, target.git_sha
@@ -118,7 +124,9 @@ def choose_release(situation: Situation, to: str | None) -> Record:
         if standby:
             candidates.sort(key=lambda record: record.release != standby.release)
         if not candidates:
-            raise UsageError("there is no previous release to go back to", remedy="`deployer releases` lists them")
+            raise UsageError(
+                "there is no previous release to go back to", remedy="`deployer releases` lists them"
+            )
         return candidates[0]
     if active and active.release.startswith(to):
         raise UsageError(f"{active.release} is the release that serves already", details=known)
@@ -126,7 +134,9 @@ def choose_release(situation: Situation, to: str | None) -> Record:
     if len(fitting) != 1:
         problem = "no release" if not fitting else "more than one release"
         raise UsageError(
-            f"{problem} begins with {to!r}", remedy="give one of these, as `deployer releases` lists them", details=known
+            f"{problem} begins with {to!r}",
+            remedy="give one of these, as `deployer releases` lists them",
+            details=known,
         )
     return fitting[0]
 
@@ -150,9 +160,7 @@ def recover(
 
 def _anything_of(engine: Engine, service: str) -> bool:
     labels = {"deployer.service": service}
-    return bool(
-        engine.containers(labels) or engine.network(network_name(service)) or engine.volumes(labels)
-    )
+    return bool(engine.containers(labels) or engine.network(network_name(service)) or engine.volumes(labels))
 
 
 def maintenance(
@@ -201,7 +209,9 @@ def prune(
         return images.prune(engine, config.service.name, emit, keep=keep)
     with changing(engine, config, emit, environ, command="prune", lock_wait=lock_wait) as work:
         tidy(work, keep)
-        return images.prune(engine, work.service, emit, keep=keep, protected=needed_images(work.situation(), keep))
+        return images.prune(
+            engine, work.service, emit, keep=keep, protected=needed_images(work.situation(), keep)
+        )
 
 
 def needed_images(situation: Situation, keep: int) -> list[str]:
@@ -218,9 +228,9 @@ def tidy(work: Work, keep_releases: int) -> None:
     placed = {occupant.container for occupant in work.state.occupants.values()}
     keep = [record.release for record in previous_of(situation.records, None)][:keep_releases]
     for member in situation.members.values():
-        if member.role == "release" and member.release and not member.running:
-            if member.name not in placed and member.release not in keep:
-                work.engine.remove(member.name)
+        idle = member.role == "release" and member.release and not member.running
+        if idle and member.name not in placed and member.release not in keep:
+            work.engine.remove(member.name)
 
 
 def _image(work: Work, phases: Phases, image: str | None) -> tuple[str, str | None]:

@@ -52,7 +52,9 @@ def run_hook(work: Work, hook: Hook, image: str, release: str) -> None:
         )
     if code != 0:
         raise ReleaseFailed(
-            f"hook {hook.name} failed with exit code {code}", details=list(tail), remedy="see its output below"
+            f"hook {hook.name} failed with exit code {code}",
+            details=list(tail),
+            remedy="see its output above",
         )
 
 

@@ -40,7 +40,9 @@ class RolloutPlan:
         return "\n".join(lines)
 
 
-def plan(engine: Engine, config: Config, *, image: str | None = None, strategy: str | None = None) -> RolloutPlan:
+def plan(
+    engine: Engine, config: Config, *, image: str | None = None, strategy: str | None = None
+) -> RolloutPlan:
     """Read the situation and say what a rollout would do; nothing is changed, and no lock is taken."""
     return plan_rollout(config, observe(engine, config), image=image, strategy=strategy)
 
@@ -70,27 +72,42 @@ def _steps(config: Config, situation: Situation, image: str, *, built: bool, str
     steps = []
     if situation.edge == "missing":
         steps.append(f"make the network and the edge, listening on {edge.address}:{edge.port}")
-    steps.append("build the image, unless an unchanged tree has one already" if built else f"use image {image}")
+    steps.append(
+        "build the image, unless an unchanged tree has one already" if built else f"use image {image}"
+    )
     if beside:
         steps.append(f"stop {beside.release}, kept warm until now, to make room")
-    steps += [f"run hook {hook.name} in a one-off container: {' '.join(hook.command)}" for hook in rollout.before]
+    steps += [
+        f"run hook {hook.name} in a one-off container: {' '.join(hook.command)}" for hook in rollout.before
+    ]
     if strategy == "recreate" and active:
         steps.append(f"hold requests at the edge for up to {edge.hold:.0f} s and stop {active.release}")
     steps.append(f"start the new release in slot {state.free}")
-    steps.append(f"wait up to {rollout.ready_timeout:.0f} s until GET {config.service.health} passes the edge's check")
+    steps.append(
+        f"wait up to {rollout.ready_timeout:.0f} s until GET {config.service.health} passes the edge's check"
+    )
     if rollout.smoke:
         steps.append(f"{len(rollout.smoke)} smoke check(s) over the preview route")
-    steps.append("send new requests to it" if active is None else f"send new requests to it instead of {active.release}")
+    steps.append(
+        "send new requests to it"
+        if active is None
+        else f"send new requests to it instead of {active.release}"
+    )
     if active and strategy != "recreate":
         steps.append(
-            f"drain {active.release}: {rollout.drain:.0f} s for requests, {rollout.drain_streams:.0f} s for streams"
+            f"drain {active.release}: {rollout.drain:.0f} s for requests, "
+            f"{rollout.drain_streams:.0f} s for streams"
         )
     if rollout.observe:
         steps.append(f"watch it for {rollout.observe:g} s; back to the old one if it dies or answers 5xx")
-    steps += [f"run hook {hook.name} in a one-off container: {' '.join(hook.command)}" for hook in rollout.after]
+    steps += [
+        f"run hook {hook.name} in a one-off container: {' '.join(hook.command)}" for hook in rollout.after
+    ]
     if active and strategy != "recreate":
-        keep = f"keep {active.release} warm for {rollout.keep_warm:.0f} s" if rollout.keep_warm else f"stop {active.release}"
+        keep = (
+            f"keep {active.release} warm for {rollout.keep_warm:.0f} s"
+            if rollout.keep_warm
+            else f"stop {active.release}"
+        )
         steps.append(keep)
     return steps
-
-

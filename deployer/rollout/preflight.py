@@ -25,8 +25,10 @@ class Room:
 
 
 def measure(shell: Shell) -> Room:
-    """Read a host's room from inside one of its containers: /proc/meminfo and the root's disk are the host's."""
-    _, text = shell.run("grep -E '^(MemAvailable|SwapFree):' /proc/meminfo; df -B1 --output=avail / | tail -n 1")
+    """Read a host's room from inside one of its containers, whose memory and disk figures are the host's."""
+    _, text = shell.run(
+        "grep -E '^(MemAvailable|SwapFree):' /proc/meminfo; df -B1 --output=avail / | tail -n 1"
+    )
     memory, disk = 0, 0
     for line in text.splitlines():
         words = line.split()
@@ -42,13 +44,15 @@ def check_disk(config: Config, room: Room) -> None:
     wanted = config.rollout.disk_free
     if room.disk < wanted:
         raise PreflightError(
-            f"not enough disk for a rollout: {humanize_size(room.disk)} free where the engine keeps its data, "
-            f"{humanize_size(wanted)} wanted (rollout.disk_free); nothing was changed",
+            f"not enough disk for a rollout: {humanize_size(room.disk)} free where the engine keeps its "
+            f"data, {humanize_size(wanted)} wanted (rollout.disk_free); nothing was changed",
             remedy="`deployer prune` removes old images of this service; then look at `docker system df`",
         )
 
 
-def memory(engine: Engine, config: Config, situation: Situation, room: Room, standby: Slot | None) -> tuple[int, int]:
+def memory(
+    engine: Engine, config: Config, situation: Situation, room: Room, standby: Slot | None
+) -> tuple[int, int]:
     """Bytes free for a second release once `standby` has gone, and bytes that it needs.
 
     It needs what is configured, else the service's limit, else what the serving one uses.
@@ -63,7 +67,7 @@ def memory(engine: Engine, config: Config, situation: Situation, room: Room, sta
 
 
 def _wanted(config: Config, used: Callable[[], int | None]) -> int | None:
-    """Bytes that a second release needs; None where that hangs on what the serving one uses, and nobody knows."""
+    """Bytes that a second release needs; None where that hangs on the serving one's use, and nobody knows."""
     for configured in (config.rollout.memory_free, config.service.memory):
         if configured is not None:
             return configured

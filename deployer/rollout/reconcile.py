@@ -64,7 +64,9 @@ def plan_repairs(situation: Situation, now: float | None = None) -> list[Repair]
     ]
     if situation.holding and not situation.stored.maintenance:
         # Last: whoever waits is let go once there is somebody to serve them.
-        repairs.append(Repair("lift-hold", "edge", "requests were held by an interrupted command; letting them go"))
+        repairs.append(
+            Repair("lift-hold", "edge", "requests were held by an interrupted command; letting them go")
+        )
     return repairs
 
 
@@ -89,7 +91,9 @@ def _serving(situation: Situation, active: Slot | None) -> list[Repair]:
     if active is None:
         return []
     if active != state.active:
-        return [Repair("commit-live", active, f"the switch to slot {active} was not written down; writing it")]
+        return [
+            Repair("commit-live", active, f"the switch to slot {active} was not written down; writing it")
+        ]
     repairs = []
     if situation.live_active != active:
         repairs.append(Repair("serve-stored", active, f"undoing an unfinished switch; slot {active} serves"))
@@ -97,12 +101,18 @@ def _serving(situation: Situation, active: Slot | None) -> list[Repair]:
     if member is not None and member.running:
         return repairs
     if member is not None:
-        return [*repairs, Repair("start-active", member.name, f"{member.name} serves but was {member.status}; starting it")]
+        return [
+            *repairs,
+            Repair("start-active", member.name, f"{member.name} serves but was {member.status}; starting it"),
+        ]
     standby = situation.member(state.standby)
     if standby is not None and standby.running and state.standby is not None:
         text = f"the serving container is gone; {standby.name}, kept warm, serves"
         return [*repairs, Repair("promote-standby", state.standby, text)]
-    return [*repairs, Repair("recreate-active", active, "the serving container is gone; making it again from its image")]
+    return [
+        *repairs,
+        Repair("recreate-active", active, "the serving container is gone; making it again from its image"),
+    ]
 
 
 def _strays(situation: Situation, active: Slot | None) -> list[Repair]:
@@ -111,16 +121,24 @@ def _strays(situation: Situation, active: Slot | None) -> list[Repair]:
     for slot in SLOTS:
         occupant = state.occupant(slot)
         if occupant and slot not in (active, state.active, state.standby):
-            repairs.append(Repair("remove-candidate", slot, f"removing the unfinished candidate {occupant.release}"))
+            repairs.append(
+                Repair("remove-candidate", slot, f"removing the unfinished candidate {occupant.release}")
+            )
     placed = {occupant.container for occupant in state.occupants.values()}
     served = {record.release for record in situation.records if record.outcome in ("succeeded", "switched")}
     for member in situation.members.values():
         if member.name in placed:
             continue
         if member.role == "hook" or member.release not in served:
-            repairs.append(Repair("remove-container", member.name, f"removing {member.name}, left by an interrupted command"))
+            repairs.append(
+                Repair(
+                    "remove-container", member.name, f"removing {member.name}, left by an interrupted command"
+                )
+            )
         elif member.running:
-            repairs.append(Repair("stop-container", member.name, f"stopping {member.name}, which serves no more"))
+            repairs.append(
+                Repair("stop-container", member.name, f"stopping {member.name}, which serves no more")
+            )
     return repairs
 
 
@@ -132,7 +150,9 @@ def _standby(situation: Situation, active: Slot | None, now: float) -> list[Repa
     if member is None or not member.running:
         return [Repair("forget-standby", state.standby, "the warm previous release is not running any more")]
     if now >= state.warm_until:
-        return [Repair("expire-standby", state.standby, f"{member.name} was kept warm long enough; stopping it")]
+        return [
+            Repair("expire-standby", state.standby, f"{member.name} was kept warm long enough; stopping it")
+        ]
     return []
 
 

@@ -114,7 +114,9 @@ def release_container(
     return body
 
 
-def hook_container(config: Config, image: str, release: str, hook: Hook, environ: Mapping[str, str]) -> dict[str, Any]:
+def hook_container(
+    config: Config, image: str, release: str, hook: Hook, environ: Mapping[str, str]
+) -> dict[str, Any]:
     """The engine's description of a one-off container that runs a hook with the service's own settings."""
     body = _container(config, image, environ, {**config.service.env, **hook.env})
     body["Cmd"] = list(hook.command)
@@ -158,7 +160,7 @@ def _container(
 
 
 def previous_of(records: Iterable[Record], active: str | None) -> list[Record]:
-    """The releases one could roll back to, newest first, each once: all that ever served but the active one."""
+    """The releases one could go back to, newest first, each once: all that ever served but the active."""
     found: dict[str, Record] = {}
     for record in reversed(list(records)):
         if record.release != active and record.outcome in ("succeeded", "switched"):

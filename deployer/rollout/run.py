@@ -171,8 +171,10 @@ class Change:
                 if time.monotonic() >= deadline:
                     raise self._failed(
                         f"the new release was not ready after {rollout.ready_timeout:.0f} s: "
-                        f"GET {self.config.service.health} on port {self.config.service.port} gave no 2xx or 3xx",
-                        remedy="see its log below; check service.port and service.health, or raise rollout.ready_timeout",
+                        f"GET {self.config.service.health} on port {self.config.service.port} "
+                        "gave no 2xx or 3xx",
+                        remedy="see its log above; check service.port and service.health, "
+                        "or raise rollout.ready_timeout",
                     )
                 time.sleep(0.03)
 
@@ -289,7 +291,7 @@ class Change:
         self.work.emit(RolledBack(occupant.release if occupant else None, reason))
         raise ReleaseFailed(
             f"{reason}; {occupant.release if occupant else 'nothing'} serves",
-            remedy="see its log below; the previous release goes on serving" if occupant else None,
+            remedy="see its log above; the previous release goes on serving" if occupant else None,
             details=details,
         )
 
@@ -321,8 +323,8 @@ def choose_strategy(config: Config, wanted: str | None, *, memory: int, needed: 
     if strategy == "blue-green" and serving and memory < needed:
         return Choice(
             "recreate",
-            f"memory is too short for two releases ({humanize_size(memory)} free, {humanize_size(needed)} wanted): "
-            "holding requests while one replaces the other",
+            f"memory is too short for two releases ({humanize_size(memory)} free, "
+            f"{humanize_size(needed)} wanted): holding requests while one replaces the other",
         )
     return Choice(strategy)
 
@@ -378,4 +380,3 @@ def room_check(config: Config, found: list[preflight.Room]) -> Callable[[Shell],
         found.append(room)
 
     return check
-

@@ -120,7 +120,9 @@ class Work:
             self.engine.remove(occupant.container)
         self.commit(self.state.vacated(slot))
 
-    def drain(self, slot: Slot, *, limit: float | None = None, watch: Callable[[], None] | None = None) -> int:
+    def drain(
+        self, slot: Slot, *, limit: float | None = None, watch: Callable[[], None] | None = None
+    ) -> int:
         """Wait until nothing runs in a slot, or its deadlines are over; what is still running then.
 
         :param limit: seconds at most, where less than the configured deadlines.
@@ -228,11 +230,14 @@ class Work:
     def _recreate(self, slot: Slot, situation: Situation) -> None:
         """The serving container was removed by hand: make it again from what the history says of it."""
         occupant = self.state.occupants[slot]
-        record = next((item for item in reversed(situation.records) if item.release == occupant.release), None)
+        record = next(
+            (item for item in reversed(situation.records) if item.release == occupant.release), None
+        )
         image = record.image if record else self.config.service.image
         if image is None or self.engine.image(image) is None:
             raise RecoveryFailed(
-                f"the serving container {occupant.container} is gone, and so is its image {image or '(unknown)'}",
+                f"the serving container {occupant.container} is gone, "
+                f"and so is its image {image or '(unknown)'}",
                 remedy="deploy a release: `deployer rollout`",
             )
         candidate = Candidate(
@@ -349,9 +354,7 @@ def _open(
         emit(Repaired(finished))
     container = edge_container.find(engine, service)
     if container is None and not create:
-        raise EdgeError(
-            f"{service} has no edge on this host", remedy="the first `deployer rollout` makes it"
-        )
+        raise EdgeError(f"{service} has no edge on this host", remedy="the first `deployer rollout` makes it")
     if container and create and public and not edge_container.is_public(container):
         # An adoption was given up. Its edge goes; the one made below takes the port, if that is free.
         engine.remove(container["Id"])
@@ -373,6 +376,3 @@ def _open(
                 engine.remove_network(network_name(service))
         raise
     return Work(engine, config, emit, environ, lock, addresses, session)
-
-
-

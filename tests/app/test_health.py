@@ -96,7 +96,7 @@ def test_asking_leaves_nothing_in_the_database(application: Flask, settings: Set
 
 
 def test_many_who_ask_at_once_all_hear_yes(tmp_path: Path) -> None:
-    """Fresh connections open and close the file all the time; the moments of its being locked are no outage."""
+    """Fresh connections open and close the file all the time; its moments of being locked are no outage."""
     path = tmp_path / "interview.sqlite3"
     schema.migrate(path)
     stores = [store.Store(path) for _ in range(2)]

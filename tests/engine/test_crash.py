@@ -43,7 +43,13 @@ def accident(project: Project, signal: str, strike: int, *words: str) -> int:
     """Run the deployer with an accident before its n-th effect; its exit code."""
     command = [sys.executable, "-m", "tests.support.crash", signal, str(strike), *words]
     done = subprocess.run(
-        command, cwd=project.folder, env=project.environment(), capture_output=True, text=True, timeout=120, check=False
+        command,
+        cwd=project.folder,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     project.last = done.stderr
     return done.returncode
@@ -60,7 +66,9 @@ EXPECTED = {"KILL": -9, "TERM": 143, "INT": 130}
 
 @pytest.mark.parametrize("command", ["rollout", "rollback"])
 @pytest.mark.parametrize("signal", EXPECTED)
-def test_an_accident_at_every_step(two_releases: Project, variant: Variant, signal: str, command: str) -> None:
+def test_an_accident_at_every_step(
+    two_releases: Project, variant: Variant, signal: str, command: str
+) -> None:
     project = two_releases
     words = ["rollout", "--image", variant(V="3")] if command == "rollout" else ["rollback"]
     struck = 0
@@ -115,12 +123,14 @@ def test_killed_at_random_instants(two_releases: Project, variant: Variant) -> N
 
 
 def test_a_killed_recreate_lets_the_waiting_go(two_releases: Project, variant: Variant) -> None:
-    """Killed after the old release was stopped: nobody serves, everybody waits, and the next command saves them."""
+    """Killed after the old release was stopped: nobody serves, all wait, and the next command saves them."""
     project = two_releases
     with Load(project.url, LIGHT if not SOAK else MODERATE) as load:
         load.wait_for_more(20)
         for strike in range(1, MOST_EFFECTS, times(4, 1)):
-            code = accident(project, "KILL", strike, "rollout", "--image", variant(V="3"), "--strategy", "recreate")
+            code = accident(
+                project, "KILL", strike, "rollout", "--image", variant(V="3"), "--strategy", "recreate"
+            )
             if code == 0:
                 break
             project.run("recover")

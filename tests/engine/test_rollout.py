@@ -28,7 +28,9 @@ def shop_project(project: Project) -> Project:
     return project
 
 
-def test_rollouts_and_rollbacks_under_mixed_load_lose_nothing(shop_project: Project, variant: Variant) -> None:
+def test_rollouts_and_rollbacks_under_mixed_load_lose_nothing(
+    shop_project: Project, variant: Variant
+) -> None:
     images = {str(number): variant(V=str(number)) for number in range(1, 5)}
     shop_project.run("rollout", "--image", images["1"])
     with Load(shop_project.url, HEAVY if SOAK else MODERATE) as load:
@@ -98,7 +100,9 @@ def test_recreate_holds_requests_instead_of_losing_them(shop_project: Project, v
     assert shop_project.status()["previous"]["status"] == "exited"
 
 
-def test_too_little_memory_for_two_falls_back_to_a_held_recreate(shop_project: Project, variant: Variant) -> None:
+def test_too_little_memory_for_two_falls_back_to_a_held_recreate(
+    shop_project: Project, variant: Variant
+) -> None:
     shop_project.run("rollout", "--image", variant(V="1"))
     with Load(shop_project.url, USUAL) as load:
         load.wait_for_more(100)
@@ -153,7 +157,9 @@ def test_the_tail_of_the_candidates_log_is_shown(project: Project, variant: Vari
     assert project.leftovers() == []
 
 
-def test_a_release_that_hangs_on_sigterm_is_stopped_in_the_end(shop_project: Project, variant: Variant) -> None:
+def test_a_release_that_hangs_on_sigterm_is_stopped_in_the_end(
+    shop_project: Project, variant: Variant
+) -> None:
     shop_project.config(service={"stop_timeout": "1s"})
     shop_project.run("rollout", "--image", variant(V="1", IGNORE_SIGTERM="1"))
     with Load(shop_project.url, USUAL) as load:
@@ -262,7 +268,9 @@ def test_ten_rollouts_at_once(shop_project: Project, variant: Variant) -> None:
             shop_project.start("rollout", "--image", variant(V=str(number)), "--lock-wait", "5m")
             for number in range(1, 3)
         ]
-        refusing = [shop_project.start("rollout", "--image", variant(V=str(number))) for number in range(3, 11)]
+        refusing = [
+            shop_project.start("rollout", "--image", variant(V=str(number))) for number in range(3, 11)
+        ]
         codes = [started.wait(300) for started in refusing]
         for started in waiting:
             started.finish(0, timeout=300)

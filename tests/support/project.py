@@ -155,13 +155,14 @@ class Project:
             if item.kind != "image" and item.name not in expected
         ]
         if any(item.text.endswith(" exited") for item in found):
-            records = json.loads(self.run("releases", "--json").stdout)
+            records: list[dict[str, str]] = json.loads(self.run("releases", "--json").stdout)
             served = {item["container"] for item in records if item["outcome"] in ("succeeded", "switched")}
             found = [item for item in found if not (item.name in served and item.text.endswith(" exited"))]
         told = [
             f"status has a {place}: {status[place]}" for place in ("candidate", "lock") if status.get(place)
         ]
-        return [item.text for item in found] + told + status["recovery_needed"]
+        needed: list[str] = status["recovery_needed"]
+        return [*(item.text for item in found), *told, *needed]
 
     def remove(self) -> None:
         """Kills what was started, and removes all that belongs to the service."""

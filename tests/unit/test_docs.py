@@ -18,7 +18,11 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 def test_the_commands_page_is_what_the_commands_say() -> None:
     done = subprocess.run(
-        [sys.executable, "scripts/commands_reference.py"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "scripts/commands_reference.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert (ROOT / "docs" / "commands.md").read_text() == done.stdout, "run `make docs`"
 

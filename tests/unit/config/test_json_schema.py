@@ -109,9 +109,9 @@ SHOP = "service: {name: shop, image: a, port: 80}\n"
 @pytest.mark.parametrize(
     "text",
     [
-        "service: {name: shop, image: a, port: 80, env: {A: 1, B: true}, memory: 512m, stop_timeout: 1.5h}",
+        "service: {name: shop, image: a, port: 80, env: {A: 1, B: true}, stop_timeout: 1.5h}",
         "service: {name: shop, image: a, port: 80, command: [sleep, 5], log_max_size: 1024, user: 1000}",
-        SHOP + "edge: {hold: 30, memory: 67108864, subnet: 10.0.0.0/24}\nrollout: {max_error_rate: 0.1}",
+        SHOP + "edge: {hold: 30, subnet: 10.0.0.0/24}\nrollout: {max_error_rate: 0.1}",
         SHOP + "environments: {p: {edge: {tls: null}, service: {port: 81, env: {A: null}}}, q: }",
     ],
 )

@@ -91,7 +91,6 @@ def test_two_lines_are_enough_and_have_every_default(write: Write) -> None:
             "check_timeout": 1.0,
             "check_rise": 2,
             "check_fall": 3,
-            "memory": 64 * 1024**2,
         },
         "site": None,
         "rollout": {

@@ -89,7 +89,7 @@ def test_keys_as_data_have_units() -> None:
         "default": 30.0,
         "description": "Time running requests of the old release get to end.",
     }
-    assert data["edge.memory"]["unit"] == "bytes"
+    assert data["service.memory"]["unit"] == "bytes"
     assert data["rollout.smoke[].path"]["required"] is True
 
 

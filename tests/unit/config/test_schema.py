@@ -104,7 +104,6 @@ REFERENCE = "a secret reference is only resolved in 'env'; use --set for other k
         ("edge.read_timeout=0", "edge.read_timeout", "must be more than 0s"),
         ("edge.check_interval=1ms", "edge.check_interval", "must be at least 10ms"),
         ("edge.max_connections=1", "edge.max_connections", "must be at least 10"),
-        ("edge.memory=1m", "edge.memory", "must be at least 16m"),
         ("site=http://a", "site", "must be a mapping of keys to values"),
         ("site.origin=a:80", "site.origin", "must be an address without a path, as in http://10.0.0.5:8081"),
         (
@@ -266,8 +265,8 @@ def test_what_is_right_is_accepted(write: Write, assignment: str) -> None:
 
 
 def test_python_values_are_accepted_too() -> None:
-    edge = Edge.model_validate({"port": 81, "hold": 1.5, "memory": 32 * 1024**2})
-    assert (edge.port, edge.hold, edge.memory) == (81, 1.5, 32 * 1024**2)
+    edge = Edge.model_validate({"port": 81, "hold": 1.5})
+    assert (edge.port, edge.hold) == (81, 1.5)
 
 
 def test_a_config_cannot_be_changed() -> None:

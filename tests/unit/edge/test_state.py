@@ -17,7 +17,9 @@ STATES = {
     "one stands by": EdgeState(
         active="green", standby="blue", occupants={"blue": R1, "green": R2}, warm_until=1_700_000_000.0
     ),
-    "in maintenance": EdgeState(active="blue", occupants={"blue": R1}, held_until=1_700_000_000, maintenance=True),
+    "in maintenance": EdgeState(
+        active="blue", occupants={"blue": R1}, held_until=1_700_000_000, maintenance=True
+    ),
 }
 
 
@@ -47,7 +49,10 @@ def test_only_who_has_served_is_fallen_back_to() -> None:
 
 
 def test_only_the_slots_lines_are_rewritten() -> None:
-    text = "backend app\n    # slots: app\n    old\n    # end of slots\nbackend streams\n    # slots: streams\n    # end of slots\nend\n"
+    text = (
+        "backend app\n    # slots: app\n    old\n    # end of slots\n"
+        "backend streams\n    # slots: streams\n    # end of slots\nend\n"
+    )
     addresses = {"blue": "10.0.0.11", "green": "10.0.0.12"}
     written = with_slots(text, STATES["one stands by"], addresses)  # type: ignore[arg-type]
     assert written == (

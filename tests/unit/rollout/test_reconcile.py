@@ -24,7 +24,15 @@ def member(release: str, status: str = "running", policy: str = "no", role: str 
 
 def record(release: str, outcome: str = "succeeded") -> Record:
     return Record(
-        f"rollout-{release}", "rollout", release, None, f"shop-{release}", "shop:1", "me", "2026-01-01", outcome
+        f"rollout-{release}",
+        "rollout",
+        release,
+        None,
+        f"shop-{release}",
+        "shop:1",
+        "me",
+        "2026-01-01",
+        outcome,
     )
 
 

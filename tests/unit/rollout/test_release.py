@@ -13,7 +13,15 @@ from deployer.rollout.situation import Situation
 
 def record(release: str, outcome: str = "succeeded", number: int = 1) -> Record:
     return Record(
-        f"{release}-{number}", "rollout", release, None, f"shop-{release}", "shop:1", "me", "2026-01-01", outcome
+        f"{release}-{number}",
+        "rollout",
+        release,
+        None,
+        f"shop-{release}",
+        "shop:1",
+        "me",
+        "2026-01-01",
+        outcome,
     )
 
 
@@ -50,7 +58,12 @@ def test_the_warm_release_is_the_previous_one() -> None:
 
 @pytest.mark.parametrize(
     ("to", "message"),
-    [("r9", "no release begins with 'r9'"), ("r", "more than one"), ("x3", "serves already"), (None, "no previous")],
+    [
+        ("r9", "no release begins with 'r9'"),
+        ("r", "more than one"),
+        ("x3", "serves already"),
+        (None, "no previous"),
+    ],
 )
 def test_what_cannot_be_gone_back_to(to: str | None, message: str) -> None:
     records = () if to is None else (record("r1"), record("r2"), record("x3"))
