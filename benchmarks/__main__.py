@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     if not args.names and not args.quick:
         page.write(sections, what, busyness)
-        print(f"\nwritten to {page.PATH.relative_to(page.ROOT)}")
+        print(f"\nwritten to docs/{page.PATH.name}")
     return 0
 
 

@@ -7,20 +7,18 @@ from pathlib import Path
 
 from docker import DockerClient
 
+from benchmarks import pairs
 from benchmarks.figures import Figure, Section
-from benchmarks.load import KindReport, Load, Mix
-from benchmarks.stand import Stand
+from benchmarks.load import Load, Mix
+from benchmarks.stand import SHORT, Stand
 
 TITLE = "Edge"
-STEADY = Mix(
-    keepalive=8, oneshot=0, post=0, pausing=0, slow=0, stream=0, upload=0, rate=300.0, get_paths=("/",)
-)
 BUSY = Mix(keepalive=24, oneshot=8, post=8, pausing=0, slow=4, stream=8, upload=0, rate=600.0)
-SLICE = 3.0  # seconds of one turn
+REQUESTS = 3000  # on each way in a run
 HOW = f"""\
-Latency: {STEADY.keepalive} clients with connections that stay open send {STEADY.rate:.0f} requests a second
-in turns of {SLICE:.0f} s, straight to the address of the release's container and through the edge, one after
-the other; the difference is that of two neighbouring turns.
+Latency: a client with two connections that stay open sends {REQUESTS} requests on each in a run, in turn,
+straight to the address of the release's container and through the edge, while other clients send
+{SHORT.rate:.0f} requests a second through the edge.
 
 Memory: of the edge's container while {BUSY.keepalive + BUSY.oneshot + BUSY.post} clients send
 {BUSY.rate:.0f} requests a second and {BUSY.stream} streams are open, the largest of several samples; as
@@ -30,23 +28,24 @@ resident, shared libraries included.
 
 
 def measure(stand: Stand) -> list[Section]:
-    turns = stand.runs(7, 3)
     with stand.project() as project:
-        address = project.status()["active"]["container"]
-        found = stand.client.api.inspect_container(address)["NetworkSettings"]["Networks"]
-        direct = f"http://{found[f'{project.name}-edge']['IPAddress']}:8080"
+        container = project.status()["active"]["container"]
+        found = stand.client.api.inspect_container(container)["NetworkSettings"]["Networks"]
+        direct = found[f"{project.name}-edge"]["IPAddress"]
         stand.say("memory of the edge")
         used, resident = memory(stand, f"{project.name}-edge", project.url)
-        pairs = []
-        for number in range(turns):
-            stand.say(f"latency: turn {number + 1} of {turns}")
-            pairs.append((turn(direct), turn(project.url)))
+        runs = []
+        with Load(project.url, SHORT) as load:
+            load.wait_for_more(100)
+            for number in range(stand.runs(7, 3)):
+                stand.say(f"latency: run {number + 1}")
+                runs.append(pairs.measure(((direct, 8080), ("127.0.0.1", project.port)), REQUESTS))
     figures = [Figure("memory of the edge's container", used, "MiB", 10.0)]
     if resident:
         figures.append(Figure("most that its process had resident", resident, "MiB"))
     for name, target in (("p50", None), ("p99", 1.0)):
-        bare = [getattr(first, f"{name}_ms") for first, _ in pairs]
-        edge = [getattr(second, f"{name}_ms") for _, second in pairs]
+        bare = [getattr(first, name) for first, _ in runs]
+        edge = [getattr(second, name) for _, second in runs]
         added = [second - first for first, second in zip(bare, edge, strict=True)]
         figures += [
             Figure(f"{name} straight to the container", bare, "ms"),
@@ -54,13 +53,6 @@ def measure(stand: Stand) -> list[Section]:
             Figure(f"{name} added by the edge", added, "ms", target),
         ]
     return [Section.of(TITLE, HOW, figures)]
-
-
-def turn(url: str) -> KindReport:
-    """The latencies of one turn."""
-    with Load(url, STEADY) as load:
-        load.wait(lambda seen: seen.seconds >= SLICE)
-    return load.report().kinds["keepalive"]
 
 
 def memory(stand: Stand, container: str, url: str) -> tuple[list[float], list[float]]:

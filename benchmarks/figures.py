@@ -83,6 +83,8 @@ class Section:
 
 def number(value: float) -> str:
     """Three digits or so: what the runs differ by anyway."""
+    if isinstance(value, int):
+        return str(value)
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 

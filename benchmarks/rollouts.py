@@ -14,13 +14,13 @@ from tests.support.project import Project
 
 TITLE = "Rollout and rollback"
 HOW = f"""\
-A client polls the edge every 2 ms while `python -m deployer rollout --image ...` runs; the time is from the
+A client polls the edge every 10 ms while `python -m deployer rollout --image ...` runs; the time is from the
 start of that process to the first answer of the new release. Before each rollout, a container of the same
 image is started with `docker run` on the same network, and the time until its health path answers 200 is
 taken: that is the release's own *boot to ready*, and is subtracted from the rollout that follows it. Each
 rollout evicts the release that was kept warm before it, as in daily life, and is followed by a rollback to
-the release that is warm then. All of it under {SHORT.rate:.0f} requests a second without long ones; the drain is
-the phase of that name in `rollout --json`. `rollout.observe` is 0: it is a wait that the operator chooses.
+the release that is warm then. All of it under {SHORT.rate:.0f} requests a second without long ones; the drain
+is the phase of that name in `rollout --json`. `rollout.observe` is 0: it is a wait that the operator chooses.
 """
 
 
