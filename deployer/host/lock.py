@@ -30,8 +30,9 @@ GRACE = 5.0
 """Seconds that are waited in any case: on a busy host a lock outlives its killed holder by a few moments, and
 the command after that is to work."""
 
-_STILLBORN = 10.0
-"""Seconds after which a lock that was created but never started belongs to a holder that died in between."""
+_STILLBORN = 2.0
+"""Seconds after which a lock that was created but not started belongs to a holder that died in between. If
+it was only slow, nothing is lost: it holds nothing before its start, finds its container gone, and tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class Lock:
         self.image = image
         self.command = command
         self.id = ""
+        self._unstarted: tuple[str, float] | None = None
         self._stdin: Any = None
         self._stop = threading.Event()
 
@@ -167,11 +169,14 @@ class Lock:
                 return
 
     def _clear_stillborn(self) -> None:
+        """Remove somebody's lock that stays unstarted; timed by our own clock, the engine's may differ."""
         container: Inspect | None = self.engine.container(lock_name(self.service))
-        if container and container["State"]["Status"] == "created":
-            age = time.time() - datetime.fromisoformat(_seconds(container["Created"])).timestamp()
-            if age > _STILLBORN:
-                self.engine.remove(container["Id"])
+        if container is None or container["State"]["Status"] != "created":
+            self._unstarted = None
+        elif self._unstarted is None or self._unstarted[0] != container["Id"]:
+            self._unstarted = (container["Id"], time.monotonic())
+        elif time.monotonic() - self._unstarted[1] > _STILLBORN:
+            self.engine.remove(container["Id"])
 
     def _container(self) -> dict[str, Any]:
         return {

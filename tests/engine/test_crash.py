@@ -55,25 +55,31 @@ def accident(project: Project, signal: str, strike: int, *words: str) -> int:
     return done.returncode
 
 
-def strikes(signal: str) -> Iterator[int]:
-    """The points at which to strike: all with SIGKILL; each third with the others in `make test`."""
-    step = 1 if signal == "KILL" or SOAK else 3
-    yield from range(1, MOST_EFFECTS, step)
-
-
 EXPECTED = {"KILL": -9, "TERM": 143, "INT": 130}
 
+# The points at which to strike: all with SIGKILL, in parts that can run side by side; each fourth with the
+# others in `make test`.
+PARTS = [
+    ("KILL", "rollout", range(1, MOST_EFFECTS, 3)),
+    ("KILL", "rollout", range(2, MOST_EFFECTS, 3)),
+    ("KILL", "rollout", range(3, MOST_EFFECTS, 3)),
+    ("KILL", "rollback", range(1, MOST_EFFECTS)),
+    ("TERM", "rollout", range(1, MOST_EFFECTS, times(4, 1))),
+    ("TERM", "rollback", range(1, MOST_EFFECTS, times(4, 1))),
+    ("INT", "rollout", range(2, MOST_EFFECTS, times(4, 1))),
+    ("INT", "rollback", range(2, MOST_EFFECTS, times(4, 1))),
+]
 
-@pytest.mark.parametrize("command", ["rollout", "rollback"])
-@pytest.mark.parametrize("signal", EXPECTED)
+
+@pytest.mark.parametrize(("signal", "command", "strikes"), PARTS)
 def test_an_accident_at_every_step(
-    two_releases: Project, variant: Variant, signal: str, command: str
+    two_releases: Project, variant: Variant, signal: str, command: str, strikes: range
 ) -> None:
     project = two_releases
     words = ["rollout", "--image", variant(V="3")] if command == "rollout" else ["rollback"]
     struck = 0
     with under_load(project) as load:
-        for strike in strikes(signal):
+        for strike in strikes:
             code = accident(project, signal, strike, *words)
             if code == 0:
                 break
@@ -93,7 +99,7 @@ def test_a_first_rollout_killed_at_every_step(project: Project, variant: Variant
     """Nobody is served yet, so nobody can be lost; but nothing may be left either, and the next one works."""
     project.config(rollout={"observe": "0s"})
     image = variant(V="1")
-    for strike in range(1, MOST_EFFECTS, times(3, 1)):
+    for strike in range(1, MOST_EFFECTS, times(6, 1)):
         code = accident(project, "KILL", strike, "rollout", "--image", image)
         project.run("recover")
         assert project.leftovers() == [], f"struck at {strike}\n{project.last}"
@@ -127,7 +133,7 @@ def test_a_killed_recreate_lets_the_waiting_go(two_releases: Project, variant: V
     project = two_releases
     with Load(project.url, LIGHT if not SOAK else MODERATE) as load:
         load.wait_for_more(20)
-        for strike in range(1, MOST_EFFECTS, times(4, 1)):
+        for strike in range(1, MOST_EFFECTS, times(7, 1)):
             code = accident(
                 project, "KILL", strike, "rollout", "--image", variant(V="3"), "--strategy", "recreate"
             )
