@@ -43,7 +43,8 @@ def configuration(config: Config, state: EdgeState, addresses: Addresses, *, pub
         streams=config.service.streams,
         retry_after=round(edge.retry_after),
         check_interval_ms=_ms(edge.check_interval),
-        fast_interval_ms=max(20, _ms(edge.check_interval) // 2),
+        # While a slot is not up, a rollout waits for it.
+        fast_interval_ms=max(20, _ms(edge.check_interval) // 4),
         check_timeout_ms=_ms(edge.check_timeout),
         check_rise=edge.check_rise,
         check_fall=edge.check_fall,

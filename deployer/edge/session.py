@@ -15,6 +15,7 @@ from deployer.edge.state import SLOTS, EdgeState, Occupant, Slot, from_map, from
 from deployer.edge.statistics import Traffic, ready_slots, traffic
 from deployer.errors import EdgeError, EngineError
 from deployer.host.engine import Engine, Inspect
+from deployer.host.shell import Shell
 
 FOLDER = "/edge"
 """Where the edge's volume is mounted."""
@@ -28,15 +29,17 @@ class EdgeSession:
     """A session with one edge container.
 
     :param container: the engine's description of the running edge container.
-    :raises EdgeError: HAProxy in it does not answer.
+    :param shell: one in this container that is open already.
     """
 
-    def __init__(self, engine: Engine, container: Inspect, addresses: Addresses) -> None:
+    def __init__(
+        self, engine: Engine, container: Inspect, addresses: Addresses, shell: Shell | None = None
+    ) -> None:
         environment = dict(line.split("=", 1) for line in container["Config"]["Env"] if "=" in line)
         self.addresses = addresses
         self.socket = environment["EDGE_SOCKET"]
         self.config_file = environment["EDGE_CONFIG"]
-        self.shell = engine.shell(container["Id"])
+        self.shell = shell or engine.shell(container["Id"])
 
     def close(self) -> None:
         """Hang up."""
@@ -115,12 +118,14 @@ class EdgeSession:
         """
         address = f"addr {self.addresses[slot]} port {occupant.port}"
         path = occupant.health.replace(";", "\\;")
-        self.order(f"set map {MAP} {slot} {path}")
-        self.order(f"set server app/{slot} state maint")
-        self.order(f"set weight app/{slot} 0", f"set weight streams/{slot} 0")
+        self.order(
+            f"set map {MAP} {slot} {path}",
+            f"set server app/{slot} state maint",
+            f"set weight app/{slot} 0",
+            f"set weight streams/{slot} 0",
+        )
         self.command(f"set server app/{slot} {address}", f"set server streams/{slot} {address}")
-        self.order(f"set server app/{slot} state ready")
-        self.order(f"set server app/{slot} health down")
+        self.order(f"set server app/{slot} state ready", f"set server app/{slot} health down")
 
     def switch(self, state: EdgeState) -> None:
         """Send new requests to `state.active` from now on: one command, so nobody falls in between."""
@@ -129,9 +134,13 @@ class EdgeSession:
 
     def weigh(self, state: EdgeState) -> None:
         """Let the edge fall back by itself only to slots that served before."""
-        for slot in SLOTS:
-            weight = state.weight(slot)
-            self.order(f"set weight app/{slot} {weight}", f"set weight streams/{slot} {weight}")
+        self.order(
+            *(
+                f"set weight {backend}/{slot} {state.weight(slot)}"
+                for slot in SLOTS
+                for backend in ("app", "streams")
+            )
+        )
 
     def hold(self, until: int) -> None:
         """Keep requests waiting until `until` (epoch seconds); later ones are told to come again."""

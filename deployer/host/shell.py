@@ -39,6 +39,13 @@ class Shell:
         self._socket: socket.socket | None = None
         self._buffer = bytearray()
 
+    def open(self) -> None:
+        """Let the shell come up while its owner does something else; the first command waits for it.
+
+        :raises EngineError: the container does not run.
+        """
+        self._open()
+
     def run(self, script: str, *, timeout: float = 30.0) -> tuple[int, str]:
         """Run a script; its exit code and what it printed (both streams).
 

@@ -14,7 +14,6 @@ from deployer.errors import DeployerError, UsageError
 from deployer.events import Emit, Note
 from deployer.host.engine import Engine
 from deployer.image import prune as images
-from deployer.image.build import build, ensure_image
 from deployer.image.prune import Pruned
 from deployer.rollout import preflight
 from deployer.rollout.phases import Phases
@@ -61,7 +60,9 @@ def rollout(
             container_name(work.service, release),
             git_sha=result.git_sha,
         )
-        run(work, phases, candidate, result, strategy=strategy, room=rooms[0])
+        # A build takes long enough for things to change.
+        situation = None if image is None and config.service.build else work.reconciled
+        run(work, phases, candidate, result, strategy=strategy, room=rooms[0], situation=situation)
         tidy(work, config.rollout.keep_releases)
     return result
 
@@ -80,6 +81,8 @@ def rollback(
     :param to: a release's name, or the beginning of one.
     :raises UsageError: there is no such release.
     """
+    from deployer.image.build import ensure_image
+
     phases = Phases(emit)
     rooms: list[preflight.Room] = []
     result = Result(release=to or "", image="", strategy="blue-green", kind="rollback")
@@ -96,7 +99,7 @@ def rollback(
             create=False,
         ) as work,
     ):
-        situation = work.situation()
+        situation = work.reconciled or work.situation()
         target = choose_release(situation, to)
         result.release, result.image, result.git_sha = target.release, target.image, target.git_sha
         existing = target.container in situation.members
@@ -105,7 +108,7 @@ def rollback(
         )
         if not existing:
             ensure_image(engine, target.image, emit)
-        run(work, phases, candidate, result, strategy=None, room=rooms[0])
+        run(work, phases, candidate, result, strategy=None, room=rooms[0], situation=situation)
         tidy(work, config.rollout.keep_releases)
     return result
 
@@ -235,6 +238,8 @@ def tidy(work: Work, keep_releases: int) -> None:
 
 def _image(work: Work, phases: Phases, image: str | None) -> tuple[str, str | None]:
     """The image to deploy, on the engine: its reference and the git commit it was built from."""
+    from deployer.image.build import build, ensure_image
+
     with phases.phase("image", "making sure of the image"):
         chosen = image or (None if work.config.service.build else work.config.service.image)
         if chosen:

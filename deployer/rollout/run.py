@@ -19,6 +19,7 @@ from deployer.rollout import preflight, smoke
 from deployer.rollout.hooks import TAIL, run_hook
 from deployer.rollout.phases import Phases
 from deployer.rollout.release import Candidate, Record, now
+from deployer.rollout.situation import Situation
 from deployer.rollout.watch import Watch
 from deployer.rollout.work import Work
 
@@ -337,9 +338,14 @@ def run(
     *,
     strategy: str | None,
     room: preflight.Room,
+    situation: Situation | None = None,
 ) -> Result:
-    """Bring a candidate to serving. :raises ReleaseFailed: it is bad, and the old one serves."""
-    situation = work.situation()
+    """Bring a candidate to serving.
+
+    :param situation: one that was read a moment ago.
+    :raises ReleaseFailed: it is bad, and the old one serves.
+    """
+    situation = situation or work.situation()
     change = Change(work, candidate, phases, result)
     standby = work.state.occupant(work.state.standby)
     if standby and standby.container == candidate.container and work.state.standby in situation.ready:

@@ -17,10 +17,9 @@ from deployer.edge.session import EdgeSession
 from deployer.edge.state import EdgeState, Occupant, Slot
 from deployer.errors import DeployerError, EdgeError, EngineError, RecoveryFailed
 from deployer.events import BuildFinished, Emit, Event, LockAwaited, Repaired, Switched, Warned
-from deployer.host.engine import Engine
+from deployer.host.engine import Engine, Inspect
 from deployer.host.lock import Lock
-from deployer.host.shell import Shell
-from deployer.image.build import build_dockerfile, ensure_image
+from deployer.host.shell import Shell, ShellError
 from deployer.interrupts import shielded
 from deployer.render import render
 from deployer.rollout.reconcile import Repair, plan_repairs
@@ -35,6 +34,7 @@ class Work:
     """A changing command at work, holding the lock.
 
     :ivar state: the edge's state as last committed.
+    :ivar reconciled: the situation that reconciliation found, or left, in order.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Work:
         self.addresses = addresses
         self.session = session
         self.state = session.state()
+        self.reconciled: Situation | None = None
 
     @property
     def service(self) -> str:
@@ -172,6 +173,7 @@ class Work:
             self.state = situation.stored
             repairs = plan_repairs(situation)
             if not repairs:
+                self.reconciled = situation
                 return done
             for repair in repairs:
                 self.lock.check()
@@ -263,6 +265,8 @@ class Work:
 
 def edge_image(engine: Engine, config: Config, emit: Emit) -> str:
     """The image for the edge (and the lock): the configured one, or one built once on this engine."""
+    from deployer.image.build import build_dockerfile, ensure_image
+
     edge = config.edge
     if edge.image:
         ensure_image(engine, edge.image, emit)
@@ -300,19 +304,18 @@ def changing(
     :param public: whether an edge that is made takes the service's ports at once.
     :raises Locked: somebody else is at it.
     """
-    image = edge_image(engine, config, emit)
-    lock = Lock(engine, config.service.name, image, command)
+    service = config.service.name
+    standing = edge_container.find(engine, service)
+    image = _image_of(engine, standing) or edge_image(engine, config, emit)
+    shell = _shell_in(engine, standing)
+    lock = Lock(engine, service, image, command)
     wait = config.rollout.lock_wait if lock_wait is None else lock_wait
     lock.acquire(wait, lambda holder, seconds: emit(LockAwaited(str(holder), seconds)))
     work: Work | None = None
     try:
         if preflight:
-            shell = engine.shell(lock.id)
-            try:
-                preflight(shell)
-            finally:
-                shell.close()
-        work = _open(engine, config, emit, environ, lock, image, create=create, public=public)
+            _from_host(engine, lock, shell, preflight)
+        work = _open(engine, config, emit, environ, lock, image, shell, create=create, public=public)
         work.reconcile()
         yield work
     except BaseException:
@@ -323,7 +326,40 @@ def changing(
         with shielded():
             if work is not None:
                 work.session.close()
+            if shell is not None:
+                shell.close()
             lock.release()
+
+
+def _image_of(engine: Engine, edge: Inspect | None) -> str | None:
+    """The image that the edge runs, which then need not be worked out; None where it is gone."""
+    return str(edge["Image"]) if edge and engine.image(edge["Image"]) else None
+
+
+def _shell_in(engine: Engine, edge: Inspect | None) -> Shell | None:
+    """A shell in a running edge: it comes up while the lock does."""
+    if edge is None or not edge_container.is_running(edge):
+        return None
+    shell = engine.shell(edge["Id"])
+    try:
+        shell.open()
+    except EngineError:
+        return None  # it has just gone down; `_open` sees to that
+    return shell
+
+
+def _from_host(engine: Engine, lock: Lock, shell: Shell | None, preflight: Callable[[Shell], None]) -> None:
+    """Run a preflight in the edge's shell, else in one of the lock's container: both see the same host."""
+    if shell is not None:
+        try:
+            return preflight(shell)
+        except ShellError:
+            pass  # the edge went down
+    other = engine.shell(lock.id)
+    try:
+        preflight(other)
+    finally:
+        other.close()
 
 
 def _put_right(work: Work) -> None:
@@ -344,6 +380,7 @@ def _open(
     environ: Mapping[str, str],
     lock: Lock,
     image: str,
+    shell: Shell | None,
     *,
     create: bool,
     public: bool,
@@ -368,7 +405,9 @@ def _open(
         elif not edge_container.is_running(container):
             emit(Repaired("the edge was down; starting it"))
             container = edge_container.start(engine, config, edge_container.container_name(service))
-        session = EdgeSession(engine, container, addresses)
+        if shell is not None and shell.container != container["Id"]:
+            shell = None
+        session = EdgeSession(engine, container, addresses, shell)
         session.await_answer(edge_container.START_TIMEOUT)
     except BaseException:
         if not networked:
