@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from deployer.edge.configuration import Addresses, with_slots
 from deployer.edge.state import SLOTS, EdgeState, Occupant, Slot, from_map, from_pairs, to_map
-from deployer.edge.statistics import Traffic, ready_slots, traffic
+from deployer.edge.statistics import Traffic, checking_slots, ready_slots, traffic
 from deployer.errors import EdgeError, EngineError
 from deployer.host.engine import Engine, Inspect
 from deployer.host.shell import Shell
@@ -103,8 +103,13 @@ class EdgeSession:
         )
 
     def ready(self) -> set[str]:
-        """The slots whose last health check passed."""
-        return ready_slots(self.command("show servers state app"))
+        """The slots whose last health check passed; a check that runs at this moment is waited for a while."""
+        for _ in range(10):
+            text = self.command("show servers state app")
+            if not checking_slots(text):
+                break
+            time.sleep(0.01)
+        return ready_slots(text)
 
     def traffic(self) -> Mapping[Slot, Traffic]:
         """What each slot is doing."""

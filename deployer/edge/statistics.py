@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from deployer.edge.state import SLOTS, Slot
 
-_UP, _PASSED = "2", "3"
-"""`srv_op_state` running, `srv_check_result` passed: the only pair that says that a check went well."""
+_UP, _PASSED, _CHECKING = "2", "3", "0"
+"""`srv_op_state` running, `srv_check_result` passed: the only pair that says that a check went well. While
+the next check runs, the last one's result is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,23 @@ def traffic(text: str) -> Mapping[Slot, Traffic]:
 
 def ready_slots(text: str) -> set[str]:
     """The slots whose last health check passed, from `show servers state app`."""
+    return _slots(text, _PASSED)
+
+
+def checking_slots(text: str) -> set[str]:
+    """The slots that are up and of which nothing is known right now, since a check of them is running."""
+    return _slots(text, _CHECKING)
+
+
+def _slots(text: str, result: str) -> set[str]:
+    """The slots that are up with this result."""
     header: list[str] = []
-    ready = set()
+    found = set()
     for line in text.splitlines():
         if line.startswith("#"):
             header = line.lstrip("# ").split()
         elif len(line.split()) > 5:
             row = dict(zip(header, line.split(), strict=False))
-            if row["srv_op_state"] == _UP and row["srv_check_result"] == _PASSED:
-                ready.add(row["srv_name"])
-    return ready
+            if row["srv_op_state"] == _UP and row["srv_check_result"] == result:
+                found.add(row["srv_name"])
+    return found

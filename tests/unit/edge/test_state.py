@@ -6,7 +6,7 @@ import pytest
 
 from deployer.edge.configuration import with_slots
 from deployer.edge.state import EdgeState, Occupant, from_map, other, to_map
-from deployer.edge.statistics import ready_slots, traffic
+from deployer.edge.statistics import checking_slots, ready_slots, traffic
 
 R1 = Occupant("r1", "shop-r1", 8080, "/health")
 R2 = Occupant("r2", "shop-r2", 9090, "/healthz?deep=1")
@@ -83,3 +83,4 @@ def test_up_without_a_check_is_not_ready() -> None:
         "3 app 1 blue 10.0.0.11 2 0 3\n3 app 2 green 10.0.0.12 2 0 0\n"
     )
     assert ready_slots(text) == {"blue"}
+    assert checking_slots(text) == {"green"}
