@@ -103,7 +103,7 @@ class EdgeSession:
         )
 
     def ready(self) -> set[str]:
-        """The slots whose last health check passed; a check that runs at this moment is waited for a while."""
+        """The slots whose last health check passed; one that runs at this moment is waited for."""
         for _ in range(10):
             text = self.command("show servers state app")
             if not checking_slots(text):
