@@ -21,9 +21,6 @@ from tests.support import engine as support
 from tests.support import images
 from tests.support.names import service_name
 
-# One worker makes what all tests of this file share.
-pytestmark = pytest.mark.xdist_group("app_image")
-
 ROOT = Path(__file__).resolve().parents[2]
 PORT = 8000
 START = "/api/health/ready"

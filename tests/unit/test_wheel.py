@@ -16,9 +16,6 @@ import pytest
 from deployer import resources
 from deployer.errors import DeployerError
 
-# One worker makes what all tests of this file share.
-pytestmark = pytest.mark.xdist_group("wheel")
-
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("app", "boto3", "docker", "jenkins", "paramiko", "rich")
 
