@@ -37,6 +37,10 @@ START_TIMEOUT = 15.0
 """Seconds that HAProxy may take to answer on its socket."""
 
 
+_GOING = 1.0
+"""Seconds that an edge without requests may take to end."""
+
+
 def container_name(service: str) -> str:
     """The edge's container of a service."""
     return f"{service}-edge"
@@ -200,7 +204,10 @@ def finish_upgrade(engine: Engine, service: str) -> str | None:
             engine.remove(following["Id"])
             done = "an interrupted edge upgrade was undone"
     for item in engine.containers(_labels(service, "edge")):
-        if item["Names"][0].startswith(f"/{service}-edge-retiring-") and item["State"] != "running":
+        if not item["Names"][0].startswith(f"/{service}-edge-retiring-"):
+            continue
+        # One without requests is about to go.
+        if item["State"] != "running" or (done and engine.wait(item["Id"], _GOING) is not None):
             engine.remove(item["Id"])
     return done
 

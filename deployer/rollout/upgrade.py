@@ -60,8 +60,9 @@ def upgrade(
                 edge_container.start(engine, config, following)
             with phases.phase("handover", "the new edge has the ports; the old one finishes what it has"):
                 work.lock.check()
-                old = edge_container.find(engine, service)
-                edge_container.hand_over(engine, service)
+                with shielded():
+                    old = edge_container.find(engine, service)
+                    edge_container.hand_over(engine, service)
         except BaseException:
             # Whatever answers by now has requests, and stays: forward if the new one does, else back.
             with shielded():

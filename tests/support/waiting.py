@@ -12,7 +12,7 @@ POLL = 0.05  # seconds
 
 
 def until(condition: Callable[[], T], what: str, *, timeout: float = 60.0) -> T:
-    """Asks until the answer is true, and gives it. An AssertionError that says `what` after `timeout` seconds."""
+    """Asks until the answer is true, and gives it. Raises AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not so within {timeout:g} s: {what}"
