@@ -32,7 +32,7 @@ the command after that is to work."""
 
 _STILLBORN = 2.0
 """Seconds after which a lock that was created but not started belongs to a holder that died in between. If
-it was only slow, nothing is lost: it holds nothing before its start, finds its container gone, and tries again."""
+it was only slow, nothing is lost: it holds nothing before its start, finds no container, and tries again."""
 
 
 @dataclass(frozen=True, slots=True)

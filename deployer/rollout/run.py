@@ -50,6 +50,10 @@ class Result:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
+PATIENCE = 5.0
+"""Seconds that a warm release is given to pass a check, before it is started anew."""
+
+
 class Change:
     """A candidate on its way to serving, with the way back at every point.
 
@@ -348,7 +352,8 @@ def run(
     situation = situation or work.situation()
     change = Change(work, candidate, phases, result)
     standby = work.state.occupant(work.state.standby)
-    if standby and standby.container == candidate.container and work.state.standby in situation.ready:
+    is_standby = standby is not None and standby.container == candidate.container
+    if is_standby and work.await_ready(work.state.standby, PATIENCE):
         result.strategy = "warm"
         return _carry_out(change.warm, phases, result)
     memory, needed = preflight.memory(work.engine, work.config, situation, room, work.state.standby)

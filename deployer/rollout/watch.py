@@ -27,7 +27,7 @@ class Watch:
         self._problem: str | None = None
 
     def died(self) -> str | None:
-        """What became of the container, the rest of a sentence; None while it lives. Asks 5 times a second."""
+        """What became of the container, the rest of a sentence; None while it lives. Asks 5 times a s."""
         if time.monotonic() - self._looked < 0.2:
             return self._problem
         self._looked = time.monotonic()

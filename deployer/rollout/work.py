@@ -253,14 +253,18 @@ class Work:
         self.engine.set_restart_policy(candidate.container, "unless-stopped")
         self.await_ready(slot)
 
-    def await_ready(self, slot: Slot | None) -> None:
-        """Wait until the edge's check of a slot passes, up to `ready_timeout`; then go on either way."""
-        deadline = time.monotonic() + self.config.rollout.ready_timeout
+    def await_ready(self, slot: Slot | None, timeout: float | None = None) -> bool:
+        """Wait until the edge's check of a slot passes; whether it did.
+
+        :param timeout: seconds; None: `rollout.ready_timeout`.
+        """
+        deadline = time.monotonic() + (self.config.rollout.ready_timeout if timeout is None else timeout)
         while slot is not None and time.monotonic() < deadline:
             if slot in self.session.ready():
-                return
+                return True
             time.sleep(0.05)
-        self.emit(Warned(f"slot {slot} is not ready after {self.config.rollout.ready_timeout:.0f} s"))
+        self.emit(Warned(f"slot {slot} did not become ready in time"))
+        return False
 
 
 def edge_image(engine: Engine, config: Config, emit: Emit) -> str:

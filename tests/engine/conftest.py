@@ -68,3 +68,23 @@ def projects(engine: DockerClient, shop: str, tmp_path: Path) -> Iterator[Callab
 @pytest.fixture
 def project(projects: Callable[[], Project]) -> Project:
     return projects()
+
+
+@pytest.fixture
+def shop_project(project: Project) -> Project:
+    """A project that keeps its orders, and does not watch for long."""
+    project.keep_orders()
+    project.config(rollout={"observe": "500ms", "drain": "20s", "drain_streams": "20s"})
+    return project
+
+
+@pytest.fixture
+def two_releases(project: Project, variant: Variant) -> Project:
+    """A project with a serving and a warm release, a hook, and no time lost on watching."""
+    project.keep_orders()
+    project.config(
+        rollout={"observe": "0s", "before": [{"name": "migrate", "command": ["python3", "-c", "print(1)"]}]}
+    )
+    project.run("rollout", "--image", variant(V="1"))
+    project.run("rollout", "--image", variant(V="2"))
+    return project

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from benchmarks.load import Mix
+from benchmarks.load import MODERATE, Mix
 
 QUICK = Mix(keepalive=4, oneshot=2, post=2, pausing=1, slow=0, stream=0, upload=0, rate=100.0)
 """Load without long requests: a test that is not about them need not wait for them."""
@@ -15,3 +15,7 @@ SOAK = bool(os.environ.get("DEPLOYER_SOAK"))
 def times(quick: int, soak: int) -> int:
     """`quick` in `make test`, `soak` in `make soak`."""
     return soak if SOAK else quick
+
+
+USUAL = MODERATE if SOAK else QUICK
+"""Load for tests that are not about the load itself."""

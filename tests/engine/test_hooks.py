@@ -1,0 +1,58 @@
+"""Hooks and smoke checks: the candidate's image and the candidate itself, before anyone else meets them."""
+
+from __future__ import annotations
+
+from docker import DockerClient
+
+from benchmarks.load import Load
+from tests.engine.conftest import Variant
+from tests.support.project import Project
+from tests.support.scale import USUAL
+
+
+def test_hooks_run_before_and_after_in_containers_of_their_own(
+    project: Project, variant: Variant, engine: DockerClient
+) -> None:
+    project.config(
+        rollout={
+            "before": [{"name": "migrate", "command": ["python3", "-c", "print('migrating')"]}],
+            "after": [{"name": "warm", "command": ["python3", "-c", "print('warming')"]}],
+        }
+    )
+    done = project.run("rollout")
+    lines = done.stderr
+    assert lines.index("migrating") < lines.index("serves now") < lines.index("warming")
+    assert project.leftovers() == []
+
+
+def test_a_failing_before_hook_stops_the_rollout(project: Project, variant: Variant) -> None:
+    project.run("rollout", "--image", variant(V="1"))
+    before = project.status()["active"]
+    hook = {"name": "migrate", "command": ["python3", "-c", "import sys; print('no table'); sys.exit(4)"]}
+    project.config(rollout={"before": [hook]})
+    done = project.run("rollout", "--image", variant(V="2"), expect=8)
+    assert "hook migrate failed with exit code 4" in done.stderr
+    assert "no table" in done.stderr
+    assert project.status()["active"] == {**before, "since": before["since"]}
+    assert project.leftovers() == []
+
+
+def test_a_hook_that_hangs_is_stopped_at_its_timeout(project: Project) -> None:
+    hook = {"name": "slow", "command": ["python3", "-c", "import time; time.sleep(600)"], "timeout": "1s"}
+    project.config(rollout={"before": [hook]})
+    done = project.run("rollout", expect=8)
+    assert "longer than its timeout of 1 s" in done.stderr
+    assert project.leftovers() == []
+
+
+def test_smoke_checks_reach_the_candidate_before_anyone_else(project: Project, variant: Variant) -> None:
+    project.run("rollout", "--image", variant(V="1"))
+    project.config(rollout={"smoke": [{"path": "/", "contains": '"version": "2"'}]})
+    with Load(project.url, USUAL) as load:
+        load.wait_for_more(50)
+        done = project.run("rollout", "--image", variant(V="3"), expect=8)
+        assert "smoke check /" in done.stderr
+        load.wait_for_more(50)
+    assert load.report().answers("3") == 0
+    project.run("rollout", "--image", variant(V="2"))
+    assert project.leftovers() == []

@@ -1,0 +1,55 @@
+"""SIGKILL before each effect of a rollback, a first rollout, a recreate; and at random instants."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import subprocess
+
+from tests.engine.conftest import Variant
+from tests.support.project import Project
+from tests.support.scale import times
+from tests.support.striking import MOST_EFFECTS, accident, strike_at, under_load
+
+
+def test_a_rollback_killed_before_each_effect(two_releases: Project) -> None:
+    assert strike_at(two_releases, "KILL", range(1, MOST_EFFECTS), ["rollback"]) >= 5
+
+
+def test_a_recreate_killed_lets_the_waiting_go(two_releases: Project, variant: Variant) -> None:
+    """After the old release was stopped nobody serves and all wait; the next command saves them."""
+    words = ["rollout", "--image", variant(V="3"), "--strategy", "recreate"]
+    assert strike_at(two_releases, "KILL", range(1, MOST_EFFECTS, times(6, 1)), words) >= 3
+
+
+def test_a_first_rollout_killed_at_every_step(project: Project, variant: Variant) -> None:
+    """Nobody is served yet, so nobody can be lost; but nothing may be left either, and the next one works."""
+    project.config(rollout={"observe": "0s"})
+    image = variant(V="1")
+    for strike in range(1, MOST_EFFECTS, times(6, 1)):
+        code = accident(project, "KILL", strike, "rollout", "--image", image)
+        project.run("recover")
+        assert project.leftovers() == [], f"struck at {strike}\n{project.last}"
+        if code == 0:
+            break
+        project.remove()
+    else:
+        raise AssertionError(f"a first rollout has more than {MOST_EFFECTS} effects")
+    assert project.status()["active"]["image"] == image
+
+
+def test_killed_at_random_instants(two_releases: Project, variant: Variant) -> None:
+    project = two_releases
+    seed = random.randrange(2**32)
+    dice = random.Random(seed)
+    with under_load(project) as load:
+        for number in range(times(3, 20)):
+            started = project.start("rollout", "--image", variant(V=str(3 + number % 2)))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                started.wait(dice.uniform(0.1, 3.0))
+            started.kill()
+            started.wait()
+            # Any command that changes something converges; here it is the next rollout.
+            project.run("rollout", "--image", variant(V="5"))
+            assert project.leftovers() == [], f"seed {seed}, round {number}"
+            load.wait_for_more(10)

@@ -1,0 +1,52 @@
+"""One rollout at a time, whoever starts it."""
+
+from __future__ import annotations
+
+import json
+
+from benchmarks.load import Load
+from tests.engine.conftest import Variant
+from tests.support.project import Project
+from tests.support.scale import USUAL
+from tests.support.waiting import until
+
+
+def test_ten_rollouts_at_once(shop_project: Project, variant: Variant) -> None:
+    shop_project.run("rollout", "--image", variant(V="0"))
+    with Load(shop_project.url, USUAL) as load:
+        load.wait_for_more(50)
+        waiting = [
+            shop_project.start("rollout", "--image", variant(V=str(number)), "--lock-wait", "5m")
+            for number in range(1, 3)
+        ]
+        refusing = [
+            shop_project.start("rollout", "--image", variant(V=str(number))) for number in range(3, 11)
+        ]
+        codes = [started.wait(300) for started in refusing]
+        for started in waiting:
+            started.finish(0, timeout=300)
+        load.wait_for_more(50)
+    assert set(codes) <= {0, 7}, [started.said for started in refusing]
+    report = load.report()
+    assert report.clean, report.summary()
+    records = json.loads(shop_project.run("releases", "--json").stdout)
+    assert len(records) == 1 + 2 + codes.count(0)
+    assert {record["outcome"] for record in records} == {"succeeded"}
+    assert shop_project.leftovers() == []
+
+
+def test_a_locked_out_rollout_says_by_whom(shop_project: Project, variant: Variant) -> None:
+    hook = {"name": "slow", "command": ["python3", "-c", "import time; time.sleep(600)"]}
+    shop_project.config(rollout={"before": [hook]})
+    first = shop_project.start("rollout")
+    until(lambda: shop_project.status()["lock"], "the lock is held")
+    done = shop_project.run("rollout", expect=7, env={"DEPLOYER_WHO": "somebody else"})
+    assert "rollout, since" in done.stderr
+    held = json.loads(shop_project.run("lock", "--json").stdout)
+    assert held["command"] == "rollout"
+    first.kill()
+    first.wait()
+    until(lambda: shop_project.status()["lock"] is None, "the lock is free")
+    shop_project.config(rollout={"before": []})
+    shop_project.run("rollout")
+    assert shop_project.leftovers() == []
