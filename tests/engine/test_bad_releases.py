@@ -21,7 +21,9 @@ BAD_RELEASES = {
 @pytest.mark.parametrize("kind", BAD_RELEASES)
 def test_a_bad_release_never_takes_over(shop_project: Project, variant: Variant, kind: str) -> None:
     manners, reason, window = BAD_RELEASES[kind]
-    shop_project.config(rollout={"ready_timeout": "2s", "observe": "3s"})
+    if kind == "never ready":
+        shop_project.config(rollout={"ready_timeout": "2s"})
+    shop_project.config(rollout={"observe": "3s"})
     shop_project.run("rollout", "--image", variant(V="good"))
     before = shop_project.status()["active"]
     with Load(shop_project.url, USUAL) as load:
