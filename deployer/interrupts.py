@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -29,7 +30,13 @@ def raising() -> Iterator[None]:
 
 @contextlib.contextmanager
 def shielded() -> Iterator[None]:
-    """Within: both signals are ignored. For the few hundred milliseconds of putting things right."""
+    """Within: both signals are ignored. For the few hundred milliseconds of putting things right.
+
+    Signals are the main thread's business: in any other there is nothing to keep away.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     previous = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
     try:
         yield
