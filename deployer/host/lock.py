@@ -152,7 +152,7 @@ class Lock:
             stream = self.engine.attach_stdin(self.id)
             self._stdin = getattr(stream, "_sock", stream)
             self.engine.start(self.id)
-        except NotFound:
+        except (NotFound, Conflict):
             # Somebody took us for stillborn: the engine was that slow. Try again.
             return False
         except BaseException:
@@ -169,9 +169,12 @@ class Lock:
                 return
 
     def _clear_stillborn(self) -> None:
-        """Remove somebody's lock that stays unstarted; timed by our own clock, the engine's may differ."""
+        """Remove somebody's lock that stays unstarted, or that the engine did not remove when it had ended.
+
+        Timed by our own clock, the engine's may differ.
+        """
         container: Inspect | None = self.engine.container(lock_name(self.service))
-        if container is None or container["State"]["Status"] != "created":
+        if container is None or not _is_idle_lock(container):
             self._unstarted = None
         elif self._unstarted is None or self._unstarted[0] != container["Id"]:
             self._unstarted = (container["Id"], time.monotonic())
@@ -197,6 +200,12 @@ class Lock:
                 "LogConfig": {"Type": "none", "Config": {}},
             },
         }
+
+
+def _is_idle_lock(container: Inspect) -> bool:
+    """Whether a container is a lock that nobody holds, rather than a held one or somebody else's."""
+    ours = (container["Config"]["Labels"] or {}).get("deployer.role") == "lock"
+    return ours and container["State"]["Status"] in ("created", "exited", "dead")
 
 
 def _seconds(created: str) -> str:
