@@ -32,6 +32,8 @@ Inspect = dict[str, Any]
 """One object as the engine describes it, e.g. the answer of `GET /containers/{id}/json`."""
 
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
+VERSION = "1.41"
+"""Of the engine's API that is tried first: the one of Docker 20.10."""
 TIMEOUT = 120.0
 """Seconds that one answer of the engine may take; a busy small host is slow, a dead one must not hang us."""
 
@@ -118,9 +120,17 @@ class Engine:
     def __init__(self, address: str | None = None, environ: Mapping[str, str] = os.environ) -> None:
         self.address = address or environ.get("DOCKER_HOST") or DEFAULT_ADDRESS
         with self._mapped("connecting"):
-            sdk = _sdk()
-            self.api: APIClient = sdk.APIClient(base_url=self.address, version="1.41", timeout=TIMEOUT)
-            self.api.ping()
+            self.api: APIClient = self._client(VERSION)
+            answer = self.api.get(f"{self.api.base_url}/_ping", timeout=TIMEOUT)
+            answer.raise_for_status()
+            # Engines refuse versions that are too new or too old for them; a ping has none, and says theirs.
+            spoken = answer.headers.get("Api-Version", VERSION)
+            if spoken != VERSION:
+                self.api.close()
+                self.api = self._client(spoken)
+
+    def _client(self, version: str) -> APIClient:
+        return cast("APIClient", _sdk().APIClient(base_url=self.address, version=version, timeout=TIMEOUT))
 
     def _mapped(self, what: str) -> contextlib.AbstractContextManager[None]:
         return _mapped(what, self.address)
@@ -361,10 +371,10 @@ class Engine:
         with self._mapped(f"taking {container} off network {network}"):
             self.api.disconnect_container_from_network(container, network, force=True)
 
-    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        """Make sure that a named volume exists."""
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> Inspect:
+        """Make sure that a named volume exists; the volume, whose labels are its own if it did already."""
         with self._mapped(f"creating volume {name}"):
-            self.api.create_volume(name, labels=dict(labels))
+            return cast(Inspect, self.api.create_volume(name, labels=dict(labels)))
 
     def volumes(self, labels: Mapping[str, str]) -> list[Inspect]:
         """The volumes with all of `labels`."""
