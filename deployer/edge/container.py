@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from deployer.config.schema import Config
@@ -62,8 +63,14 @@ def volume_name(service: str) -> str:
 
 
 def find(engine: Engine, service: str) -> Inspect | None:
-    """The edge's container, running or not."""
-    return engine.container(container_name(service))
+    """The edge's container, running or not.
+
+    :raises PreflightError: somebody else's container has its name.
+    """
+    container = engine.container(container_name(service))
+    if container is not None:
+        _check_ours("container", container_name(service), container["Config"]["Labels"], service)
+    return container
 
 
 def install(
@@ -77,6 +84,7 @@ def install(
     service = config.service.name
     name, volume = container_name(service), volume_name(service)
     fresh = not engine.volumes(_labels(service, "edge"))
+    _ensure_volume(engine, service)
     try:
         create(engine, config, image, addresses, state, name=name, public=public)
         return start(engine, config, name)
@@ -113,7 +121,7 @@ def create(
     files = {f"hold-{generation}.lua": hold_script(config), "preview.map": ""}
     if config.edge.tls:
         files[f"tls-{generation}.pem"] = certificate(config.edge.tls, config.root)
-    engine.create_volume(volume_name(service), _labels(service, "edge"))
+    _ensure_volume(engine, service)
     config_file = f"{FOLDER}/haproxy-{generation}.cfg"
     engine.create(
         name,
@@ -159,6 +167,9 @@ def start(engine: Engine, config: Config, name: str) -> Inspect:
     """
     found = engine.container(name)
     crashes = found["RestartCount"] if found else 0
+    if found and found["HostConfig"]["RestartPolicy"]["Name"] != "always":
+        # An upgrade that went wrong in the middle had told it not to come back.
+        engine.set_restart_policy(name, "always")
     engine.start(name)
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
@@ -253,6 +264,20 @@ def stored_state(engine: Engine, service: str) -> str:
 def is_public(container: Inspect) -> bool:
     """Whether an edge has the service's ports; one that an unfinished `adopt` left has not."""
     return bool((container["Config"]["Labels"] or {}).get("deployer.edge") != "private")
+
+
+def _ensure_volume(engine: Engine, service: str) -> None:
+    name = volume_name(service)
+    found = engine.create_volume(name, _labels(service, "edge"))
+    _check_ours("volume", name, found["Labels"], service)
+
+
+def _check_ours(kind: str, name: str, labels: Mapping[str, str] | None, service: str) -> None:
+    if (labels or {}).get("deployer.service") != service:
+        raise PreflightError(
+            f"there is a {kind} {name} already, which was not made by the deployer for {service}",
+            remedy=f"rename that {kind}, or give service.name another value",
+        )
 
 
 def _labels(service: str, role: str) -> dict[str, str]:
