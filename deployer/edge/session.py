@@ -23,6 +23,8 @@ FOLDER = "/edge"
 MAP = f"{FOLDER}/state.map"
 HISTORY = f"{FOLDER}/releases.jsonl"
 PREVIEW_MAP = f"{FOLDER}/preview.map"
+HISTORY_LINES = 2000
+"""Lines of the history that are kept when it has twice as many: four for each rollout."""
 
 
 class EdgeSession:
@@ -124,6 +126,8 @@ class EdgeSession:
         address = f"addr {self.addresses[slot]} port {occupant.port}"
         path = occupant.health.replace(";", "\\;")
         self.order(
+            # A killed command may have left the way to whoever was in the slot open.
+            f"clear map {PREVIEW_MAP}",
             f"set map {MAP} {slot} {path}",
             f"set server app/{slot} state maint",
             f"set weight app/{slot} 0",
@@ -187,7 +191,7 @@ class EdgeSession:
         text = with_slots(self.read(self.config_file), state, self.addresses)
         script = [_replace(self.config_file, text)]
         if record:
-            script.append(f"printf '%s\\n' {shlex.quote(record)} >> {HISTORY} && sync -d {HISTORY}")
+            script.append(_append(record))
         script.append(_replace(MAP, to_map(state)))
         code, output = self.shell.run(" && ".join(script))
         if code != 0:
@@ -203,20 +207,28 @@ class EdgeSession:
         self.shell.run(f"cd {FOLDER} && ls | {theirs} | xargs -r rm -f")
 
     def append_record(self, record: str) -> None:
-        """Add a line to the release history."""
-        self.shell.run(f"printf '%s\\n' {shlex.quote(record)} >> {HISTORY} && sync -d {HISTORY}")
+        """Add a line to the release history, which is read often and so must not grow for ever."""
+        new = f"{HISTORY}.new"
+        shorten = f"tail -n {HISTORY_LINES} {HISTORY} > {new} && sync -d {new} && mv {new} {HISTORY}"
+        too_long = f"[ $(wc -l < {HISTORY}) -gt {2 * HISTORY_LINES} ]"
+        self.shell.run(f"{_append(record)} && if {too_long}; then {shorten}; fi")
 
     def request(self, path: str, *, token: str, timeout: float) -> tuple[int, str]:
         """GET `path` through the edge, on the preview route; status (0: no answer) and body."""
-        lines = f"GET {path} HTTP/1.0\\r\\nhost: preview\\r\\nx-preview: {token}\\r\\n\\r\\n"
+        lines = (f"GET {path} HTTP/1.0", "host: preview", f"x-preview: {token}", "")
         code, text = self.shell.run(
-            f"printf {shlex.quote(lines)} | socat -t {timeout:.0f} - UNIX-CONNECT:{FOLDER}/preview.sock | "
-            "head -c 65536",
+            f"printf '%s\\r\\n' {shlex.join(lines)} | "
+            f"socat -t {timeout:.0f} - UNIX-CONNECT:{FOLDER}/preview.sock | head -c 65536",
             timeout=timeout + 10,
         )
         head, _, body = text.partition("\r\n\r\n")
         status = head.split(" ")
         return (int(status[1]) if code == 0 and len(status) > 1 and status[1].isdigit() else 0), body
+
+
+def _append(record: str) -> str:
+    """A shell command that adds a line to the history; the one before may have been cut short by a crash."""
+    return f"printf '\\n%s\\n' {shlex.quote(record)} >> {HISTORY} && sync -d {HISTORY}"
 
 
 def _replace(path: str, text: str) -> str:
