@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+import json
 import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -16,6 +18,9 @@ _UNUSED_PORT = 9
 """Stands in a slot that nobody is in: a server line needs a port, and discard answers nowhere."""
 
 Addresses = Mapping[Slot, str]
+
+SETTINGS = "deployer.edge-settings"
+"""The label of an edge's container with the digest of what it was made from."""
 
 
 def configuration(config: Config, state: EdgeState, addresses: Addresses, *, public: bool = True) -> str:
@@ -50,6 +55,14 @@ def configuration(config: Config, state: EdgeState, addresses: Addresses, *, pub
         check_fall=edge.check_fall,
     )
     return with_slots(text, state, addresses)
+
+
+def settings(config: Config) -> str:
+    """A digest of all that an edge is made from, and that only `edge upgrade` changes."""
+    edge = config.edge.model_dump(mode="json")
+    site = config.site.model_dump(mode="json") if config.site else None
+    text = json.dumps([edge, site, config.service.streams], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def with_slots(text: str, state: EdgeState, addresses: Addresses) -> str:

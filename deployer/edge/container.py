@@ -13,7 +13,7 @@ from typing import Any
 
 from deployer.config.schema import Config
 from deployer.edge.certificate import certificate
-from deployer.edge.configuration import Addresses, configuration, hold_script
+from deployer.edge.configuration import SETTINGS, Addresses, configuration, hold_script, settings
 from deployer.edge.session import FOLDER, MAP, EdgeSession
 from deployer.edge.state import EdgeState, from_map, to_map
 from deployer.errors import EdgeError, EngineError, PreflightError
@@ -33,6 +33,9 @@ fi
 exec haproxy -db $old -f "$EDGE_CONFIG"
 """
 """A predecessor that is gone must not keep a restarted edge from starting."""
+
+ADDRESS = "deployer.edge-address"
+"""The label with the address and port that an edge was made to serve."""
 
 START_TIMEOUT = 15.0
 """Seconds that HAProxy may take to answer on its socket."""
@@ -136,10 +139,16 @@ def create(
                 f"EDGE_PREDECESSOR={predecessor}",
                 f"EDGE_AWAIT_PORT={config.edge.port if await_port else ''}",
             ],
-            "Labels": {**_labels(service, "edge"), "deployer.edge": "public" if public else "private"},
-            "StopSignal": "SIGTERM",
+            "Labels": {
+                **_labels(service, "edge"),
+                "deployer.edge": "public" if public else "private",
+                ADDRESS: f"{config.edge.address}:{config.edge.port}",
+                SETTINGS: settings(config),
+            },
             "HostConfig": {
                 "NetworkMode": "host",
+                # HAProxy as process 1 would not heed SIGTERM: the kernel shields that one from its default.
+                "Init": True,
                 "RestartPolicy": {"Name": "always"},
                 "Binds": [f"{volume_name(service)}:{FOLDER}"],
                 "ReadonlyRootfs": True,
@@ -264,6 +273,12 @@ def stored_state(engine: Engine, service: str) -> str:
 def is_public(container: Inspect) -> bool:
     """Whether an edge has the service's ports; one that an unfinished `adopt` left has not."""
     return bool((container["Config"]["Labels"] or {}).get("deployer.edge") != "private")
+
+
+def address(container: Inspect, config: Config) -> str:
+    """Where an edge serves, which the config of today need not say any more."""
+    labels = container["Config"]["Labels"] or {}
+    return str(labels.get(ADDRESS) or f"{config.edge.address}:{config.edge.port}")
 
 
 def _ensure_volume(engine: Engine, service: str) -> None:

@@ -10,7 +10,7 @@ import shlex
 import time
 from collections.abc import Mapping
 
-from deployer.edge.configuration import Addresses, with_slots
+from deployer.edge.configuration import SETTINGS, Addresses, with_slots
 from deployer.edge.state import SLOTS, EdgeState, Occupant, Slot, from_map, from_pairs, to_map
 from deployer.edge.statistics import Traffic, checking_slots, ready_slots, traffic
 from deployer.errors import EdgeError, EngineError
@@ -32,6 +32,7 @@ class EdgeSession:
 
     :param container: the engine's description of the running edge container.
     :param shell: one in this container that is open already.
+    :ivar settings: what it was made from (`configuration.settings`); None where it does not say.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class EdgeSession:
         self.addresses = addresses
         self.socket = environment["EDGE_SOCKET"]
         self.config_file = environment["EDGE_CONFIG"]
+        self.settings: str | None = (container["Config"]["Labels"] or {}).get(SETTINGS)
         self.shell = shell or engine.shell(container["Id"])
 
     def close(self) -> None:
@@ -106,6 +108,7 @@ class EdgeSession:
 
     def ready(self) -> set[str]:
         """The slots whose last health check passed; one that runs at this moment is waited for."""
+        text = ""
         for _ in range(10):
             text = self.command("show servers state app")
             if not checking_slots(text):
@@ -150,6 +153,11 @@ class EdgeSession:
                 for backend in ("app", "streams")
             )
         )
+
+    def clock(self) -> int:
+        """The time at the edge, in epoch seconds: it is by this one that a hold ends, not by ours."""
+        _, text = self.shell.run("date +%s")
+        return int(text)
 
     def hold(self, until: int) -> None:
         """Keep requests waiting until `until` (epoch seconds); later ones are told to come again."""

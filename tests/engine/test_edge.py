@@ -286,6 +286,41 @@ def test_state_survives_a_restart_of_the_edge(served: Project) -> None:
     assert served.leftovers() == []
 
 
+def test_requests_wait_for_a_service_that_is_just_not_there(served: Project) -> None:
+    release = served.client.containers.get(served.status()["active"]["container"])
+    served.client.containers.get(served.status()["previous"]["container"]).stop(timeout=5)
+    with ThreadPoolExecutor() as pool:
+        release.kill()
+        until(lambda: not served.status()["active"]["ready"], "the edge knows")
+        waiting = [pool.submit(get, f"{served.url}{path}") for path in ("/", "/stream?s=0.25")]
+        edge_of(served).restart(timeout=1)
+        for answer in waiting:
+            with pytest.raises(requests.ConnectionError):
+                answer.result()
+        # A restarted edge, too, waits until it knows whether somebody is there.
+        until(lambda: edge_answers(served), "the edge is back")
+        waiting = [pool.submit(get, f"{served.url}{path}") for path in ("/", "/stream?s=0.25")]
+        release.start()
+        assert [answer.result().headers.get("x-version") for answer in waiting] == ["2", "2"]
+
+
+def test_nobody_waits_for_a_service_that_stays_away(served: Project) -> None:
+    served.config(edge={"hold": "1s"})
+    served.run("edge", "upgrade")
+    for place in ("active", "previous"):
+        served.client.containers.get(served.status()[place]["container"]).stop(timeout=5)
+    until(lambda: get(served.url).status_code == 503, "the edge gives up")
+
+
+def edge_answers(project: Project) -> bool:
+    """Somebody listens on the port."""
+    try:
+        with socket.create_connection(("127.0.0.1", project.port)):
+            return True
+    except ConnectionRefusedError:
+        return False
+
+
 # -- maintenance ---------------------------------------------------------------------------------------
 
 
