@@ -163,7 +163,9 @@ def _policies(situation: Situation, active: Slot | None) -> list[Repair]:
         member = situation.member(slot)
         if member is None or slot not in (active, situation.stored.standby):
             continue
-        wanted = "unless-stopped" if member is serving else "no"
+        # Not unless-stopped: an engine that was killed stops, when it comes back, what it finds running, and
+        # takes that for a person's wish.
+        wanted = "always" if member is serving else "no"
         if member.restart_policy != wanted:
             text = f"{member.name} must {'' if member is serving else 'not '}come back after a restart"
             repairs.append(Repair("set-restart-policy", member.name, text, wanted))

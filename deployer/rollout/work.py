@@ -99,7 +99,7 @@ class Work:
         state = self.state.switched(slot, time.time() + self.config.rollout.keep_warm)
         # First, so that a reboot right after the commit brings back who serves; one right before it brings
         # back both, and the next command removes the one that does not serve.
-        self.engine.set_restart_policy(occupant.container, "unless-stopped")
+        self.engine.set_restart_policy(occupant.container, "always")
         self.session.switch(state)
         self.commit(state, record)
         self.emit(Switched(occupant.release, slot))
@@ -150,7 +150,7 @@ class Work:
         state = replace(self.state, active=slot, standby=None, warm_until=0.0)
         occupant = state.occupant(slot)
         if occupant:
-            self.engine.set_restart_policy(occupant.container, "unless-stopped")
+            self.engine.set_restart_policy(occupant.container, "always")
         self.session.switch(state)
         self.commit(state, record)
 
@@ -203,7 +203,7 @@ class Work:
                 self.await_ready(self.state.active)
             case "promote-standby":
                 occupant = self.state.occupants[slot]
-                self.engine.set_restart_policy(occupant.container, "unless-stopped")
+                self.engine.set_restart_policy(occupant.container, "always")
                 state = replace(self.state, active=slot, standby=None, warm_until=0.0)
                 gone = self.state.active
                 self.session.switch(state)
@@ -250,7 +250,7 @@ class Work:
         for network in self.config.service.networks:
             self.engine.connect(network, candidate.container)
         self.engine.start(candidate.container)
-        self.engine.set_restart_policy(candidate.container, "unless-stopped")
+        self.engine.set_restart_policy(candidate.container, "always")
         self.await_ready(slot)
 
     def await_ready(self, slot: Slot | None, timeout: float | None = None) -> bool:

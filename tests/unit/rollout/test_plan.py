@@ -21,7 +21,7 @@ CONFIG = Config.model_validate(
 
 
 def serving() -> Situation:
-    member = Member("shop-r1", "release", "r1", "shop:1", "running", "unless-stopped", 0, "")
+    member = Member("shop-r1", "release", "r1", "shop:1", "running", "always", 0, "")
     return Situation(
         edge="running",
         stored=EdgeState(active="green", occupants={"green": Occupant("r1", "shop-r1", 8080, "/health")}),

@@ -48,7 +48,7 @@ def situation(*members: Member, live: Slot | None = "blue", **state: object) -> 
     )
 
 
-R1 = member("r1", policy="unless-stopped")
+R1 = member("r1", policy="always")
 BOTH = {"blue": occupant("r1"), "green": occupant("r2")}
 
 
@@ -106,7 +106,7 @@ CASES = {
         [("set-restart-policy", "shop-r1")],
     ),
     "the standby would come back after a reboot": (
-        situation(R1, member("r2", policy="unless-stopped"), standby="green", occupants=BOTH),
+        situation(R1, member("r2", policy="always"), standby="green", occupants=BOTH),
         [("set-restart-policy", "shop-r2")],
     ),
     "requests are held by nobody": (replace(situation(R1), holding=True), [("lift-hold", "edge")]),
@@ -124,7 +124,7 @@ def test_repairs(case: str) -> None:
 
 def test_a_held_recreate_is_undone_in_order() -> None:
     """The old one is started, the candidate removed, and only then are the waiting let go."""
-    found = situation(member("r1", "exited", "unless-stopped"), member("r2"), occupants=BOTH)
+    found = situation(member("r1", "exited", "always"), member("r2"), occupants=BOTH)
     assert actions(replace(found, holding=True)) == [
         ("start-active", "shop-r1"),
         ("remove-candidate", "green"),

@@ -1,0 +1,138 @@
+"""What is broken already when a command begins, and must not stand in its way."""
+
+from __future__ import annotations
+
+from docker import DockerClient
+
+from tests.engine.conftest import Variant
+from tests.support.project import Project
+from tests.support.striking import accident
+
+
+def test_a_serving_release_that_keeps_dying_does_not_stop_the_rollout_of_a_better_one(
+    project: Project, variant: Variant, engine: DockerClient
+) -> None:
+    project.config(rollout={"observe": "0s", "ready_timeout": "3s", "keep_warm": "0s"})
+    bad = project.json("rollout", "--image", variant(V="1"))["container"]
+    # The image is good, the release is not: its process leaves as soon as it is there.
+    engine.containers.get(bad).exec_run(["sh", "-c", "rm -rf /usr/lib/python3*"], user="root")
+    engine.containers.get(bad).kill()
+    engine.containers.get(bad).start()
+    project.run("recover", expect=10)
+    result = project.json("rollout", "--image", variant(V="2"))
+    assert result["outcome"] == "succeeded"
+    assert project.leftovers() == []
+
+
+def test_a_serving_container_that_was_removed_with_its_image_does_not_stop_a_rollout(
+    project: Project, variant: Variant, engine: DockerClient
+) -> None:
+    project.config(rollout={"observe": "0s"})
+    image = variant(V="to-go")
+    container = project.json("rollout", "--image", image)["container"]
+    engine.containers.get(container).remove(force=True)
+    engine.images.remove(image)
+    assert "is gone" in project.run("recover", expect=10).stderr
+    assert project.json("rollout", "--image", variant(V="2"))["outcome"] == "succeeded"
+    assert project.leftovers() == []
+
+
+def test_an_edge_that_was_created_and_given_no_files_is_made_again(
+    project: Project, variant: Variant
+) -> None:
+    project.config(rollout={"observe": "0s"})
+    for strike in range(1, 30):
+        accident(project, "KILL", strike, "rollout", "--image", variant(V="1"))
+        if project.last.rstrip().endswith("put_files"):
+            break
+        project.remove()
+    assert project.json("rollout", "--image", variant(V="1"))["outcome"] == "succeeded"
+    assert project.leftovers() == []
+
+
+def test_a_rollback_asks_a_release_where_it_listens_and_not_the_config(
+    project: Project, variant: Variant
+) -> None:
+    project.config(rollout={"observe": "0s", "keep_warm": "0s"})
+    old = project.json("rollout", "--image", variant(V="1"))["release"]
+    project.config(service={"port": 9090, "health": "/healthz-alt", "env": {"PORT": "9090"}})
+    project.run("rollout", "--image", variant(V="2"))
+    assert project.json("rollback")["release"] == old
+    assert project.status()["active"]["ready"]
+
+
+def test_a_rollback_takes_the_image_that_served_and_not_what_its_name_means_now(
+    project: Project, variant: Variant, engine: DockerClient
+) -> None:
+    project.config(rollout={"observe": "0s", "keep_warm": "0s"})
+    name = f"{project.name}-app:latest"
+    served = engine.images.get(variant(V="1"))
+    served.tag(name)
+    first = project.json("rollout", "--image", name)
+    engine.images.get(variant(V="2")).tag(name)
+    project.run("rollout", "--image", name)
+    engine.containers.get(first["container"]).remove(force=True)
+    back = project.json("rollback")
+    assert back["release"] == first["release"]
+    assert engine.containers.get(back["container"]).image.id == served.id
+
+
+def test_a_smoke_check_asks_for_the_path_as_it_is_written(project: Project, shop: str) -> None:
+    project.config(rollout={"observe": "0s", "smoke": [{"path": "/api/a%20b?c=%C3%A4", "status": 200}]})
+    assert project.json("rollout", "--image", shop)["outcome"] == "succeeded"
+
+
+def test_a_release_that_cannot_be_started_is_a_bad_release(project: Project, variant: Variant) -> None:
+    project.config(rollout={"observe": "0s"})
+    before = project.json("rollout", "--image", variant(V="1"))
+    # With an init it is that which starts, and exits for want of the program.
+    project.config(service={"command": ["/no/such/program"], "init": False})
+    result = project.json("rollout", "--image", variant(V="2"), expect=8)
+    assert "/no/such/program" in str(result["message"])
+    assert project.status()["active"]["release"] == before["release"]
+    assert project.leftovers() == []
+
+
+def test_what_a_release_needs_is_looked_for_before_anything_is_touched(
+    project: Project, variant: Variant
+) -> None:
+    project.config(rollout={"observe": "0s"})
+    project.run("rollout", "--image", variant(V="1"))
+    project.run("rollout", "--image", variant(V="2"))
+    warm = project.status()["previous"]
+    project.config(service={"env": {"KEY": "${env:NOT_SET_ANYWHERE}"}})
+    project.run("rollout", "--strategy", "recreate", expect=3)
+    project.config(service={"env": None, "networks": ["no-such-network"]})
+    assert "no-such-network" in project.run("rollout", "--strategy", "recreate", expect=6).stderr
+    assert project.status()["previous"] == warm
+
+
+def test_a_foreign_container_with_the_name_of_the_edge_is_left_alone(
+    project: Project, shop: str, engine: DockerClient
+) -> None:
+    foreign = engine.containers.create(shop, name=f"{project.name}-edge")
+    assert "not made by" in project.run("rollout", expect=6).stderr
+    assert "not made by" in project.run("status", expect=6).stderr
+    foreign.reload()
+    assert foreign.status == "created"
+
+
+def test_a_foreign_volume_with_the_name_of_the_edges_is_left_alone(
+    project: Project, shop: str, engine: DockerClient
+) -> None:
+    volume = f"{project.name}-edge"
+    engine.volumes.create(volume)
+    assert "not made by" in project.run("rollout", expect=6).stderr
+    assert engine.volumes.get(volume)
+
+
+def test_the_history_tells_of_failures_too(project: Project, variant: Variant) -> None:
+    project.config(rollout={"observe": "0s", "ready_timeout": "2s"})
+    good = project.json("rollout", "--image", variant(V="1"))
+    bad = project.json("rollout", "--image", variant(V="2", EXIT_AT_START="3"), expect=8)
+    records = project.run("releases", "--json").stdout
+    assert bad["release"] in records
+    assert "exited with code 3" in records
+    project.run("rollback", expect=2)
+    assert project.status()["active"]["release"] == good["release"]
+    assert project.leftovers() == []
