@@ -476,7 +476,7 @@ class Rollout(Section):
     )
     before: list[Hook] = Field(default_factory=list, description="Hooks run before the switch: migrations.")
     after: list[Hook] = Field(
-        default_factory=list, description="Hooks run after the switch; one that fails rolls the release back."
+        default_factory=list, description="Hooks run after the switch; one that fails is warned of."
     )
     drain: Duration = Field(default=30.0, description="Time running requests of the old release get to end.")
     drain_streams: Duration = Field(
