@@ -66,8 +66,10 @@ def adopt(
             _resume(work, result)
         else:
             with phases.phase("image", "making sure of the image"):
-                ensure_image(engine, chosen, emit)
-            candidate = Candidate(release, chosen, container_name(work.service, release), "adopt")
+                image_id = ensure_image(engine, chosen, emit)
+            candidate = Candidate(
+                release, chosen, container_name(work.service, release), "adopt", image_id=image_id
+            )
             run(work, phases, candidate, result, strategy="blue-green", room=rooms[0])
             with phases.phase("takeover", f"taking port {config.edge.port} from {container}"):
                 _take_port(work, old)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from deployer.config.schema import Config
+from deployer.edge.configuration import settings
 from deployer.edge.network import network_name
 from deployer.errors import DeployerError, UsageError
-from deployer.events import Emit, Note
+from deployer.events import Emit, Note, Warned
 from deployer.host.engine import Engine
 from deployer.image import prune as images
 from deployer.image.prune import Pruned
@@ -41,6 +41,8 @@ def rollout(
     rooms: list[preflight.Room] = []
     release = new_release()
     result = Result(release=release, image=image or config.service.image or "", strategy=strategy or "")
+    with reported(result, phases):
+        preflight.check_needs(engine, config, environ)
     with (
         reported(result, phases),
         changing(
@@ -53,12 +55,20 @@ def rollout(
             preflight=room_check(config, rooms),
         ) as work,
     ):
-        result.image, result.git_sha = _image(work, phases, image)
+        if work.session.settings not in (None, settings(config)):
+            emit(
+                Warned(
+                    "the edge is not as edge, site and service.streams of the config say today; "
+                    "`deployer edge upgrade` makes it so, without a lost request"
+                )
+            )
+        result.image, result.git_sha, image_id = _image(work, phases, image)
         candidate = Candidate(
             release,
             result.image,
             container_name(work.service, release),
             git_sha=result.git_sha,
+            image_id=image_id,
         )
         # A build takes long enough for things to change.
         situation = None if image is None and config.service.build else work.reconciled
@@ -81,8 +91,6 @@ def rollback(
     :param to: a release's name, or the beginning of one.
     :raises UsageError: there is no such release.
     """
-    from deployer.image.build import ensure_image
-
     phases = Phases(emit)
     rooms: list[preflight.Room] = []
     result = Result(release=to or "", image="", strategy="blue-green", kind="rollback")
@@ -104,10 +112,16 @@ def rollback(
         result.release, result.image, result.git_sha = target.release, target.image, target.git_sha
         existing = target.container in situation.members
         candidate = Candidate(
-            target.release, target.image, target.container, "rollback", existing, target.git_sha
+            target.release,
+            target.image,
+            target.container,
+            "rollback",
+            existing,
+            target.git_sha,
+            target.image_id if existing else _image_of(engine, target, emit),
+            target.port,
+            target.health,
         )
-        if not existing:
-            ensure_image(engine, target.image, emit)
         run(work, phases, candidate, result, strategy=None, room=rooms[0], situation=situation)
         tidy(work, config.rollout.keep_releases)
     return result
@@ -152,12 +166,17 @@ def recover(
     *,
     lock_wait: float | None = None,
 ) -> bool:
-    """Only put things right; False where this service has nothing on this host to put right."""
+    """Only put things right; False where this service has nothing on this host to put right.
+
+    :raises RecoveryFailed: the serving release cannot be brought back.
+    """
     if not _anything_of(engine, config.service.name):
         return False
     # A first rollout that was killed early has left a network or a volume: the edge is made for them, and
     # the service is what it is between its edge's start and its first release.
-    with changing(engine, config, emit, environ, command="recover", lock_wait=lock_wait):
+    with changing(engine, config, emit, environ, command="recover", lock_wait=lock_wait) as work:
+        if work.hopeless:
+            raise work.hopeless
         return True
 
 
@@ -183,7 +202,7 @@ def maintenance(
     with changing(
         engine, config, emit, environ, command="maintenance", lock_wait=lock_wait, create=False
     ) as work:
-        until = int(time.time() + (config.edge.hold if hold is None else hold))
+        until = work.session.clock() + round(config.edge.hold if hold is None else hold)
         if on:
             work.session.hold(until)
             work.commit(replace(work.state, maintenance=True, held_until=until))
@@ -222,7 +241,7 @@ def needed_images(situation: Situation, keep: int) -> list[str]:
     active = situation.stored.occupant(situation.stored.active)
     serving = [record for record in situation.records if active and record.release == active.release]
     kept = previous_of(situation.records, active.release if active else None)[:keep]
-    return [record.image for record in (*serving, *kept)]
+    return [name for record in (*serving, *kept) for name in (record.image, record.image_id) if name]
 
 
 def tidy(work: Work, keep_releases: int) -> None:
@@ -236,8 +255,25 @@ def tidy(work: Work, keep_releases: int) -> None:
             work.engine.remove(member.name)
 
 
-def _image(work: Work, phases: Phases, image: str | None) -> tuple[str, str | None]:
-    """The image to deploy, on the engine: its reference and the git commit it was built from."""
+def _image_of(engine: Engine, record: Record, emit: Emit) -> str:
+    """The id of the image that a release was made from; its name may mean another one by now."""
+    from deployer.image.build import ensure_image
+
+    if record.image_id and engine.image(record.image_id):
+        return record.image_id
+    found = ensure_image(engine, record.image, emit)
+    if record.image_id:
+        emit(
+            Warned(
+                f"the image that {record.release} was made from is gone; "
+                f"taking what {record.image} stands for today"
+            )
+        )
+    return found
+
+
+def _image(work: Work, phases: Phases, image: str | None) -> tuple[str, str | None, str | None]:
+    """The image to deploy, on the engine: its reference, the git commit it was built from, and its id."""
     from deployer.image.build import build, ensure_image
 
     with phases.phase("image", "making sure of the image"):
@@ -248,7 +284,7 @@ def _image(work: Work, phases: Phases, image: str | None) -> tuple[str, str | No
             chosen = build(work.engine, work.config, work.emit).image_ref
         found = work.engine.image(chosen)
         labels = (found or {}).get("Config", {}).get("Labels") or {}
-        return chosen, labels.get("deployer.git-sha")
+        return chosen, labels.get("deployer.git-sha"), found["Id"] if found else None
 
 
 @contextlib.contextmanager

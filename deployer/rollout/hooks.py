@@ -35,7 +35,7 @@ def run_hook(work: Work, hook: Hook, image: str, release: str) -> None:
     timer = threading.Timer(hook.timeout, expire)
     timer.daemon = True
     try:
-        work.engine.start(name)
+        work.start(name)
         timer.start()
         for line in _lines(work, name):
             tail.append(line)

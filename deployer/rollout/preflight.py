@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from deployer.config.schema import Config
+from deployer.config.secrets import resolve_all
 from deployer.config.units import humanize_size
 from deployer.edge.state import Slot
 from deployer.errors import EngineError, PreflightError
@@ -48,6 +49,23 @@ def check_disk(config: Config, room: Room) -> None:
             f"data, {humanize_size(wanted)} wanted (rollout.disk_free); nothing was changed",
             remedy="`deployer prune` removes old images of this service; then look at `docker system df`",
         )
+
+
+def check_needs(engine: Engine, config: Config, environ: Mapping[str, str]) -> None:
+    """Look for what a new release's container needs, before a slot is emptied or anybody is stopped for it.
+
+    :raises ConfigError: secrets cannot be had; the details list them.
+    :raises PreflightError: one of `service.networks` is not there.
+    """
+    hooks = (*config.rollout.before, *config.rollout.after)
+    for env in (config.service.env, *(hook.env for hook in hooks)):
+        resolve_all(env, environ)
+    for network in config.service.networks:
+        if engine.network(network) is None:
+            raise PreflightError(
+                f"there is no network {network} on the engine (service.networks)",
+                remedy=f"`docker network create {network}`, or start what brings it along",
+            )
 
 
 def memory(

@@ -135,7 +135,7 @@ def _strays(situation: Situation, active: Slot | None) -> list[Repair]:
                     "remove-container", member.name, f"removing {member.name}, left by an interrupted command"
                 )
             )
-        elif member.running:
+        elif member.status in ("running", "restarting", "paused"):
             repairs.append(
                 Repair("stop-container", member.name, f"stopping {member.name}, which serves no more")
             )

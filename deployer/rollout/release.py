@@ -6,7 +6,7 @@ import dataclasses
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +34,9 @@ class Record:
     :param release: the release that was to serve; `previous` served before.
     :param container: the release's container, by name.
     :param at: RFC 3339; `duration_s` in seconds, None while it runs.
-    :param outcome: switched (serving, not finished), succeeded, rolled_back.
+    :param outcome: switched (serving, not finished), succeeded, rolled_back, failed (it never served).
+    :param image_id: what `image` stood for then; a name can come to mean another image.
+    :param port: where the release listens, and :param health: its readiness path.
     """
 
     id: str
@@ -49,6 +51,9 @@ class Record:
     git_sha: str | None = None
     duration_s: float | None = None
     reason: str | None = None
+    image_id: str | None = None
+    port: int | None = None
+    health: str | None = None
 
     def line(self) -> str:
         """The record as one line of JSON."""
@@ -75,6 +80,8 @@ class Candidate:
     """What is to serve next.
 
     :param existing: the release's own stopped container, when it still has one.
+    :param image_id: the image that `image` names; None: whatever it names when the container is made.
+    :param port: where it listens, and :param health: its readiness path; None: as the config says today.
     """
 
     release: str
@@ -83,7 +90,9 @@ class Candidate:
     kind: str = "rollout"
     existing: bool = False
     git_sha: str | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
+    image_id: str | None = None
+    port: int | None = None
+    health: str | None = None
 
 
 def container_name(service: str, release: str) -> str:
@@ -96,7 +105,7 @@ def release_container(
 ) -> dict[str, Any]:
     """The engine's description of a release's container, not yet promoted: it does not restart by itself."""
     service = config.service
-    body = _container(config, candidate.image, environ, service.env)
+    body = _container(config, candidate.image_id or candidate.image, environ, service.env)
     body["Labels"] = {
         **service.labels,
         "deployer.service": service.name,

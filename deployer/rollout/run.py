@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -11,10 +12,11 @@ from deployer.config.schema import Config
 from deployer.config.units import humanize_size
 from deployer.edge.state import Slot
 from deployer.edge.statistics import Traffic
-from deployer.errors import DeployerError, ReleaseFailed
+from deployer.errors import DeployerError, EngineError, LockError, ReleaseFailed
 from deployer.events import LogLine, RolledBack, Warned
 from deployer.host.lock import identity
 from deployer.host.shell import Shell
+from deployer.interrupts import shielded
 from deployer.rollout import preflight, smoke
 from deployer.rollout.hooks import TAIL, run_hook
 from deployer.rollout.phases import Phases
@@ -28,7 +30,8 @@ from deployer.rollout.work import Work
 class Result:
     """What a rollout or rollback came to; `--json` ends with it.
 
-    :param outcome: succeeded, rolled_back (the switch was undone), failed (there was no switch).
+    :param outcome: succeeded, rolled_back (the switch was undone), failed (there was no switch), switched (it
+        serves, but the command did not get to its end).
     :param unfinished: requests and streams that still ran on the previous release at the end.
     """
 
@@ -81,6 +84,9 @@ class Change:
             at=now(),
             outcome="switched",
             git_sha=candidate.git_sha,
+            image_id=candidate.image_id,
+            port=candidate.port or work.config.service.port,
+            health=candidate.health or work.config.service.health,
         )
         self.watch = Watch(work.engine, work.config, candidate.container, Traffic())
         result.previous = self.record.previous
@@ -113,7 +119,7 @@ class Change:
         held = self.config.edge.hold
         with self.phases.phase("hold", f"holding requests for up to {held:.0f} s"):
             self._step()
-            self.work.session.hold(int(time.time() + held))
+            self.work.session.hold(self.work.session.clock() + round(held))
         # From here to the release, a failure lets reconciliation start the old one and let everybody go.
         self._vacate_old(held)
         self._start()
@@ -166,7 +172,7 @@ class Change:
 
     def _gate(self) -> None:
         rollout = self.config.rollout
-        with self.phases.phase("gate", f"waiting until {self.config.service.health} is ready"):
+        with self.phases.phase("gate", f"waiting until {self.record.health} is ready"):
             deadline = time.monotonic() + rollout.ready_timeout
             watch = self._watch()
             while self.slot not in self.work.session.ready():
@@ -176,7 +182,7 @@ class Change:
                 if time.monotonic() >= deadline:
                     raise self._failed(
                         f"the new release was not ready after {rollout.ready_timeout:.0f} s: "
-                        f"GET {self.config.service.health} on port {self.config.service.port} "
+                        f"GET {self.record.health} on port {self.record.port} "
                         "gave no 2xx or 3xx",
                         remedy="see its log above; check service.port and service.health, "
                         "or raise rollout.ready_timeout",
@@ -203,6 +209,7 @@ class Change:
             self._step()
             self.watch = self._watch()
             self.work.switch(self.slot, self.record)
+            self.result.outcome = "switched"
 
     def _settle(self) -> None:
         """Watch the new release and wait for the old one's last request, both at once."""
@@ -232,7 +239,7 @@ class Change:
         """Whether the container in a slot runs."""
         occupant = self.work.state.occupant(slot)
         container = self.work.engine.container(occupant.container) if occupant else None
-        return bool(container and container["State"]["Running"])
+        return bool(container and container["State"]["Status"] == "running")
 
     def _after(self) -> None:
         if self.candidate.kind == "rollback":
@@ -256,15 +263,22 @@ class Change:
         running = self.old is not None and self.runs_in(self.old)
         if self.old is not None and state.occupant(self.old) and (keep <= 0 or not running):
             with self.phases.phase("retire", "stopping the previous release"):
-                if running:
-                    self.work.evict(self.old)
-                else:
-                    self.work.commit(state.vacated(self.old))
-                    self.work.session.weigh(self.work.state)
+                # Also one that is down: it may be between two restarts.
+                self.work.evict(self.old)
         self.result.outcome = "succeeded"
         self.result.duration_s = round(self.phases.elapsed(), 3)
         record = replace(
             self.record, outcome="succeeded", duration_s=self.result.duration_s, reason=self.result.reason
+        )
+        self.work.session.append_record(record.line())
+
+    def tell_failure(self) -> None:
+        """The history knows of releases that never served, too."""
+        record = replace(
+            self.record,
+            outcome="failed",
+            reason=self.result.reason,
+            duration_s=round(self.phases.elapsed(), 3),
         )
         self.work.session.append_record(record.line())
 
@@ -287,9 +301,11 @@ class Change:
         back: Slot | None = self.old
         if occupant and back and not self.runs_in(back):
             # A held recreate stopped it; whoever asks meanwhile waits.
-            self.work.session.hold(int(time.time() + self.config.edge.hold))
-            self.work.engine.start(occupant.container)
-            self.work.await_ready(back)
+            self.work.session.hold(self.work.session.clock() + round(self.config.edge.hold))
+            with contextlib.suppress(EngineError):
+                # One that was gone before this command began comes back no better.
+                self.work.engine.start(occupant.container)
+                self.work.await_ready(back)
         self.work.take_back(back, record)
         self.work.session.release()
         self.result.outcome = "rolled_back"
@@ -355,7 +371,7 @@ def run(
     is_standby = standby is not None and standby.container == candidate.container
     if is_standby and work.await_ready(work.state.standby, PATIENCE):
         result.strategy = "warm"
-        return _carry_out(change.warm, phases, result)
+        return _carry_out(change, change.warm, phases, result)
     memory, needed = preflight.memory(work.engine, work.config, situation, room, work.state.standby)
     choice = choose_strategy(
         work.config,
@@ -367,14 +383,18 @@ def run(
     result.strategy = choice.strategy
     if choice.reason:
         work.emit(Warned(choice.reason))
-    return _carry_out(change.recreate if choice.strategy == "recreate" else change.blue_green, phases, result)
+    steps = change.recreate if choice.strategy == "recreate" else change.blue_green
+    return _carry_out(change, steps, phases, result)
 
 
-def _carry_out(steps: Callable[[], None], phases: Phases, result: Result) -> Result:
+def _carry_out(change: Change, steps: Callable[[], None], phases: Phases, result: Result) -> Result:
     try:
         steps()
     except DeployerError as error:
         result.reason = result.reason or error.message
+        if result.outcome == "failed" and not isinstance(error, LockError):
+            with shielded(), contextlib.suppress(DeployerError):
+                change.tell_failure()
         raise
     finally:
         result.duration_s = round(phases.elapsed(), 3)

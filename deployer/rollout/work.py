@@ -15,7 +15,16 @@ from deployer.edge.configuration import Addresses
 from deployer.edge.network import ensure_network, existing_addresses, network_name
 from deployer.edge.session import EdgeSession
 from deployer.edge.state import EdgeState, Occupant, Slot
-from deployer.errors import DeployerError, EdgeError, EngineError, RecoveryFailed
+from deployer.errors import (
+    ConfigError,
+    DeployerError,
+    EdgeError,
+    EngineError,
+    EngineForbidden,
+    EngineUnreachable,
+    RecoveryFailed,
+    ReleaseFailed,
+)
 from deployer.events import BuildFinished, Emit, Event, LockAwaited, Repaired, Switched, Warned
 from deployer.host.engine import Engine, Inspect
 from deployer.host.lock import Lock
@@ -29,12 +38,17 @@ from deployer.rollout.situation import Situation, gather
 EDGE_BASES = ("debian:bookworm-slim", "deployer.local/debian:bookworm")
 """Base images for the edge, in this order of preference, when the config names none."""
 
+SERVE_AGAIN = ("start-active", "recreate-active")
+"""The repairs that bring the serving release back."""
+
 
 class Work:
     """A changing command at work, holding the lock.
 
     :ivar state: the edge's state as last committed.
     :ivar reconciled: the situation that reconciliation found, or left, in order.
+    :ivar hopeless: why the serving release cannot be brought back, where it cannot; no reason not to deploy a
+        better one.
     """
 
     def __init__(
@@ -56,6 +70,7 @@ class Work:
         self.session = session
         self.state = session.state()
         self.reconciled: Situation | None = None
+        self.hopeless: RecoveryFailed | None = None
 
     @property
     def service(self) -> str:
@@ -75,7 +90,12 @@ class Work:
     def place(self, candidate: Candidate, slot: Slot) -> None:
         """Put a candidate's container into a slot and start it; the edge sends nobody there yet."""
         service = self.config.service
-        occupant = Occupant(candidate.release, candidate.container, service.port, service.health)
+        occupant = Occupant(
+            candidate.release,
+            candidate.container,
+            candidate.port or service.port,
+            candidate.health or service.health,
+        )
         self.session.prepare(slot, occupant)
         self.commit(self.state.placed(slot, occupant))
         address = self.addresses[slot]
@@ -90,7 +110,21 @@ class Work:
             self.engine.create(candidate.container, body)
             for network in service.networks:
                 self.engine.connect(network, candidate.container)
-        self.engine.start(candidate.container)
+        self.start(candidate.container)
+
+    def start(self, container: str) -> None:
+        """Start a container of the new release.
+
+        :raises ReleaseFailed: the engine cannot run what is in it: no such program, say.
+        """
+        try:
+            self.engine.start(container)
+        except (EngineUnreachable, EngineForbidden):
+            raise
+        except EngineError as error:
+            raise ReleaseFailed(
+                error.message, remedy="check the image, service.command and service.volumes"
+            ) from error
 
     def switch(self, slot: Slot, record: Record) -> None:
         """The commit point: new requests go to `slot`, in the edge and on its disk."""
@@ -165,13 +199,16 @@ class Work:
     def reconcile(self) -> list[Repair]:
         """Mend whatever `plan_repairs` finds; what was mended.
 
-        :raises RecoveryFailed: after three rounds there is still something to mend.
+        A serving release that cannot be brought back is tried once and left in `hopeless`: whoever only wants
+        to recover is told so, but it must not keep a better one from being deployed.
+
+        :raises RecoveryFailed: after three rounds there is still something else to mend.
         """
         done: list[Repair] = []
         for _ in range(3):
             situation = self.situation()
             self.state = situation.stored
-            repairs = plan_repairs(situation)
+            repairs = self._sensible(plan_repairs(situation))
             if not repairs:
                 self.reconciled = situation
                 return done
@@ -181,7 +218,7 @@ class Work:
                     self.emit(Repaired(repair.text))
                 self._mend(repair, situation)
                 done.append(repair)
-        left = plan_repairs(self.situation())
+        left = self._sensible(plan_repairs(self.situation()))
         if left:
             raise RecoveryFailed(
                 f"{self.service} could not be brought to one good state",
@@ -189,6 +226,10 @@ class Work:
                 details=[repair.text for repair in left],
             )
         return done
+
+    def _sensible(self, repairs: list[Repair]) -> list[Repair]:
+        """Without those that have failed already."""
+        return [item for item in repairs if not (self.hopeless and item.action in SERVE_AGAIN)]
 
     def _mend(self, repair: Repair, situation: Situation) -> None:
         slot: Slot = "green" if repair.subject == "green" else "blue"
@@ -198,9 +239,8 @@ class Work:
             case "commit-live":
                 self.commit(self.state.switched(slot, time.time() + self.config.rollout.keep_warm))
                 self.session.switch(self.state)
-            case "start-active":
-                self.engine.start(repair.subject)
-                self.await_ready(self.state.active)
+            case "start-active" | "recreate-active":
+                self._serve_again(repair, situation)
             case "promote-standby":
                 occupant = self.state.occupants[slot]
                 self.engine.set_restart_policy(occupant.container, "always")
@@ -208,8 +248,6 @@ class Work:
                 gone = self.state.active
                 self.session.switch(state)
                 self.commit(state.vacated(gone) if gone else state)
-            case "recreate-active":
-                self._recreate(slot, situation)
             case "lift-hold":
                 self.session.release()
             case "remove-candidate":
@@ -224,10 +262,35 @@ class Work:
             case "remove-container":
                 self.engine.remove(repair.subject)
             case "stop-container":
-                self.engine.set_restart_policy(repair.subject, "no")
+                with contextlib.suppress(EngineError):
+                    # Not while it is restarting; a stop alone keeps it from that, too.
+                    self.engine.set_restart_policy(repair.subject, "no")
                 self.engine.stop(repair.subject, self.config.service.stop_timeout)
             case "start-edge":
                 raise EdgeError("the edge went down while its state was being put right")
+
+    def _serve_again(self, repair: Repair, situation: Situation) -> None:
+        slot = self.state.active
+        if slot is None:
+            return
+        name = self.state.occupants[slot].container
+        try:
+            if repair.action == "recreate-active":
+                self._recreate(slot, situation)
+            else:
+                self.engine.start(name)
+            if not self.await_ready(slot):
+                timeout = self.config.rollout.ready_timeout
+                raise RecoveryFailed(
+                    f"{name} serves, but is not ready {timeout:.0f} s after its start",
+                    remedy="see its log; then deploy a better release or go back to an earlier one",
+                    details=self.engine.logs(name),
+                )
+        except (EngineUnreachable, EngineForbidden):
+            raise
+        except (RecoveryFailed, EngineError, ConfigError) as error:
+            self.hopeless = RecoveryFailed(error.message, remedy=error.remedy, details=error.details)
+            self.emit(Warned(error.message))
 
     def _recreate(self, slot: Slot, situation: Situation) -> None:
         """The serving container was removed by hand: make it again from what the history says of it."""
@@ -236,14 +299,21 @@ class Work:
             (item for item in reversed(situation.records) if item.release == occupant.release), None
         )
         image = record.image if record else self.config.service.image
-        if image is None or self.engine.image(image) is None:
+        found = self.engine.image(record.image_id) if record and record.image_id else None
+        if image and not found:
+            found = self.engine.image(image)
+        if image is None or found is None:
             raise RecoveryFailed(
                 f"the serving container {occupant.container} is gone, "
                 f"and so is its image {image or '(unknown)'}",
                 remedy="deploy a release: `deployer rollout`",
             )
         candidate = Candidate(
-            occupant.release, image, occupant.container, git_sha=record.git_sha if record else None
+            occupant.release,
+            image,
+            occupant.container,
+            git_sha=record.git_sha if record else None,
+            image_id=str(found["Id"]),
         )
         body = release_container(self.config, candidate, slot, self.addresses[slot], self.environ)
         self.engine.create(candidate.container, body)
@@ -251,7 +321,6 @@ class Work:
             self.engine.connect(network, candidate.container)
         self.engine.start(candidate.container)
         self.engine.set_restart_policy(candidate.container, "always")
-        self.await_ready(slot)
 
     def await_ready(self, slot: Slot | None, timeout: float | None = None) -> bool:
         """Wait until the edge's check of a slot passes; whether it did.
@@ -394,6 +463,10 @@ def _open(
     if finished:
         emit(Repaired(finished))
     container = edge_container.find(engine, service)
+    if container and container["State"]["Status"] == "created":
+        # Whoever made it died before giving it its files and starting it; nobody is served by it.
+        engine.remove(container["Id"])
+        container = None
     if container is None and not create:
         raise EdgeError(f"{service} has no edge on this host", remedy="the first `deployer rollout` makes it")
     if container and create and public and not edge_container.is_public(container):

@@ -136,3 +136,12 @@ def test_the_history_tells_of_failures_too(project: Project, variant: Variant) -
     project.run("rollback", expect=2)
     assert project.status()["active"]["release"] == good["release"]
     assert project.leftovers() == []
+
+
+def test_an_edge_that_the_config_has_left_behind_is_told_of(project: Project, variant: Variant) -> None:
+    project.config(rollout={"observe": "0s"})
+    assert "edge upgrade" not in project.run("rollout", "--image", variant(V="1")).stderr
+    before = project.status()["edge"]["address"]
+    project.config(edge={"port": project.port + 1})
+    assert "edge upgrade" in project.run("rollout", "--image", variant(V="2")).stderr
+    assert project.status()["edge"]["address"] == before
