@@ -109,9 +109,10 @@ def version(url: str) -> str | None:
 def kill(client: DockerClient, container: Container, image: str) -> None:
     """SIGKILL from the kernel's side: for the engine a crash, which `docker kill` is not."""
     container.reload()
+    pid = container.attrs["State"]["Pid"]
     client.containers.run(
         image,
-        ["python3", "-c", "import os, sys; os.kill(int(sys.argv[1]), 9)", str(container.attrs["State"]["Pid"])],
+        ["python3", "-c", f"import os; os.kill({pid}, 9)"],
         pid_mode="host",
         cap_add=["KILL"],
         name=f"{container.name}-killer",
@@ -383,8 +384,8 @@ def test_maintenance_ends_only_when_an_admin_ends_it(served: Project, variant: V
 
 def test_upgrades_under_mixed_load_lose_nothing(served: Project, variant: Variant) -> None:
     first = edge_of(served).id
-    mix = MODERATE if SOAK else replace(MODERATE, rate=150.0, stream_path="/stream?s=2", slow_path="/slow?s=1")
-    with Load(served.url, mix) as load:
+    brief = replace(MODERATE, rate=150.0, stream_path="/stream?s=2", slow_path="/slow?s=1")
+    with Load(served.url, MODERATE if SOAK else brief) as load:
         load.wait_for_more(100)
         for _ in range(times(2, 20)):
             before = edge_of(served).id

@@ -1,0 +1,144 @@
+"""The engine itself dies, is restarted, or is restarted in the middle of a rollout.
+
+What is lost is bounded by how long the engine takes; the reports are printed (`pytest -rP`).
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+from docker import DockerClient
+
+from benchmarks.load import LIGHT, Load, Report
+from deployer.config.schema import Config
+from deployer.events import Event
+from deployer.host.engine import Engine
+from deployer.rollout.work import edge_image
+from tests.support.project import Project
+from tests.support.scale import times
+from tests.support.second_engine import SecondEngine, subnet, sweep
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.root
+
+MIX = replace(LIGHT, slow_path="/slow?s=0.5", stream_path="/stream?s=1", upload_seconds=0.5)
+ENDINGS = {"refused", "reset", "no-answer", "idle-race", "cut"}
+
+
+def silent(event: Event) -> None:
+    """Nobody is told."""
+
+
+@pytest.fixture(scope="module")
+def second(engine: DockerClient, shop: str) -> Iterator[SecondEngine]:
+    sweep()
+    first = Engine()
+    config = Config.model_validate({"service": {"name": "x", "image": shop, "port": 8080}})
+    edge = edge_image(first, config, silent)
+    first.close()
+    second = SecondEngine()
+    try:
+        second.start()
+        second.copy(engine, shop, edge)
+        second.client.images.get(edge).tag("edge", "copied")
+        yield second
+    finally:
+        second.remove()
+
+
+@pytest.fixture
+def project(second: SecondEngine, shop: str, tmp_path: Path) -> Iterator[Project]:
+    """Version 2 of a service on the second engine, with version 1 as its standby."""
+    project = Project(second.client, tmp_path, shop)
+    project.keep_orders()
+    project.config(
+        edge={"image": "edge:copied", "subnet": subnet(project.port)},
+        rollout={"observe": "0s"},
+        host={"docker": second.address},
+    )
+    try:
+        for number in ("1", "2"):
+            project.run("rollout", "--set", f"service.env.V={number}")
+        yield project
+    finally:
+        project.remove()
+
+
+def version(project: Project) -> str | None:
+    try:
+        return requests.get(project.url, timeout=30).headers.get("x-version")
+    except requests.ConnectionError:
+        return None
+
+
+def bounded(report: Report, what: str) -> None:
+    """Lost is what was cut off and what found nobody; the clients ask so often that it says for how long."""
+    sys.stdout.write(f"{what}: {report.summary()}\n")
+    # An edge that dies a moment after the release can still say that nobody is there.
+    first = min(lost.at for lost in report.lost)
+    others = [lost for lost in report.lost if not (lost.reason == "5xx" and lost.at < first + 1)]
+    assert {lost.reason for lost in others} <= ENDINGS, report.summary()
+    assert report.outage < 30, report.summary()
+    assert not report.doubled, report.summary()
+    assert not report.missing, report.summary()
+
+
+def restarted(second: SecondEngine, number: signal.Signals) -> Callable[[Load], None]:
+    def restart(load: Load) -> None:
+        second.end(number)
+        if number == signal.SIGKILL:
+            load.wait_for_more(50)  # containers do not need the engine to go on
+        second.start()
+
+    return restart
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_after_an_engine_restart_the_service_is_back_and_deploys(
+    project: Project, second: SecondEngine, number: signal.Signals
+) -> None:
+    restart = restarted(second, number)
+    with Load(project.url, MIX) as load:
+        for _ in range(times(1, 5)):
+            load.wait_for_more(50)
+            restart(load)
+            load.wait(lambda seen: bool(seen.lost))
+            load.wait_for_more(50)
+        assert version(project) == "2"
+        result = project.json("rollout", "--set", "service.env.V=3")
+        load.wait_for_version("3")
+    bounded(load.report(), f"engine ended with {number.name}")
+    assert load.report().answers("1") == 0, "the standby was asked"
+    assert result["outcome"] == "succeeded"
+    assert project.status()["recovery_needed"] == []
+    assert project.leftovers() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_an_engine_restart_in_the_middle_of_a_rollout(
+    project: Project, second: SecondEngine, number: signal.Signals
+) -> None:
+    with Load(project.url, MIX) as load:
+        load.wait_for_more(20)
+        late = ("--set", "service.env.V=3", "--set", "service.env.BOOT_SECONDS=60")
+        rollout = project.start("rollout", *late)
+        until(lambda: (project.status()["candidate"] or {}).get("status") == "running", "the candidate runs")
+        second.end(number)
+        said = rollout.finish(expect=None)
+        assert rollout.returncode in (4, 7, 9), said
+        second.start()
+        until(lambda: version(project) == "2", "version 2 is back")
+        project.run("recover")
+        assert project.leftovers() == [], said
+        load.wait_for_more(20)
+        project.run("rollout", "--set", "service.env.V=4")
+        load.wait_for_version("4")
+    bounded(load.report(), f"engine ended with {number.name} during a rollout")
+    assert load.report().answers("3") == 0
+    assert project.leftovers() == []
