@@ -60,8 +60,14 @@ class Context:
 
     def emit(self, args: argparse.Namespace) -> Emit:
         """Who is told what happens: JSON lines with `--json`, else a live display or plain lines."""
-        from deployer.sinks import console, jsonlines
+        from deployer.sinks import console, jsonlines, lasting
 
         if getattr(args, "json", False):
-            return jsonlines.JsonLines(self.stdout).emit
-        return console.choose(self.stderr, live=self.is_tty)
+            return lasting(jsonlines.JsonLines(self.stdout).emit)
+        return lasting(console.choose(self.stderr, live=self.is_tty))
+
+    def abandon(self) -> None:
+        """The reader of standard output (head, less) has seen enough: nothing more is written there."""
+        # What is still buffered would fail again when Python flushes it at the end.
+        if self.stdout is sys.stdout:
+            sys.stdout = None

@@ -1,1 +1,24 @@
-"""Who is told what happens: a person at a terminal, a Jenkins log, a program."""
+"""Who is told what happens: a terminal, a log, a program."""
+
+from __future__ import annotations
+
+from deployer.events import Emit, Event
+
+
+def lasting(emit: Emit) -> Emit:
+    """A sink that falls silent once nobody reads it (a closed pipe, a full disk): the work itself goes on.
+
+    A rollout must not stop in the middle because somebody has closed the `less` that showed it.
+    """
+    silent = False
+
+    def tell(event: Event) -> None:
+        nonlocal silent
+        if silent:
+            return
+        try:
+            emit(event)
+        except OSError:
+            silent = True
+
+    return tell
