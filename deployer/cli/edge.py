@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from deployer.cli.context import Context
-from deployer.cli.results import add_lock_wait, lock_wait
+from deployer.cli.results import add_lock_wait, duration, lock_wait
 from deployer.errors import ExitStatus, UsageError
 
 EPILOG = """examples:
@@ -31,6 +31,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
         raise UsageError(
             "maintenance takes on or off, and nothing else does", remedy="deployer edge maintenance on|off"
         )
+    if args.hold is not None and args.switch != "on":
+        raise UsageError("--hold is for maintenance on", remedy="deployer edge maintenance on --hold 10s")
+    hold = duration("--hold", args.hold)
     config = context.config(args)
     engine = context.engine(config)
     if args.action == "status":
@@ -42,9 +45,6 @@ def run(args: argparse.Namespace, context: Context) -> int:
     from deployer.rollout import commands, upgrade
 
     if args.action == "maintenance":
-        from deployer.config.units import parse_duration
-
-        hold = float(parse_duration(args.hold)) if args.hold is not None else None
         commands.maintenance(
             engine,
             config,
@@ -62,4 +62,5 @@ def run(args: argparse.Namespace, context: Context) -> int:
 def _text(found: dict[str, Any] | None) -> str:
     if found is None:
         return "there is no edge; the first rollout makes it"
-    return "\n".join(f"{key:<12} {value}" for key, value in found.items())
+    words = {True: "yes", False: "no", None: "-"}
+    return "\n".join(f"{key:<12} {words.get(value, value)}" for key, value in found.items())

@@ -11,6 +11,9 @@ from deployer.errors import UsageError
 EPILOG = """examples:
   deployer exec -- python3 -m app migrate
   deployer exec --user root -- ls -l /data
+
+The command gets no input and no terminal; for a shell: docker exec -it CONTAINER sh
+(`deployer status --json | jq -r .active.container` names it).
 """
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from deployer import __version__
 from deployer.cli.context import Context
-from deployer.errors import DeployerError, ExitStatus, UsageError
+from deployer.errors import DeployerError, ExitStatus, Interrupted, UsageError
+from deployer.interrupts import raising
 
 COMMANDS: dict[str, str] = {
     "rollout": "build the image and bring it to serving, without losing a request",
@@ -42,14 +44,48 @@ exit codes: 0 done, 1 unexpected, 2 usage, 3 config, 4 engine, 5 image, 6 refuse
 """
 
 
+FILES = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}
+"""How shtab has each shell complete a path; its own constant would cost its import."""
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Examples as they are written, and room for the longest command's name."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+
+
 class Parser(argparse.ArgumentParser):
-    """argparse, with our exit code and a hint at the nearest command."""
+    """argparse, with our exit code and a hint at the nearest command or option."""
+
+    commands: dict[str, Parser]
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, remedy=f"`{self.prog} --help` shows what there is")
 
+    def unknown(self, words: Sequence[str]) -> NoReturn:
+        """Refuse words that nothing takes."""
+        options = [name for name in self._option_string_actions if name.startswith("--")]
+        hints = [near(word.partition("=")[0], options) for word in words if word.startswith("-")]
+        self.error(f"unrecognized: {' '.join(words)}{next(filter(None, hints), '')}")
 
-def parser(chosen: str | None = None) -> argparse.ArgumentParser:
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            named = "command" if action.dest == "command" else " or ".join(action.option_strings)
+            known = [str(choice) for choice in action.choices]
+            self.error(
+                f"there is no {named or action.dest} '{value}'"
+                + (near(value, known) or f"; there are {', '.join(known)}")
+            )
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """The end of a message about a word that is not known: the known one that it is most like, or nothing."""
+    found = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean '{found[0]}'?" if found else ""
+
+
+def parser(chosen: str | None = None) -> Parser:
     """The whole command line.
 
     :param chosen: build only this command's own arguments: importing the others costs time that `--help`
@@ -59,16 +95,17 @@ def parser(chosen: str | None = None) -> argparse.ArgumentParser:
         prog="deployer",
         description="Deploys a container behind an edge without losing a request.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
     )
     top.add_argument("--version", action="version", version=f"deployer {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    top.commands = commands.choices
     for name, text in COMMANDS.items():
         sub = commands.add_parser(
             name,
             help=text,
             description=text[0].upper() + text[1:] + ".",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=Formatter,
         )
         if chosen is None or chosen == name:
             module = _module(name)
@@ -81,7 +118,10 @@ def parser(chosen: str | None = None) -> argparse.ArgumentParser:
 def common(sub: argparse.ArgumentParser) -> None:
     """The arguments that every command takes."""
     group = sub.add_argument_group("common")
-    group.add_argument("-c", "--config", metavar="PATH", help="config file (default: config.yaml here)")
+    path = group.add_argument(
+        "-c", "--config", metavar="PATH", help="config file (default: config.yaml here)"
+    )
+    path.complete = FILES  # type: ignore[attr-defined]  # read by shtab
     group.add_argument("-e", "--env", metavar="NAME", help="environment of the config to merge over its base")
     group.add_argument(
         "--set",
@@ -96,25 +136,41 @@ def main(argv: Sequence[str] | None = None, context: Context | None = None) -> i
     """Run a command; its exit code. Nothing is raised past here."""
     context = context or Context()
     words = list(sys.argv[1:] if argv is None else argv)
-    args: argparse.Namespace | None = None
     try:
-        args = parser(_command(words) or "").parse_args(words)
-        if not args.command:
-            parser("").print_help(context.stdout)
-            return ExitStatus.USAGE
-        from deployer.interrupts import raising
-
         with raising():
-            return int(_module(args.command).run(args, context))
+            return _run(words, context)
     except SystemExit as leaving:
         return int(leaving.code or 0)
-    except DeployerError as error:
-        report(error, context, as_json="--json" in words)
-        return int(error.exit_status)
     except BrokenPipeError:
-        # The reader (head, less) has seen enough.
-        sys.stdout = None
+        context.abandon()
         return ExitStatus.OK
+    except DeployerError as error:
+        status = int(error.exit_status)
+        try:
+            report(error, context, as_json=_wants_json(words))
+        except BrokenPipeError:
+            context.abandon()
+        return status
+    except Exception as error:  # noqa: BLE001  (a fault of ours; it must end as the other errors do)
+        return _fault(error, context, as_json=_wants_json(words))
+
+
+def _run(words: list[str], context: Context) -> int:
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
+    if words and words[0].startswith("-") and words[0] not in ("-h", "--help", "--version"):
+        name = _command(words) or "COMMAND"
+        raise UsageError(
+            f"{words[0]} stands before the command", remedy=f"write it behind: deployer {name} ..."
+        )
+    top = parser(_command(words) or "")
+    args, extra = top.parse_known_args(words)
+    if not args.command:
+        top.print_help(context.stdout)
+        return ExitStatus.USAGE
+    if extra:
+        top.commands[args.command].unknown(extra)
+    return int(_module(args.command).run(args, context))
 
 
 def report(error: DeployerError, context: Context, *, as_json: bool) -> None:
@@ -122,16 +178,38 @@ def report(error: DeployerError, context: Context, *, as_json: bool) -> None:
     if as_json:
         context.print_json({**(error.result or {}), **error.as_dict()})
         return
+    remedy = error.remedy
+    if isinstance(error, Interrupted) and error.result:
+        remedy = "`deployer status` shows what serves"
     lines = [f"deployer: {error.message}"]
     lines += [f"  {line}" for line in error.details]
-    if error.remedy:
-        lines.append(f"  -> {error.remedy}")
+    if remedy:
+        lines.append(f"  -> {remedy}")
     context.stderr.write("\n".join(lines) + "\n")
+    context.stderr.flush()
+
+
+def _fault(error: Exception, context: Context, *, as_json: bool) -> int:
+    import traceback
+
+    traceback.print_exception(error, file=context.stderr)
+    ours = DeployerError(
+        f"unexpected {type(error).__name__}: {error}",
+        remedy="this is a fault of the deployer: please report it, with the lines above",
+    )
+    report(ours, context, as_json=as_json)
+    return ours.exit_status
 
 
 def _command(words: Sequence[str]) -> str | None:
     """The command among the words, before argparse has looked at them."""
     return next((word for word in words if word in COMMANDS), None)
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    """Whether `--json` is among the words, even where they make no sense; behind `--` they are not for us."""
+    ours = words[: words.index("--")] if "--" in words else words
+    return "--json" in ours
 
 
 def _module(name: str) -> Any:

@@ -21,14 +21,19 @@ def add_lock_wait(parser: argparse.ArgumentParser) -> None:
 
 def lock_wait(args: argparse.Namespace) -> float | None:
     """Seconds, or None where the config decides. :raises UsageError: not a duration."""
-    if args.lock_wait is None:
+    return duration("--lock-wait", args.lock_wait)
+
+
+def duration(option: str, text: str | None) -> float | None:
+    """The seconds that an option says; None where it was not given. :raises UsageError: not a duration."""
+    if text is None:
         return None
     from deployer.config.units import parse_duration
 
     try:
-        return float(parse_duration(args.lock_wait))
+        return float(parse_duration(text))
     except ValueError as error:
-        raise UsageError(f"--lock-wait {args.lock_wait}: {error}", remedy="write 90s, 10m or 1h") from error
+        raise UsageError(f"{option} {text}: {error}", remedy="write 90s, 10m or 1h") from error
 
 
 def conclude(result: Result, args: argparse.Namespace, context: Context) -> int:

@@ -1,0 +1,96 @@
+"""The one place where errors end: what is said, to whom, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from deployer import errors
+from deployer.errors import DeployerError, Interrupted, ReleaseFailed, UsageError
+from tests.support.cli import run as cli
+
+Raising = Callable[[BaseException], None]
+
+
+def tree(root: type[DeployerError]) -> list[type[DeployerError]]:
+    return [root, *(found for below in root.__subclasses__() for found in tree(below))]
+
+
+KINDS = [
+    kind for kind in tree(DeployerError) if kind is not Interrupted and kind.__module__ == errors.__name__
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_exit_code_is_the_errors(raising: Raising, kind: type[DeployerError]) -> None:
+    raising(kind("it went wrong"))
+    assert cli("lock").status == kind.exit_status
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_128_and_the_signal(raising: Raising, number: int) -> None:
+    raising(Interrupted(number))
+    assert cli("lock").status == 128 + number
+
+
+def test_a_person_reads_what_happened_the_evidence_and_what_to_do(raising: Raising) -> None:
+    raising(ReleaseFailed("it exited", details=["boom", "bang"], remedy="mend it"))
+    done = cli("lock")
+    assert done.stderr == "deployer: it exited\n  boom\n  bang\n  -> mend it\n"
+    assert done.stdout == ""
+
+
+def test_a_program_gets_one_object_with_the_rollouts_result(raising: Raising) -> None:
+    error = ReleaseFailed("it exited", details=["boom"])
+    error.result = {"release": "20261122-221500-abcdef", "outcome": "failed"}
+    raising(error)
+    done = cli("lock", "--json")
+    assert done.json == {
+        "release": "20261122-221500-abcdef",
+        "outcome": "failed",
+        "error": "ReleaseFailed",
+        "message": "it exited",
+        "remedy": None,
+        "details": ["boom"],
+        "exit_status": 8,
+    }
+    assert done.stderr == ""
+
+
+def test_whoever_interrupts_a_change_is_told_how_to_see_what_serves(raising: Raising) -> None:
+    error = Interrupted(signal.SIGINT)
+    error.result = {"outcome": "failed"}
+    raising(error)
+    assert cli("lock").stderr == "deployer: interrupted\n  -> `deployer status` shows what serves\n"
+
+
+def test_a_fault_of_ours_ends_like_the_others_with_what_a_report_needs(raising: Raising) -> None:
+    raising(KeyError("nobody thought of this"))
+    done = cli("lock", "--json")
+    assert done.status == 1
+    assert "Traceback" in done.stderr
+    assert done.json["message"] == "unexpected KeyError: 'nobody thought of this'"
+    assert "report it" in done.json["remedy"]
+
+
+def test_the_signals_are_as_before_afterwards(raising: Raising) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    raising(UsageError("no"))
+    cli("lock")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("words", [("config", "docs"), ("rolout", "--json")])
+def test_a_reader_who_leaves_gets_no_complaint(words: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "deployer", *words]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode == (0 if words[0] == "config" else 2)
