@@ -262,9 +262,7 @@ class Work:
             case "remove-container":
                 self.engine.remove(repair.subject)
             case "stop-container":
-                with contextlib.suppress(EngineError):
-                    # Not while it is restarting; a stop alone keeps it from that, too.
-                    self.engine.set_restart_policy(repair.subject, "no")
+                self.engine.set_restart_policy(repair.subject, "no")
                 self.engine.stop(repair.subject, self.config.service.stop_timeout)
             case "start-edge":
                 raise EdgeError("the edge went down while its state was being put right")

@@ -22,6 +22,8 @@ def test_a_serving_release_that_keeps_dying_does_not_stop_the_rollout_of_a_bette
     result = project.json("rollout", "--image", variant(V="2"))
     assert result["outcome"] == "succeeded"
     assert project.leftovers() == []
+    # A reboot must not revive it.
+    assert engine.containers.get(bad).attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
 
 
 def test_a_serving_container_that_was_removed_with_its_image_does_not_stop_a_rollout(
