@@ -90,21 +90,17 @@ class EdgeSession:
         if output:
             raise EdgeError(f"the edge refused `{'; '.join(commands)}`: {' '.join(output.split())}")
 
-    def live(self) -> EdgeState:
-        """The state as HAProxy follows it now: `active` and the hold are what it serves by."""
+    def live(self) -> tuple[EdgeState, bool]:
+        """The state as HAProxy follows it now, and whether requests are being held, by whomever.
+
+        Its `active` is what HAProxy serves by.
+        """
         pairs = []
         for line in self.command(f"show map {MAP}").splitlines():
             parts = line.split(" ", 2)
             if len(parts) == 3:
                 pairs.append((parts[1], parts[2]))
-        return from_pairs(pairs)
-
-    def holding(self) -> bool:
-        """Whether requests are being held at this moment, by whomever."""
-        return any(
-            line.split(" ", 2)[1:] == ["mode", "hold"]
-            for line in self.command(f"show map {MAP}").splitlines()
-        )
+        return from_pairs(pairs), ("mode", "hold") in pairs
 
     def ready(self) -> set[str]:
         """The slots whose last health check passed; one that runs at this moment is waited for."""

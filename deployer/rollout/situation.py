@@ -73,18 +73,19 @@ def gather(engine: Engine, service: str, session: EdgeSession | None = None) -> 
     edge = edge_container.find(engine, service)
     status = "missing" if edge is None else "running" if edge_container.is_running(edge) else "stopped"
     if session is not None:
+        lock = holder(engine, service)
         stored, records = session.state(), history(session.read(HISTORY))
-        live = session.live()
+        live, holding = session.live()
         return Situation(
             edge=status,
             stored=stored,
             live_active=live.active,
-            holding=session.holding(),
+            holding=holding,
             ready=frozenset(session.ready()),
             traffic=session.traffic(),
             members=members(engine, service, stored),
             records=tuple(records),
-            lock=holder(engine, service),
+            lock=lock,
         )
     text, lines = "", ""
     if edge is not None:

@@ -21,16 +21,20 @@ def observe(engine: Engine, config: Config) -> Situation:
     """The situation, with the edge asked where it answers."""
     service = config.service.name
     edge = edge_container.find(engine, service)
-    addresses = existing_addresses(engine, service)
-    if edge is None or addresses is None or not edge["State"]["Running"]:
+    if edge is None or not edge["State"]["Running"]:
         return gather(engine, service)
-    session = EdgeSession(engine, edge, addresses)
+    shell = engine.shell(edge["Id"])
     try:
+        shell.open()  # it comes up while we look for the rest
+        addresses = existing_addresses(engine, service)
+        if addresses is None:
+            return gather(engine, service)
+        session = EdgeSession(engine, edge, addresses, shell)
         return gather(engine, service, session)
     except (EdgeError, EngineError):
         return gather(engine, service)
     finally:
-        session.close()
+        shell.close()
 
 
 def status(engine: Engine, config: Config) -> dict[str, Any]:
