@@ -251,6 +251,7 @@ class Work:
             case "lift-hold":
                 self.session.release()
             case "remove-candidate":
+                self._disown(slot, situation)
                 self.evict(slot, remove=True)
             case "forget-standby":
                 self.commit(self.state.vacated(slot))
@@ -266,6 +267,14 @@ class Work:
                 self.engine.stop(repair.subject, self.config.service.stop_timeout)
             case "start-edge":
                 raise EdgeError("the edge went down while its state was being put right")
+
+    def _disown(self, slot: Slot, situation: Situation) -> None:
+        """The history is written before the state: a release that is undone must not seem to have served."""
+        last = situation.records[-1] if situation.records else None
+        occupant = self.state.occupant(slot)
+        if last and occupant and (last.release, last.outcome) == (occupant.release, "switched"):
+            undone = replace(last, outcome="failed", reason="its switch was interrupted, and undone")
+            self.session.append_record(undone.line())
 
     def _serve_again(self, repair: Repair, situation: Situation) -> None:
         slot = self.state.active

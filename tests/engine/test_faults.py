@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from docker import DockerClient
 
 from tests.engine.conftest import Variant
 from tests.support.project import Project
 from tests.support.striking import accident
+from tests.support.waiting import until
 
 
 def test_a_serving_release_that_keeps_dying_does_not_stop_the_rollout_of_a_better_one(
@@ -147,3 +150,33 @@ def test_an_edge_that_the_config_has_left_behind_is_told_of(project: Project, va
     project.config(edge={"port": project.port + 1})
     assert "edge upgrade" in project.run("rollout", "--image", variant(V="2")).stderr
     assert project.status()["edge"]["address"] == before
+
+
+def test_a_release_whose_switch_was_only_half_written_did_not_serve(
+    project: Project, variant: Variant, engine: DockerClient
+) -> None:
+    project.config(rollout={"observe": "0s"})
+    project.run("rollout", "--image", variant(V="1"))
+    started = project.start("rollout", "--image", variant(V="2", NEVER_READY="1"))
+    candidate = until(lambda: project.status()["candidate"], "the candidate is there")
+    started.kill()
+    started.wait()
+    # What the commit writes first; it was killed before it wrote the state.
+    record = {
+        "id": "half",
+        "kind": "rollout",
+        "release": candidate["release"],
+        "previous": None,
+        "container": candidate["container"],
+        "image": "x",
+        "who": "x",
+        "at": "x",
+        "outcome": "switched",
+    }
+    edge = engine.containers.get(f"{project.name}-edge")
+    written = edge.exec_run(["sh", "-c", 'echo "$0" >> /edge/releases.jsonl', json.dumps(record)])
+    assert written.exit_code == 0
+    project.run("recover")
+    assert project.status()["previous"] is None
+    project.run("rollback", expect=2)
+    assert project.leftovers() == []
