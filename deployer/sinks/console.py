@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, TextIO
+import time
+from typing import TYPE_CHECKING, TextIO, cast
 
-from deployer.events import Emit, Event, PhaseFailed, PhaseFinished, PhaseProgress, PhaseStarted
+from deployer.events import (
+    BuildProgress,
+    Emit,
+    Event,
+    PhaseFailed,
+    PhaseFinished,
+    PhaseProgress,
+    PhaseStarted,
+    Pruned,
+    Switched,
+)
+
+if TYPE_CHECKING:
+    from rich.live import Live as Display
+    from rich.text import Text
 
 
 def choose(stream: TextIO, *, live: bool) -> Emit:
@@ -17,45 +32,100 @@ class Plain:
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
+        self.phase = ""
 
     def emit(self, event: Event) -> None:
-        if isinstance(event, PhaseFinished) and event.seconds < 1.0:
-            return
-        sentence = event.sentence()
+        if isinstance(event, PhaseStarted):
+            self.phase = event.text
+        sentence = self._sentence(event)
         if sentence:
             self.stream.write(sentence + "\n")
             self.stream.flush()
 
+    def _sentence(self, event: Event) -> str:
+        if isinstance(event, PhaseFailed):
+            # The reason is the command's last word; twice it would hide what stands between.
+            return f"failed: {self.phase or event.name} ({event.seconds:.1f} s)"
+        if isinstance(event, PhaseFinished):
+            # What took no time worth knowing was told when it began.
+            told = event.text and event.seconds >= 1.0
+            return f"done: {event.text} ({event.seconds:.1f} s)" if told else ""
+        if isinstance(event, Pruned):
+            return ""  # the command says it
+        return event.sentence()
+
 
 class Live:
-    """A spinner with the running step and its seconds; finished steps stay above it with a tick."""
+    """The running step with its seconds; finished steps stay above it with a tick.
+
+    What a build prints is shown as it goes by: where it fails, the error has its last lines.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
 
         self.console = Console(file=stream, highlight=False, soft_wrap=True)
-        self.status: Any = None
+        self.phase = ""
+        self.step: Step | None = None
+        self.display: Display | None = None
 
     def emit(self, event: Event) -> None:
         if isinstance(event, PhaseStarted):
-            self._stop()
-            self.status = self.console.status(event.text)
-            self.status.start()
-        elif isinstance(event, PhaseProgress):
-            if self.status is not None:
-                self.status.update(event.text)
+            self._begin(event.text)
+        elif isinstance(event, PhaseProgress | BuildProgress):
+            if self.step:
+                self.step.progress = event.text
         elif isinstance(event, PhaseFinished):
-            self._stop()
-            self.console.print(f"[green]✓[/] {event.text} [dim]{event.seconds:.1f} s[/]")
+            self._end("✓", "green", event.text, event.seconds)
         elif isinstance(event, PhaseFailed):
-            self._stop()
-            self.console.print(f"[red]✗[/] {event.name}: ", end="")
-            self.console.print(event.reason, markup=False)
-        elif event.sentence():
+            self._end("✗", "red", self.phase or event.name, event.seconds)
+        elif event.sentence() and not isinstance(
+            event, Pruned | Switched
+        ):  # the command says it, or a tick does
             style = {"warning": "yellow", "error": "red"}.get(event.level)
             self.console.print(event.sentence(), style=style, markup=False)
 
+    def _begin(self, text: str) -> None:
+        from rich.live import Live as Display
+
+        self._stop()
+        self.phase, self.step = text, Step(text)
+        self.display = Display(self.step, console=self.console, transient=True, refresh_per_second=8)
+        self.display.start()
+
+    def _end(self, mark: str, colour: str, text: str, seconds: float) -> None:
+        from rich.text import Text
+
+        self._stop()
+        if text:
+            self.console.print(Text.assemble((mark, colour), f" {text} ", (f"{seconds:.1f} s", "dim")))
+
     def _stop(self) -> None:
-        if self.status is not None:
-            self.status.stop()
-            self.status = None
+        if self.display is not None:
+            self.display.stop()
+        self.display = self.step = None
+
+
+class Step:
+    """One line: a spinner, what runs, for how long, and how far it is."""
+
+    def __init__(self, text: str) -> None:
+        from rich.spinner import Spinner
+
+        self.text = text
+        self.progress = ""
+        self.began = time.monotonic()
+        self.spinner = Spinner("dots", style="green")
+
+    def __rich__(self) -> Text:
+        from rich.text import Text
+
+        now = time.monotonic()
+        line = Text(no_wrap=True, overflow="ellipsis", end="")
+        line.append_text(
+            cast(Text, self.spinner.render(now))
+        )  # a Text where the spinner has no text of its own
+        line.append(f" {self.text} ").append(f"{int(now - self.began)} s", style="dim")
+        if self.progress:
+            line.append(f"  {' '.join(self.progress.split())}", style="dim")
+        return line
