@@ -14,7 +14,7 @@ from benchmarks.stand import SHORT, Stand
 
 TITLE = "Edge"
 BUSY = Mix(keepalive=24, oneshot=8, post=8, pausing=0, slow=4, stream=8, upload=0, rate=600.0)
-REQUESTS = 3000  # on each way in a run
+REQUESTS = 2000  # on each way in a run
 HOW = f"""\
 Latency: a client with two connections that stay open sends {REQUESTS} requests on each in a run, in turn,
 straight to the address of the release's container and through the edge, while other clients send
