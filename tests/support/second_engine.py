@@ -1,8 +1,9 @@
 """A Docker engine of a test's own, beside the machine's, which it may kill and restart.
 
 It is in the same network namespace, since the edge needs the host's network, and keeps its hands off all that
-the engines would share: no docker0, no firewall rules, files and sockets of its own. Networks on it need
-subnets that no other engine gives out: `subnet(port)`. What a killed session leaves is removed by the next.
+the engines would share: a bridge, files and sockets of its own, no firewall rules. (No bridge at all would be
+simpler, but `--bridge=none` removes docker0, whoever's that is.) Networks on it need subnets that no other
+engine gives out: `subnet(port)`. What a killed session leaves is removed by the next.
 
 Root only.
 """
@@ -21,12 +22,16 @@ from pathlib import Path
 import docker
 from docker import DockerClient
 
-from tests.support.names import PORTS, abandoned, service_name
+from tests.support.names import PORTS, abandoned, free_port, service_name
 from tests.support.waiting import until
 
 FOLDERS = Path("/var/tmp")  # overlays need a real disk; the sockets need a short path
 SHIM = "containerd-shim-runc-v2"
 SUBNETS = ipaddress.IPv4Network("10.216.0.0/13")
+
+
+def ip(words: str) -> None:
+    subprocess.run(["ip", *words.split()], check=True, capture_output=True)
 
 
 def subnet(port: int) -> str:
@@ -44,14 +49,24 @@ class SecondEngine:
         self._client: DockerClient | None = None
 
     @property
+    def _bridge(self) -> str:
+        """What stands in for docker0, by a name of at most 15 characters."""
+        return self.folder.name.replace("-", "")[:15]
+
+    @property
     def client(self) -> DockerClient:
         if self._client is None:
             self._client = docker.DockerClient(self.address, version="1.41", timeout=120)
         return self._client
 
     def start(self) -> None:
-        self.folder.mkdir(exist_ok=True)
-        (self.folder / "daemon.json").write_text("{}")
+        if not self.folder.exists():
+            self.folder.mkdir()
+            (self.folder / "daemon.json").write_text("{}")
+            network = ipaddress.IPv4Network(subnet(free_port()))
+            ip(f"link add {self._bridge} type bridge")
+            ip(f"address add {network[1]}/{network.prefixlen} dev {self._bridge}")
+            ip(f"link set {self._bridge} up")
         for stale in (self.folder / "pid", self.folder / "exec/containerd/containerd.pid"):
             stale.unlink(missing_ok=True)  # its number may be another process's by now
         with (self.folder / "log").open("ab") as log:
@@ -63,7 +78,7 @@ class SecondEngine:
                     f"--exec-root={self.folder}/exec",
                     f"--pidfile={self.folder}/pid",
                     f"--host={self.address}",
-                    "--bridge=none",
+                    f"--bridge={self._bridge}",
                     "--iptables=false",
                     "--ip6tables=false",
                     "--ip-masq=false",
@@ -118,8 +133,9 @@ class SecondEngine:
         if self._process is not None:
             self._process.wait()
         until(lambda: not self._running(SHIM), "the second engine's processes have gone")
-        for bridge in self._bridges():
-            subprocess.run(["ip", "link", "delete", bridge], check=False, capture_output=True)
+        for bridge in (self._bridge, *self._bridges()):
+            with contextlib.suppress(subprocess.CalledProcessError):
+                ip(f"link delete {bridge}")
         for line in reversed(Path("/proc/mounts").read_text().splitlines()):
             if (point := line.split()[1]).startswith(f"{self.folder}/"):
                 subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
