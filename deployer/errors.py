@@ -19,7 +19,7 @@
     ├── ReleaseFailed              8  the release is bad; the old one serves
     ├── EdgeError                  9  HAProxy, its configuration or its socket
     ├── RecoveryFailed            10  reconciliation could not mend the state
-    └── Interrupted          130/143  Ctrl-C, SIGTERM: cleaned up
+    └── Interrupted      129/130/143  a lost terminal, Ctrl-C, SIGTERM: cleaned up
 
 A message says what happened and where; `remedy` says what to do next; `details` holds the lines that
 prove it (a log tail, a list of problems). None of the three ever holds a secret.
@@ -45,6 +45,7 @@ class ExitStatus(enum.IntEnum):
     RELEASE_FAILED = 8
     EDGE = 9
     RECOVERY = 10
+    HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -169,13 +170,13 @@ class RecoveryFailed(DeployerError):
 
 
 class Interrupted(DeployerError):
-    """Ctrl-C or SIGTERM: what was begun has been undone or finished.
+    """Ctrl-C, SIGTERM or a lost terminal: what was begun has been undone or finished.
 
-    :param signal_number: 2 (SIGINT) or 15 (SIGTERM); the exit status is 128 more.
+    :param signal_number: 1 (SIGHUP), 2 (SIGINT) or 15 (SIGTERM); the exit status is 128 more.
     """
 
     exit_status = ExitStatus.INTERRUPTED
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__("interrupted" if signal_number == 2 else "terminated")
+        super().__init__({1: "hung up", 2: "interrupted"}.get(signal_number, "terminated"))
         self.exit_status = ExitStatus(128 + signal_number)

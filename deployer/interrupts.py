@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as exceptions, and the moments in which they have to wait."""
+"""Ctrl-C, SIGTERM and a lost terminal as exceptions, and the moments in which they have to wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType
 
 from deployer.errors import Interrupted
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:

@@ -56,18 +56,20 @@ def plan_repairs(situation: Situation, now: float | None = None) -> list[Repair]
         return [Repair("start-edge", "edge", "the edge is down; starting it")]
     now = time.time() if now is None else now
     active = _true_active(situation)
-    repairs = [
+    return [
         *_serving(situation, active),
+        # Whoever waits is let go once there is somebody to serve them, and before anything that can wait.
+        *_hold(situation),
         *_strays(situation, active),
         *_standby(situation, active, now),
         *_policies(situation, active),
     ]
-    if situation.holding and not situation.stored.maintenance:
-        # Last: whoever waits is let go once there is somebody to serve them.
-        repairs.append(
-            Repair("lift-hold", "edge", "requests were held by an interrupted command; letting them go")
-        )
-    return repairs
+
+
+def _hold(situation: Situation) -> list[Repair]:
+    if not situation.holding or situation.stored.maintenance:
+        return []
+    return [Repair("lift-hold", "edge", "requests were held by an interrupted command; letting them go")]
 
 
 def repairs_needed(situation: Situation) -> list[Repair]:

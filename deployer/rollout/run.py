@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -88,6 +89,7 @@ class Change:
             port=candidate.port or work.config.service.port,
             health=candidate.health or work.config.service.health,
         )
+        self.patience_ends = math.inf
         self.watch = Watch(work.engine, work.config, candidate.container, Traffic())
         result.previous = self.record.previous
         result.container, result.slot = candidate.container, self.slot
@@ -120,6 +122,8 @@ class Change:
         with self.phases.phase("hold", f"holding requests for up to {held:.0f} s"):
             self._step()
             self.work.session.hold(self.work.session.clock() + round(held))
+            # A part of the hold is for the old one to come back in, should the new one be bad.
+            self.patience_ends = time.monotonic() + 0.6 * held
         # From here to the release, a failure lets reconciliation start the old one and let everybody go.
         self._vacate_old(held)
         self._start()
@@ -173,7 +177,8 @@ class Change:
     def _gate(self) -> None:
         rollout = self.config.rollout
         with self.phases.phase("gate", f"waiting until {self.record.health} is ready"):
-            deadline = time.monotonic() + rollout.ready_timeout
+            began = time.monotonic()
+            deadline = min(began + rollout.ready_timeout, self.patience_ends)
             watch = self._watch()
             while self.slot not in self.work.session.ready():
                 problem = watch.died()
@@ -181,11 +186,11 @@ class Change:
                     raise self._failed(f"the new release {problem} before it was ready")
                 if time.monotonic() >= deadline:
                     raise self._failed(
-                        f"the new release was not ready after {rollout.ready_timeout:.0f} s: "
+                        f"the new release was not ready after {deadline - began:.0f} s: "
                         f"GET {self.record.health} on port {self.record.port} "
                         "gave no 2xx or 3xx",
                         remedy="see its log above; check service.port and service.health, "
-                        "or raise rollout.ready_timeout",
+                        "or raise rollout.ready_timeout (for recreate, edge.hold)",
                     )
                 time.sleep(0.03)
 

@@ -252,7 +252,12 @@ class Work:
                 self.session.release()
             case "remove-candidate":
                 self._disown(slot, situation)
-                self.evict(slot, remove=True)
+                # One that served before, brought back by an unfinished rollback, can still be gone back to.
+                served = any(
+                    record.release == self.state.occupants[slot].release and record.outcome == "succeeded"
+                    for record in situation.records
+                )
+                self.evict(slot, remove=not served)
             case "forget-standby":
                 self.commit(self.state.vacated(slot))
                 self.session.weigh(self.state)
@@ -447,6 +452,8 @@ def _put_right(work: Work) -> None:
     with shielded():
         try:
             work.lock.check()
+            # Or it is the edge that went, and is just coming back.
+            work.session.await_answer(edge_container.START_TIMEOUT)
             work.session.end_previews()
             work.reconcile()
         except DeployerError as error:

@@ -88,6 +88,20 @@ def test_recreate_holds_requests_instead_of_losing_them(shop_project: Project, v
     assert shop_project.status()["previous"]["status"] == "exited"
 
 
+def test_a_bad_recreate_gives_the_place_back_within_the_hold(shop_project: Project, variant: Variant) -> None:
+    shop_project.config(edge={"hold": "15s"})
+    shop_project.run("rollout", "--image", variant(V="1"))
+    with Load(shop_project.url, USUAL) as load:
+        load.wait_for_more(50)
+        bad = variant(V="2", NEVER_READY="1")
+        done = shop_project.run("rollout", "--image", bad, "--strategy", "recreate", expect=8)
+        load.wait_for_more(50)
+    assert "was not ready after" in done.stderr
+    report = load.report()
+    assert report.clean, report.summary()
+    assert shop_project.leftovers() == []
+
+
 def test_too_little_memory_for_two_falls_back_to_a_held_recreate(
     shop_project: Project, variant: Variant
 ) -> None:

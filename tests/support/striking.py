@@ -14,7 +14,7 @@ from tests.support.scale import USUAL
 MOST_EFFECTS = 200
 """More than any command has: the strikes end when a command runs to its end."""
 
-EXIT_CODES = {"KILL": -9, "TERM": 143, "INT": 130}
+EXIT_CODES = {"KILL": -9, "TERM": 143, "INT": 130, "HUP": 129}
 
 
 @contextlib.contextmanager

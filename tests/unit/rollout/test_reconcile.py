@@ -123,10 +123,10 @@ def test_repairs(case: str) -> None:
 
 
 def test_a_held_recreate_is_undone_in_order() -> None:
-    """The old one is started, the candidate removed, and only then are the waiting let go."""
+    """The old one is started, then the waiting are let go, and the candidate is removed in peace."""
     found = situation(member("r1", "exited", "always"), member("r2"), occupants=BOTH)
     assert actions(replace(found, holding=True)) == [
         ("start-active", "shop-r1"),
-        ("remove-candidate", "green"),
         ("lift-hold", "edge"),
+        ("remove-candidate", "green"),
     ]
