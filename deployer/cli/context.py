@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+from deployer.errors import DeployerError
 
 if TYPE_CHECKING:
     from deployer.config.schema import Config
@@ -22,8 +25,9 @@ class Context:
     """Streams and environment of one run of a command."""
 
     stdin: TextIO = field(default_factory=lambda: sys.stdin)
-    stdout: TextIO = field(default_factory=lambda: sys.stdout)
-    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    # A stream that was closed before we began is None, and nobody reads it.
+    stdout: TextIO = field(default_factory=lambda: sys.stdout or io.StringIO())
+    stderr: TextIO = field(default_factory=lambda: sys.stderr or io.StringIO())
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     @property
@@ -34,9 +38,19 @@ class Context:
         )
 
     def print(self, text: str = "") -> None:
-        """A line of the command's result."""
-        self.stdout.write(text + "\n")
-        self.stdout.flush()
+        """A line of the command's result.
+
+        :raises BrokenPipeError: nobody reads it any more.
+        :raises DeployerError: it cannot be written, since the disk is full.
+        """
+        try:
+            self.stdout.write(text + "\n")
+            self.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self.abandon()
+            raise DeployerError(f"the result cannot be written: {error.strerror}") from error
 
     def print_json(self, value: Any) -> None:
         """The command's result for a program: one JSON object on one line."""

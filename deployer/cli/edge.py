@@ -36,15 +36,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
     hold = duration("--hold", args.hold)
     config = context.config(args)
     engine = context.engine(config)
-    if args.action == "status":
-        from deployer.rollout.status import status
-
-        found = status(engine, config)["edge"]
-        context.print_json(found) if args.json else context.print(_text(found))
-        return ExitStatus.OK
-    from deployer.rollout import commands, upgrade
-
     if args.action == "maintenance":
+        from deployer.rollout import commands
+
         commands.maintenance(
             engine,
             config,
@@ -54,8 +48,17 @@ def run(args: argparse.Namespace, context: Context) -> int:
             hold=hold,
             lock_wait=lock_wait(args),
         )
-    else:
-        upgrade.upgrade(engine, config, context.emit(args), context.environ, lock_wait=lock_wait(args))
+    elif args.action == "upgrade":
+        from deployer.rollout.upgrade import upgrade
+
+        upgrade(engine, config, context.emit(args), context.environ, lock_wait=lock_wait(args))
+    if args.json or args.action == "status":
+        from deployer.rollout.status import status
+
+        found = status(engine, config)["edge"]
+        context.print_json(found) if args.json else context.print(_text(found))
+    elif args.action == "upgrade":
+        context.print(f"{config.service.name} has a new edge")
     return ExitStatus.OK
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from deployer.cli.context import Context
-from deployer.cli.results import add_lock_wait, lock_wait
+from deployer.cli.results import add_lock_wait, count, lock_wait
 from deployer.errors import ExitStatus
 
 EPILOG = """examples:
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     parser.add_argument(
         "--keep",
-        type=_count,
+        type=count,
         metavar="N",
         help="how many of the newest images to keep (rollout.keep_releases)",
     )
@@ -56,9 +56,3 @@ def run(args: argparse.Namespace, context: Context) -> int:
         freed = humanize_size(pruned.bytes_freed)
         context.print(f"{len(pruned.removed)} image(s) removed, {freed} freed ({pruned.bytes_freed} bytes)")
     return ExitStatus.OK
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is no count of releases")
-    return int(text)

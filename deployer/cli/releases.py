@@ -6,12 +6,13 @@ import argparse
 import dataclasses
 
 from deployer.cli.context import Context
+from deployer.cli.results import count
 from deployer.errors import ExitStatus
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
-    parser.add_argument("-n", "--last", type=int, default=20, metavar="N", help="how many (default: 20)")
+    parser.add_argument("-n", "--last", type=count, default=20, metavar="N", help="how many (default: 20)")
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
@@ -25,7 +26,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if args.json:
         context.print_json([dataclasses.asdict(record) for record in records])
         return ExitStatus.OK
-    if not records:
+    if not situation.records:
         context.print(f"{config.service.name} has no releases on this host")
     for record in records:
         mark = "*" if active and record.release == active.release else " "

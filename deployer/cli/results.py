@@ -36,6 +36,13 @@ def duration(option: str, text: str | None) -> float | None:
         raise UsageError(f"{option} {text}: {error}", remedy="write 90s, 10m or 1h") from error
 
 
+def count(text: str) -> int:
+    """A whole number that is not negative, for argparse."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is no count")
+    return int(text)
+
+
 def conclude(result: Result, args: argparse.Namespace, context: Context) -> int:
     """The last words of a rollout or rollback."""
     if args.json:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +96,17 @@ def test_a_reader_who_leaves_gets_no_complaint(words: tuple[str, ...]) -> None:
     os.close(writing)
     assert done.stderr == ""
     assert done.returncode == (0 if words[0] == "config" else 2)
+
+
+def test_a_full_disk_is_named() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "deployer", "config", "schema"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.stderr == "deployer: the result cannot be written: No space left on device\n"
+    assert done.returncode == 1
+
+
+def test_a_closed_output_stops_nobody() -> None:
+    command = f"exec {shlex.quote(sys.executable)} -m deployer config schema >&-"
+    done = subprocess.run(["bash", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.stderr, done.returncode) == ("", 0)

@@ -31,7 +31,8 @@ HEAVY = {"docker", "jinja2", "paramiko", "pydantic", "requests", "rich", "shtab"
         (["edge", "maintenance", "on", "--hold", "soon"], "--hold soon: must be a duration such as"),
         (["exec"], "exec needs a command"),
         (["logs", "-n", "ten"], "invalid int value: 'ten'"),
-        (["prune", "--keep", "-1"], "-1 is no count of releases"),
+        (["prune", "--keep", "-1"], "-1 is no count"),
+        (["releases", "-n", "-1"], "-1 is no count"),
         (["help", "rolout"], "did you mean 'rollout'?"),
         (
             ["-c", "other.yaml", "status"],
