@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 STAMP := .venv/installed
 
-.PHONY: help demo test soak bench lint docs clean packages engine base-image tests
+.PHONY: help demo test soak bench lint docs pictures clean packages engine base-image tests
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ docs: $(STAMP) ## writes docs/configuration.md from the schema, docs/commands.md
 	mv docs/configuration.md.new docs/configuration.md
 	python scripts/commands_reference.py > docs/commands.md.new
 	mv docs/commands.md.new docs/commands.md
+
+pictures: $(STAMP) base-image ## makes the README's pictures, from a rollout under load and the page it serves
+	@python scripts/pictures.py
 
 clean: ## removes what was built here, not the engine's images, nor the base image in the cache
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

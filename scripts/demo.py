@@ -86,18 +86,26 @@ try   .venv/bin/deployer rollout --plan
 
 
 def down() -> int:
-    """Remove what the demonstration made: by its label, nothing else."""
-    label = ["--filter", "label=deployer.service=interview"]
-    for listing, removal in (
+    """Remove what the demonstration made."""
+    remove("interview")
+    print("removed the demo's containers, network and volume; its images stay (`deployer prune`)")
+    return 0
+
+
+def remove(service: str, *, images: bool = False) -> None:
+    """Remove everything of a service: by its label, nothing else. Its images too if `images`."""
+    label = ["--filter", f"label=deployer.service={service}"]
+    listings = [
         (["docker", "ps", "-aq", *label], ["docker", "rm", "-f"]),
         (["docker", "network", "ls", "-q", *label], ["docker", "network", "rm"]),
         (["docker", "volume", "ls", "-q", *label], ["docker", "volume", "rm"]),
-    ):
+    ]
+    if images:
+        listings.append((["docker", "images", "-q", *label], ["docker", "rmi"]))
+    for listing, removal in listings:
         found = subprocess.run(listing, check=True, capture_output=True, text=True).stdout.split()
         if found:
-            subprocess.run([*removal, *found], check=True, stdout=subprocess.DEVNULL)
-    print("removed the demo's containers, network and volume; its images stay (`deployer prune`)")
-    return 0
+            subprocess.run([*removal, *dict.fromkeys(found)], check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
