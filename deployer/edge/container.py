@@ -153,7 +153,8 @@ def create(
                 "Binds": [f"{volume_name(service)}:{FOLDER}"],
                 "ReadonlyRootfs": True,
                 "CapDrop": ["ALL"],
-                "CapAdd": ["NET_BIND_SERVICE", "SETUID", "SETGID", "DAC_OVERRIDE"],
+                # KILL: the init process passes signals on to HAProxy, which runs as another user.
+                "CapAdd": ["NET_BIND_SERVICE", "SETUID", "SETGID", "DAC_OVERRIDE", "KILL"],
                 "SecurityOpt": ["no-new-privileges"],
                 "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}},
             },
