@@ -449,7 +449,7 @@ def test_an_interrupted_upgrade_leaves_one_edge(served: Project) -> None:
     with Load(served.url, replace(QUICK, stream=0)) as load:
         load.wait_for_more(50)
         # From the handover on it is finished rather than undone.
-            for strike in (4, 6) if not SOAK else range(3, 7):
+        for strike in (4, 6) if not SOAK else range(3, 7):
             done = accident(served, "TERM", strike, "edge", "upgrade")
             assert done.returncode == 143, done.stderr
             assert "cleaning up failed" not in done.stderr
