@@ -145,9 +145,9 @@ def choose_release(situation: Situation, to: str | None) -> Record:
                 "there is no previous release to go back to", remedy="`deployer releases` lists them"
             )
         return candidates[0]
-    if active and active.release.startswith(to):
-        raise UsageError(f"{active.release} is the release that serves already", details=known)
     fitting = [record for record in candidates if record.release.startswith(to)]
+    if active and active.release.startswith(to) and not fitting:
+        raise UsageError(f"{active.release} is the release that serves already", details=known)
     if len(fitting) != 1:
         problem = "no release" if not fitting else "more than one release"
         raise UsageError(

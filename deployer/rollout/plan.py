@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.config.schema import Config
+from deployer.config.units import format_duration
 from deployer.host.engine import Engine
 from deployer.rollout.reconcile import repairs_needed
 from deployer.rollout.situation import Situation
@@ -81,10 +82,12 @@ def _steps(config: Config, situation: Situation, image: str, *, built: bool, str
         f"run hook {hook.name} in a one-off container: {' '.join(hook.command)}" for hook in rollout.before
     ]
     if strategy == "recreate" and active:
-        steps.append(f"hold requests at the edge for up to {edge.hold:.0f} s and stop {active.release}")
+        hold = format_duration(edge.hold)
+        steps.append(f"hold requests at the edge for up to {hold} and stop {active.release}")
     steps.append(f"start the new release in slot {state.free}")
     steps.append(
-        f"wait up to {rollout.ready_timeout:.0f} s until GET {config.service.health} passes the edge's check"
+        f"wait up to {format_duration(rollout.ready_timeout)} until GET {config.service.health} "
+        "passes the edge's check"
     )
     if rollout.smoke:
         steps.append(f"{len(rollout.smoke)} smoke check(s) over the preview route")
@@ -95,8 +98,8 @@ def _steps(config: Config, situation: Situation, image: str, *, built: bool, str
     )
     if active and strategy != "recreate":
         steps.append(
-            f"drain {active.release}: {rollout.drain:.0f} s for requests, "
-            f"{rollout.drain_streams:.0f} s for streams"
+            f"drain {active.release}: {format_duration(rollout.drain)} for requests, "
+            f"{format_duration(rollout.drain_streams)} for streams"
         )
     if rollout.observe:
         steps.append(f"watch it for {rollout.observe:g} s; back to the old one if it dies or answers 5xx")
@@ -105,7 +108,7 @@ def _steps(config: Config, situation: Situation, image: str, *, built: bool, str
     ]
     if active and strategy != "recreate":
         keep = (
-            f"keep {active.release} warm for {rollout.keep_warm:.0f} s"
+            f"keep {active.release} warm for {format_duration(rollout.keep_warm)}"
             if rollout.keep_warm
             else f"stop {active.release}"
         )
