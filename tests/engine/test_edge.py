@@ -427,20 +427,19 @@ def test_an_upgrade_killed_at_each_step_converges(served: Project) -> None:
     struck = 0
     with Load(served.url, replace(QUICK, stream=0)) as load:
         load.wait_for_more(50)
-        for strike in range(3, 100, times(3, 1)):
+        for strike in range(times(5, 3), 100, times(3, 1)):
             done = accident(served, "KILL", strike, "edge", "upgrade")
             if done.returncode == 0:
                 break
             struck += 1
             assert done.returncode == -9, done.stderr
             served.run("recover")
-            status = served.status()
-            assert status["recovery_needed"] == [], f"struck at {strike}\n{done.stderr}"
+            assert f"{served.name}-edge-next" not in containers(served), f"struck at {strike}\n{done.stderr}"
             assert version(served.url) == "2"
             load.wait_for_more(10)
     report = load.report()
     assert report.clean, report.summary()
-    assert struck >= 3
+    assert struck >= 2
     until(lambda: served.run("recover") and not retiring(served), "the older edges are gone")
     assert served.leftovers() == []
 
