@@ -183,5 +183,5 @@ def _descendants(pid: int) -> list[int]:
 def sweep() -> None:
     """Removes the engines of sessions that were killed."""
     for folder in FOLDERS.iterdir():
-        if abandoned(folder.name) and (folder / "daemon.json").exists():
+        if abandoned(folder.name) and (folder / "data").exists():
             SecondEngine(folder).remove()
