@@ -38,7 +38,7 @@ tests:
 	@if [ "$$(id -u)" = 0 ]; then only=(); else \
 	    echo "make: you are not root, so the tests marked 'root' are left out (sudo make test runs them)"; \
 	    only=(-m 'not root'); fi; \
-	python -m pytest -n $(WORKERS) --dist loadfile --durations=15 "$${only[@]}" $(ARGS)
+	python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=15 "$${only[@]}" $(ARGS)
 
 bench: $(STAMP) base-image ## measures against the peers, side by side in one run
 	@python -m benchmarks $(ARGS)
