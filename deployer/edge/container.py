@@ -244,12 +244,13 @@ def answers(engine: Engine, container: Inspect) -> bool:
         shell = engine.shell(container["Id"])
         try:
             socket = _environment(container, "EDGE_SOCKET")
-            code, _ = shell.run(f"echo 'show version' | socat -t 5 - UNIX-CONNECT:{socket}", timeout=10)
+            code, version = shell.run(f"echo 'show version' | socat -t 5 - UNIX-CONNECT:{socket}", timeout=10)
         finally:
             shell.close()
     except EngineError:
         return False
-    return code == 0
+    # One that is about to fail accepts the connection, and then says nothing.
+    return code == 0 and bool(version.strip())
 
 
 def open_session(engine: Engine, config: Config, addresses: Addresses) -> EdgeSession:

@@ -59,13 +59,15 @@ class EdgeSession:
         deadline = time.monotonic() + timeout
         while True:
             try:
-                self.command("show version")
+                # One that is about to fail accepts the connection, and then says nothing.
+                if self.command("show version").strip():
+                    return
             except (EdgeError, EngineError):
                 if time.monotonic() >= deadline:
                     raise
-                time.sleep(0.05)
-            else:
-                return
+            if time.monotonic() >= deadline:
+                raise EdgeError("HAProxy accepts connections on its socket and answers nothing")
+            time.sleep(0.05)
 
     def command(self, *commands: str) -> str:
         """Send runtime commands in one go; what HAProxy printed.
