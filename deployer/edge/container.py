@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from deployer.config.schema import Config
@@ -213,11 +213,15 @@ def hand_over(engine: Engine, service: str) -> None:
     engine.rename(next_name(service), container_name(service))
 
 
-def finish_upgrade(engine: Engine, service: str) -> str | None:
-    """Go on where a killed upgrade stopped; what was done, None where there was nothing to do."""
+def finish_upgrade(engine: Engine, service: str, fence: Callable[[], None]) -> str | None:
+    """Go on where a killed upgrade stopped; what was done, None where there was nothing to do.
+
+    :param fence: called before anything is changed.
+    """
     following = engine.container(next_name(service))
     done = None
     if following is not None:
+        fence()
         if following["State"]["Running"] and answers(engine, following):
             hand_over(engine, service)
             done = "an interrupted edge upgrade was finished"
@@ -227,6 +231,7 @@ def finish_upgrade(engine: Engine, service: str) -> str | None:
     for item in engine.containers(_labels(service, "edge")):
         if not item["Names"][0].startswith(f"/{service}-edge-retiring-"):
             continue
+        fence()
         # One without requests is about to go.
         if item["State"] != "running" or (done and engine.wait(item["Id"], _GOING) is not None):
             engine.remove(item["Id"])
@@ -277,10 +282,10 @@ def is_public(container: Inspect) -> bool:
     return bool((container["Config"]["Labels"] or {}).get("deployer.edge") != "private")
 
 
-def address(container: Inspect, config: Config) -> str:
-    """Where an edge serves, which the config of today need not say any more."""
-    labels = container["Config"]["Labels"] or {}
-    return str(labels.get(ADDRESS) or f"{config.edge.address}:{config.edge.port}")
+def address(container: Inspect) -> str | None:
+    """Where an edge serves, which the config of today need not say any more; None where it does not tell."""
+    found: str | None = (container["Config"]["Labels"] or {}).get(ADDRESS)
+    return found
 
 
 def _ensure_volume(engine: Engine, service: str) -> None:

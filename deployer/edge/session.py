@@ -6,9 +6,11 @@ a local socket, from inside Jenkins, over SSH.
 
 from __future__ import annotations
 
+import secrets
 import shlex
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from deployer.edge.configuration import SETTINGS, Addresses, with_slots
 from deployer.edge.state import SLOTS, EdgeState, Occupant, Slot, from_map, from_pairs, to_map
@@ -27,11 +29,35 @@ HISTORY_LINES = 2000
 """Lines of the history that are kept when it has twice as many: four for each rollout."""
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that an edge tells of itself at one moment.
+
+    :param stored: the state on disk: what an edge that restarts would follow.
+    :param live: the state that HAProxy follows now; its `active` is what it serves by.
+    :param holding: requests are being held, by whomever.
+    :param ready: the slots whose last health check passed.
+    :param history: the text of the release history.
+    """
+
+    stored: EdgeState
+    live: EdgeState
+    holding: bool
+    ready: frozenset[str]
+    traffic: Mapping[Slot, Traffic]
+    history: str
+
+
+_SERVERS = "show servers state app"
+_STATISTICS = ("show stat app 4 -1", "show stat streams 4 -1")
+
+
 class EdgeSession:
     """A session with one edge container.
 
     :param container: the engine's description of the running edge container.
     :param shell: one in this container that is open already.
+    :ivar container: as given.
     :ivar settings: what it was made from (`configuration.settings`); None where it does not say.
     """
 
@@ -39,6 +65,7 @@ class EdgeSession:
         self, engine: Engine, container: Inspect, addresses: Addresses, shell: Shell | None = None
     ) -> None:
         environment = dict(line.split("=", 1) for line in container["Config"]["Env"] if "=" in line)
+        self.container = container
         self.addresses = addresses
         self.socket = environment["EDGE_SOCKET"]
         self.config_file = environment["EDGE_CONFIG"]
@@ -74,14 +101,15 @@ class EdgeSession:
 
         :raises EdgeError: HAProxy does not listen.
         """
-        line = shlex.quote("; ".join(commands))
-        code, output = self.shell.run(f"printf '%s\\n' {line} | socat -t 10 - UNIX-CONNECT:{self.socket}")
+        code, output = self.shell.run(self._asking(*commands))
         if code != 0:
-            raise EdgeError(
-                f"the edge does not take commands: {output.strip()}",
-                remedy="look at its log (`docker logs` of its container); `deployer recover` restarts it",
-            )
+            raise _deaf(output)
         return output
+
+    def _asking(self, *commands: str) -> str:
+        """A shell command that sends runtime commands and prints what HAProxy answers."""
+        line = shlex.quote("; ".join(commands))
+        return f"printf '%s\\n' {line} | socat -t 10 - UNIX-CONNECT:{self.socket}"
 
     def order(self, *commands: str) -> None:
         """Like `command`, for commands that print nothing when they are obeyed.
@@ -92,23 +120,41 @@ class EdgeSession:
         if output:
             raise EdgeError(f"the edge refused `{'; '.join(commands)}`: {' '.join(output.split())}")
 
-    def live(self) -> tuple[EdgeState, bool]:
-        """The state as HAProxy follows it now, and whether requests are being held, by whomever.
+    def view(self) -> View:
+        """Everything at once: each question would cost a few processes at the edge.
 
-        Its `active` is what HAProxy serves by.
+        :raises EdgeError: HAProxy does not listen.
         """
+        mark = f"--{secrets.token_hex(8)}--"
+        asked = self._asking(f"show map {MAP}", _SERVERS, *_STATISTICS)
+        code, text = self.shell.run(
+            f"cat {MAP} 2>/dev/null; echo {mark}; cat {HISTORY} 2>/dev/null; echo {mark}; {asked}"
+        )
+        stored, history, output = text.split(f"{mark}\n")
+        if code != 0:
+            raise _deaf(output)
+        # HAProxy ends each answer with an empty line.
+        shown, servers, *statistics = output.split("\n\n")
+        ready = self.ready() if checking_slots(servers) else ready_slots(servers)
         pairs = []
-        for line in self.command(f"show map {MAP}").splitlines():
+        for line in shown.splitlines():
             parts = line.split(" ", 2)
             if len(parts) == 3:
                 pairs.append((parts[1], parts[2]))
-        return from_pairs(pairs), ("mode", "hold") in pairs
+        return View(
+            stored=from_map(stored),
+            live=from_pairs(pairs),
+            holding=("mode", "hold") in pairs,
+            ready=frozenset(ready),
+            traffic=traffic("\n\n".join(statistics)),
+            history=history,
+        )
 
     def ready(self) -> set[str]:
         """The slots whose last health check passed; one that runs at this moment is waited for."""
         text = ""
         for _ in range(10):
-            text = self.command("show servers state app")
+            text = self.command(_SERVERS)
             if not checking_slots(text):
                 break
             time.sleep(0.01)
@@ -116,7 +162,7 @@ class EdgeSession:
 
     def traffic(self) -> Mapping[Slot, Traffic]:
         """What each slot is doing."""
-        return traffic(self.command("show stat app 4 -1", "show stat streams 4 -1"))
+        return traffic(self.command(*_STATISTICS))
 
     def prepare(self, slot: Slot, occupant: Occupant) -> None:
         """Make a slot ready for a candidate: reachable by name only, and down until a check passes.
@@ -230,6 +276,13 @@ class EdgeSession:
         head, _, body = text.partition("\r\n\r\n")
         status = head.split(" ")
         return (int(status[1]) if code == 0 and len(status) > 1 and status[1].isdigit() else 0), body
+
+
+def _deaf(output: str) -> EdgeError:
+    return EdgeError(
+        f"the edge does not take commands: {output.strip()}",
+        remedy="look at its log (`docker logs` of its container); `deployer recover` restarts it",
+    )
 
 
 def _append(record: str) -> str:

@@ -4,6 +4,9 @@ The lock is a container with a fixed name: the engine makes names unique, so cre
 everybody who can deploy through this engine sees it, whatever machine they are on. It runs a shell that
 reads heartbeats from its holder and ends, removing itself, when they stop: at once when the holder dies,
 after `PATIENCE` seconds when the connection hangs half open.
+
+Its name is ours as soon as it is created. Starting it takes the engine a quarter of a second, in which its
+owner may read, but not change anything: `check` waits for it.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -30,9 +34,9 @@ GRACE = 5.0
 """Seconds that are waited in any case: on a busy host a lock outlives its killed holder by a few moments, and
 the command after that is to work."""
 
-_STILLBORN = 2.0
+_STILLBORN = 4.0
 """Seconds after which a lock that was created but not started belongs to a holder that died in between. If
-it was only slow, nothing is lost: it holds nothing before its start, finds no container, and tries again."""
+it was only slow, nothing is lost: `check` tells it so before it has changed anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +97,27 @@ class Lock:
         self._unstarted: tuple[str, float] | None = None
         self._stdin: Any = None
         self._stop = threading.Event()
+        self._starting: Future[None] | None = None
 
-    def acquire(self, wait: float = 0.0, waiting: Callable[[Holder, float], None] | None = None) -> None:
-        """Take the lock.
+    def acquire(self, patience: float = 0.0, waiting: Callable[[Holder, float], None] | None = None) -> None:
+        """Take the lock; nothing may be changed before `check`.
 
-        :param wait: seconds to wait for somebody else's to go; `GRACE` at least.
+        :param patience: seconds to wait for somebody else's to go; `GRACE` at least.
         :param waiting: called once with the holder when we begin to wait.
-        :raises Locked: it is still held after `wait`.
+        :raises Locked: it is still held after `patience`.
         """
         began = time.monotonic()
         told = False
         while not self._try():
             current = holder(self.engine, self.service)
-            if time.monotonic() - began >= max(wait, GRACE):
+            if time.monotonic() - began >= max(patience, GRACE):
                 raise Locked(
                     f"{self.service} is being changed by {current or 'somebody who just finished'}",
                     remedy="wait for it with --lock-wait 10m; the lock frees itself if its holder dies",
                 )
-            if current and not told and waiting and wait > GRACE:
+            if current and not told and waiting and patience > GRACE:
                 told = True
-                waiting(current, wait)
+                waiting(current, patience)
             self._clear_stillborn()
             time.sleep(0.05 if current is None else 0.2)
 
@@ -121,16 +126,26 @@ class Lock:
 
         :raises LockLost: it is gone; somebody else may be at work already.
         """
+        lost = LockLost(
+            f"the lock of {self.service} was lost (the engine restarted, or this machine slept)",
+            remedy="nothing more was changed; run the command again, it starts by putting things right",
+        )
+        if self._starting is not None:
+            try:
+                self._starting.result()
+            except (NotFound, Conflict) as error:
+                # Somebody took us for stillborn: the engine was that slow.
+                raise lost from error
         container = self.engine.container(self.id)
         if container is None or not container["State"]["Running"]:
-            raise LockLost(
-                f"the lock of {self.service} was lost (the engine restarted, or this machine slept)",
-                remedy="nothing more was changed; run the command again, it starts by putting things right",
-            )
+            raise lost
 
     def release(self) -> None:
         """Give the lock back and wait until its container has gone; a second time is fine."""
         self._stop.set()
+        if self._starting is not None:
+            # Or the engine would start what we are removing.
+            wait([self._starting])
         if self._stdin is not None:
             with contextlib.suppress(OSError):
                 self._stdin.close()
@@ -151,15 +166,24 @@ class Lock:
         try:
             stream = self.engine.attach_stdin(self.id)
             self._stdin = getattr(stream, "_sock", stream)
-            self.engine.start(self.id)
         except (NotFound, Conflict):
             # Somebody took us for stillborn: the engine was that slow. Try again.
             return False
         except BaseException:
             self.release()
             raise
-        threading.Thread(target=self._beat, name="lock-heartbeat", daemon=True).start()
+        self._starting = Future()
+        threading.Thread(target=self._live, args=(self._starting,), name="lock", daemon=True).start()
         return True
+
+    def _live(self, starting: Future[None]) -> None:
+        try:
+            self.engine.start(self.id)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, `check` raises it
+            starting.set_exception(error)
+            return
+        starting.set_result(None)
+        self._beat()
 
     def _beat(self) -> None:
         while not self._stop.wait(_BEAT):

@@ -42,6 +42,7 @@ class Situation:
     """What a host shows of one service.
 
     :param edge: running, stopped or missing.
+    :param address: where the edge listens, `address:port`; None where it does not say.
     :param stored: the edge's state on its disk.
     :param live_active: the slot that HAProxy sends requests to; None where none or the edge is down.
     :param holding: requests are being held right now.
@@ -51,6 +52,7 @@ class Situation:
 
     edge: str
     stored: EdgeState
+    address: str | None = None
     live_active: Slot | None = None
     holding: bool = False
     ready: frozenset[str] = frozenset()
@@ -70,23 +72,23 @@ def gather(engine: Engine, service: str, session: EdgeSession | None = None) -> 
 
     :param session: an open session with the edge; None where the edge does not run.
     """
-    edge = edge_container.find(engine, service)
-    status = "missing" if edge is None else "running" if edge_container.is_running(edge) else "stopped"
     if session is not None:
         lock = holder(engine, service)
-        stored, records = session.state(), history(session.read(HISTORY))
-        live, holding = session.live()
+        view = session.view()
         return Situation(
-            edge=status,
-            stored=stored,
-            live_active=live.active,
-            holding=holding,
-            ready=frozenset(session.ready()),
-            traffic=session.traffic(),
-            members=members(engine, service, stored),
-            records=tuple(records),
+            edge="running",
+            address=edge_container.address(session.container),
+            stored=view.stored,
+            live_active=view.live.active,
+            holding=view.holding,
+            ready=view.ready,
+            traffic=view.traffic,
+            members=members(engine, service, view.stored),
+            records=tuple(history(view.history)),
             lock=lock,
         )
+    edge = edge_container.find(engine, service)
+    status = "missing" if edge is None else "running" if edge_container.is_running(edge) else "stopped"
     text, lines = "", ""
     if edge is not None:
         name = edge_container.container_name(service)
@@ -94,6 +96,7 @@ def gather(engine: Engine, service: str, session: EdgeSession | None = None) -> 
     stored = from_map(text)
     return Situation(
         edge=status,
+        address=edge_container.address(edge) if edge else None,
         stored=stored,
         members=members(engine, service, stored),
         records=tuple(history(lines)),

@@ -51,7 +51,6 @@ def status(engine: Engine, config: Config) -> dict[str, Any]:
         (slot for slot in SLOTS if state.occupant(slot) and slot not in (active, state.standby)), None
     )
     lock = situation.lock
-    edge = edge_container.find(engine, config.service.name)
     return {
         "service": config.service.name,
         "active": _release(situation, active),
@@ -62,7 +61,7 @@ def status(engine: Engine, config: Config) -> dict[str, Any]:
         else {
             "container": edge_container.container_name(config.service.name),
             "status": situation.edge,
-            "address": edge_container.address(edge, config) if edge else None,
+            "address": situation.address or f"{config.edge.address}:{config.edge.port}",
             "maintenance": state.maintenance,
             "holding": situation.holding,
         },

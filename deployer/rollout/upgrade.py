@@ -66,7 +66,7 @@ def upgrade(
         except BaseException:
             # Whatever answers by now has requests, and stays: forward if the new one does, else back.
             with shielded():
-                edge_container.finish_upgrade(engine, service)
+                edge_container.finish_upgrade(engine, service, work.lock.check)
                 _meet(work)
             raise
         _meet(work)

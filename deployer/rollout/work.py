@@ -402,6 +402,8 @@ def changing(
             _from_host(engine, lock, shell, preflight)
         work = _open(engine, config, emit, environ, lock, image, shell, create=create, public=public)
         work.reconcile()
+        # Until here the lock's container may still have been starting: what was changed was checked before.
+        lock.check()
         yield work
     except BaseException:
         if work is not None:
@@ -440,6 +442,7 @@ def _from_host(engine: Engine, lock: Lock, shell: Shell | None, preflight: Calla
             return preflight(shell)
         except ShellError:
             pass  # the edge went down
+    lock.check()
     other = engine.shell(lock.id)
     try:
         preflight(other)
@@ -473,21 +476,25 @@ def _open(
     public: bool,
 ) -> Work:
     service = config.service.name
-    finished = edge_container.finish_upgrade(engine, service)
+    finished = edge_container.finish_upgrade(engine, service, lock.check)
     if finished:
         emit(Repaired(finished))
     container = edge_container.find(engine, service)
     if container and container["State"]["Status"] == "created":
         # Whoever made it died before giving it its files and starting it; nobody is served by it.
+        lock.check()
         engine.remove(container["Id"])
         container = None
     if container is None and not create:
         raise EdgeError(f"{service} has no edge on this host", remedy="the first `deployer rollout` makes it")
     if container and create and public and not edge_container.is_public(container):
         # An adoption was given up. Its edge goes; the one made below takes the port, if that is free.
+        lock.check()
         engine.remove(container["Id"])
         container = None
     networked = existing_addresses(engine, service) is not None
+    if not networked or container is None or not edge_container.is_running(container):
+        lock.check()
     try:
         addresses = ensure_network(engine, config)
         if container is None:
