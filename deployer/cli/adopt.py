@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from deployer.cli.context import Context
-from deployer.cli.results import add_lock_wait, conclude, lock_wait
+from deployer.cli.results import add_lock_wait, conclude, operation
 
 EPILOG = """examples:
   deployer adopt shop           a container named shop serves edge.port today
@@ -24,14 +24,5 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """Take it over."""
     from deployer.rollout.adopt import adopt
 
-    config = context.config(args)
-    result = adopt(
-        context.engine(config),
-        config,
-        context.emit(args),
-        context.environ,
-        container=args.container,
-        image=args.image,
-        lock_wait=lock_wait(args),
-    )
+    result = adopt(operation(args, context), container=args.container, image=args.image)
     return conclude(result, args, context)

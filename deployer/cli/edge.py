@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from deployer.cli.context import Context
-from deployer.cli.results import add_lock_wait, duration, lock_wait
+from deployer.cli.results import add_lock_wait, duration, operation
 from deployer.errors import ExitStatus, UsageError
 
 EPILOG = """examples:
@@ -34,31 +34,22 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if args.hold is not None and args.switch != "on":
         raise UsageError("--hold is for maintenance on", remedy="deployer edge maintenance on --hold 10s")
     hold = duration("--hold", args.hold)
-    config = context.config(args)
-    engine = context.engine(config)
+    work_on = operation(args, context)
     if args.action == "maintenance":
         from deployer.rollout import commands
 
-        commands.maintenance(
-            engine,
-            config,
-            context.emit(args),
-            context.environ,
-            on=args.switch == "on",
-            hold=hold,
-            lock_wait=lock_wait(args),
-        )
+        commands.maintenance(work_on, on=args.switch == "on", hold=hold)
     elif args.action == "upgrade":
         from deployer.rollout.upgrade import upgrade
 
-        upgrade(engine, config, context.emit(args), context.environ, lock_wait=lock_wait(args))
+        upgrade(work_on)
     if args.json or args.action == "status":
         from deployer.rollout.status import status
 
-        found = status(engine, config)["edge"]
+        found = status(work_on.engine, work_on.config)["edge"]
         context.print_json(found) if args.json else context.print(_text(found))
     elif args.action == "upgrade":
-        context.print(f"{config.service.name} has a new edge")
+        context.print(f"{work_on.service} has a new edge")
     return ExitStatus.OK
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from deployer.cli.context import Context
-from deployer.cli.results import add_lock_wait, count, lock_wait
+from deployer.cli.results import add_lock_wait, count, operation
 from deployer.errors import ExitStatus
 
 EPILOG = """examples:
@@ -33,8 +33,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
     from deployer.rollout.commands import needed_images, prune
     from deployer.rollout.status import observe
 
-    config = context.config(args)
-    engine = context.engine(config)
+    work_on = operation(args, context)
+    engine, config = work_on.engine, work_on.config
     keep = config.rollout.keep_releases if args.keep is None else args.keep
     if args.plan:
         protected = needed_images(observe(engine, config), keep)
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         if not removals:
             context.print("nothing to remove")
         return ExitStatus.OK
-    pruned = prune(engine, config, context.emit(args), context.environ, keep=keep, lock_wait=lock_wait(args))
+    pruned = prune(work_on, keep=keep)
     if args.json:
         context.print_json(pruned.as_dict())
     else:

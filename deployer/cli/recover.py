@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from deployer.cli.context import Context
-from deployer.cli.results import add_lock_wait, lock_wait
+from deployer.cli.results import add_lock_wait, operation
 from deployer.errors import ExitStatus
 
 
@@ -18,16 +18,12 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """Only reconcile."""
     from deployer.rollout.commands import recover
 
-    config = context.config(args)
-    there = recover(
-        context.engine(config), config, context.emit(args), context.environ, lock_wait=lock_wait(args)
-    )
+    work_on = operation(args, context)
+    there = recover(work_on)
     if args.json:
-        context.print_json({"service": config.service.name, "deployed": there})
+        context.print_json({"service": work_on.service, "deployed": there})
     else:
         context.print(
-            f"{config.service.name} is in order"
-            if there
-            else f"{config.service.name} has nothing on this host"
+            f"{work_on.service} is in order" if there else f"{work_on.service} has nothing on this host"
         )
     return ExitStatus.OK

@@ -1,4 +1,4 @@
-"""What changing commands share: how long to wait for the lock, how to say what came out."""
+"""What changing commands share: what they work on, how long they wait for the lock, what came out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from deployer.cli.context import Context
 from deployer.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
+    from deployer.rollout.operation import Operation
     from deployer.rollout.run import Result
 
 
@@ -22,6 +23,17 @@ def add_lock_wait(parser: argparse.ArgumentParser) -> None:
 def lock_wait(args: argparse.Namespace) -> float | None:
     """Seconds, or None where the config decides. :raises UsageError: not a duration."""
     return duration("--lock-wait", args.lock_wait)
+
+
+def operation(args: argparse.Namespace, context: Context) -> Operation:
+    """What the command line says to work on.
+
+    :raises DeployerError: the config is wrong, or its engine cannot be reached.
+    """
+    from deployer.rollout.operation import Operation
+
+    config = context.config(args)
+    return Operation(context.engine(config), config, context.emit(args), context.environ, lock_wait(args))
 
 
 def duration(option: str, text: str | None) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from deployer.cli.context import Context
-from deployer.cli.results import add_lock_wait, conclude, lock_wait
+from deployer.cli.results import add_lock_wait, conclude, operation
 
 EPILOG = """examples:
   deployer rollback                       to the release that served before
@@ -23,9 +23,4 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """Go back."""
     from deployer.rollout.commands import rollback
 
-    config = context.config(args)
-    engine = context.engine(config)
-    result = rollback(
-        engine, config, context.emit(args), context.environ, to=args.to, lock_wait=lock_wait(args)
-    )
-    return conclude(result, args, context)
+    return conclude(rollback(operation(args, context), to=args.to), args, context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from deployer.cli.context import Context
-from deployer.cli.results import add_lock_wait, conclude, lock_wait
+from deployer.cli.results import add_lock_wait, conclude, operation
 from deployer.errors import ExitStatus
 
 EPILOG = """examples:
@@ -25,23 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Build and deploy."""
-    config = context.config(args)
-    engine = context.engine(config)
     if args.plan:
         from deployer.rollout.plan import plan
 
+        config = context.config(args)
+        engine = context.engine(config)
         found = plan(engine, config, image=args.image, strategy=args.strategy)
         context.print_json(found.as_dict()) if args.json else context.print(found.text())
         return ExitStatus.OK
     from deployer.rollout.commands import rollout
 
-    result = rollout(
-        engine,
-        config,
-        context.emit(args),
-        context.environ,
-        image=args.image,
-        strategy=args.strategy,
-        lock_wait=lock_wait(args),
-    )
+    result = rollout(operation(args, context), image=args.image, strategy=args.strategy)
     return conclude(result, args, context)

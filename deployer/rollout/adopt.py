@@ -8,34 +8,30 @@ are cut off, for the engine cannot free a published port without them.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-
 from deployer.config.schema import Config
 from deployer.edge import container as edge_container
 from deployer.edge.session import EdgeSession
 from deployer.errors import EdgeError, PreflightError
-from deployer.events import Emit, Note
+from deployer.events import Note
 from deployer.host.engine import Engine, Inspect
 from deployer.image.build import ensure_image
+from deployer.image.edge import edge_image
 from deployer.interrupts import shielded
 from deployer.rollout import preflight
 from deployer.rollout.commands import reported
+from deployer.rollout.operation import Operation
 from deployer.rollout.phases import Phases
 from deployer.rollout.release import Candidate, container_name, new_release
 from deployer.rollout.run import Result, room_check, run
-from deployer.rollout.work import Work, changing, edge_image
+from deployer.rollout.transaction import changing
+from deployer.rollout.work import Work
 
 
 def adopt(
-    engine: Engine,
-    config: Config,
-    emit: Emit,
-    environ: Mapping[str, str] = os.environ,
+    operation: Operation,
     *,
     container: str,
     image: str | None = None,
-    lock_wait: float | None = None,
 ) -> Result:
     """Put the edge and a managed release where `container` serves now; it is stopped, not removed.
 
@@ -43,6 +39,7 @@ def adopt(
     :param image: deploy this instead of the container's own image.
     :raises PreflightError: it does not serve `edge.port`, or the service has an edge already.
     """
+    engine, config, emit = operation.engine, operation.config, operation.emit
     phases = Phases(emit)
     old = servant(engine, config, container)
     release = new_release()
@@ -52,12 +49,8 @@ def adopt(
     with (
         reported(result, phases),
         changing(
-            engine,
-            config,
-            emit,
-            environ,
-            command="adopt",
-            lock_wait=lock_wait,
+            operation,
+            "adopt",
             preflight=room_check(config, rooms),
             public=False,
         ) as work,

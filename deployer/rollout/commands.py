@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
-from deployer.config.schema import Config
 from deployer.edge.configuration import settings
 from deployer.edge.network import network_name
 from deployer.errors import DeployerError, UsageError
@@ -16,27 +14,26 @@ from deployer.host.engine import Engine
 from deployer.image import prune as images
 from deployer.image.prune import Pruned
 from deployer.rollout import preflight
+from deployer.rollout.operation import Operation
 from deployer.rollout.phases import Phases
 from deployer.rollout.release import Candidate, Record, container_name, new_release, previous_of
 from deployer.rollout.run import Result, room_check, run
 from deployer.rollout.situation import Situation
-from deployer.rollout.work import Work, changing
+from deployer.rollout.transaction import changing
+from deployer.rollout.work import Work
 
 
 def rollout(
-    engine: Engine,
-    config: Config,
-    emit: Emit,
-    environ: Mapping[str, str] = os.environ,
+    operation: Operation,
     *,
     image: str | None = None,
     strategy: str | None = None,
-    lock_wait: float | None = None,
 ) -> Result:
     """Build the image (or take `image`) and bring it to serving.
 
     :raises DeployerError: with `result` set, once a release had been named.
     """
+    engine, config, emit, environ = operation.engine, operation.config, operation.emit, operation.environ
     phases = Phases(emit)
     rooms: list[preflight.Room] = []
     release = new_release()
@@ -46,12 +43,8 @@ def rollout(
     with (
         reported(result, phases),
         changing(
-            engine,
-            config,
-            emit,
-            environ,
-            command="rollout",
-            lock_wait=lock_wait,
+            operation,
+            "rollout",
             preflight=room_check(config, rooms),
         ) as work,
     ):
@@ -78,31 +71,24 @@ def rollout(
 
 
 def rollback(
-    engine: Engine,
-    config: Config,
-    emit: Emit,
-    environ: Mapping[str, str] = os.environ,
+    operation: Operation,
     *,
     to: str | None = None,
-    lock_wait: float | None = None,
 ) -> Result:
     """Back to the previous release, or to `to`: at once while it is warm, else from its container or image.
 
     :param to: a release's name, or the beginning of one.
     :raises UsageError: there is no such release.
     """
+    engine, config, emit = operation.engine, operation.config, operation.emit
     phases = Phases(emit)
     rooms: list[preflight.Room] = []
     result = Result(release=to or "", image="", strategy="blue-green", kind="rollback")
     with (
         reported(result, phases),
         changing(
-            engine,
-            config,
-            emit,
-            environ,
-            command="rollback",
-            lock_wait=lock_wait,
+            operation,
+            "rollback",
             preflight=lambda shell: rooms.append(preflight.measure(shell)),
             create=False,
         ) as work,
@@ -159,22 +145,18 @@ def choose_release(situation: Situation, to: str | None) -> Record:
 
 
 def recover(
-    engine: Engine,
-    config: Config,
-    emit: Emit,
-    environ: Mapping[str, str] = os.environ,
-    *,
-    lock_wait: float | None = None,
+    operation: Operation,
 ) -> bool:
     """Only put things right; False where this service has nothing on this host to put right.
 
     :raises RecoveryFailed: the serving release cannot be brought back.
     """
+    engine, config = operation.engine, operation.config
     if not _anything_of(engine, config.service.name):
         return False
     # A first rollout that was killed early has left a network or a volume: the edge is made for them, and
     # the service is what it is between its edge's start and its first release.
-    with changing(engine, config, emit, environ, command="recover", lock_wait=lock_wait) as work:
+    with changing(operation, "recover") as work:
         if work.hopeless:
             raise work.hopeless
         return True
@@ -186,22 +168,17 @@ def _anything_of(engine: Engine, service: str) -> bool:
 
 
 def maintenance(
-    engine: Engine,
-    config: Config,
-    emit: Emit,
-    environ: Mapping[str, str] = os.environ,
+    operation: Operation,
     *,
     on: bool,
     hold: float | None = None,
-    lock_wait: float | None = None,
 ) -> None:
     """Hold all requests for a while and answer 503 after that, or open again.
 
     :param hold: seconds that requests are held before they are answered 503; None: `edge.hold`.
     """
-    with changing(
-        engine, config, emit, environ, command="maintenance", lock_wait=lock_wait, create=False
-    ) as work:
+    config, emit = operation.config, operation.emit
+    with changing(operation, "maintenance", create=False) as work:
         until = work.session.clock() + round(config.edge.hold if hold is None else hold)
         if on:
             work.session.hold(until)
@@ -214,22 +191,19 @@ def maintenance(
 
 
 def prune(
-    engine: Engine,
-    config: Config,
-    emit: Emit,
-    environ: Mapping[str, str] = os.environ,
+    operation: Operation,
     *,
     keep: int | None = None,
-    lock_wait: float | None = None,
 ) -> Pruned:
     """Stop a standby whose time is over, remove old stopped releases, then the images that nothing needs.
 
     :param keep: how many releases can still be gone back to; None: `rollout.keep_releases`.
     """
+    engine, config, emit = operation.engine, operation.config, operation.emit
     keep = config.rollout.keep_releases if keep is None else keep
     if not _anything_of(engine, config.service.name):
         return images.prune(engine, config.service.name, emit, keep=keep)
-    with changing(engine, config, emit, environ, command="prune", lock_wait=lock_wait) as work:
+    with changing(operation, "prune") as work:
         tidy(work, keep)
         return images.prune(
             engine, work.service, emit, keep=keep, protected=needed_images(work.situation(), keep)

@@ -1,6 +1,6 @@
 """From whatever a killed command, a crash or a restart left, back to one good state.
 
-`plan_repairs` decides, from the situation alone; `Reconciler` does. It trusts what the edge serves: a
+`plan_repairs` decides, from the situation alone; `repair.reconcile` does. It trusts what the edge serves: a
 release counts as serving once the edge's state on disk says so, and everything before that is undone.
 """
 

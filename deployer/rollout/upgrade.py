@@ -14,35 +14,26 @@ new one answers, else back.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-
-from deployer.config.schema import Config
 from deployer.edge import container as edge_container
-from deployer.events import Emit
-from deployer.host.engine import Engine
+from deployer.image.edge import edge_image
 from deployer.interrupts import shielded
+from deployer.rollout.operation import Operation
 from deployer.rollout.phases import Phases
-from deployer.rollout.work import Work, changing, edge_image
+from deployer.rollout.transaction import changing
+from deployer.rollout.work import Work
 
 
 def upgrade(
-    engine: Engine,
-    config: Config,
-    emit: Emit,
-    environ: Mapping[str, str] = os.environ,
-    *,
-    lock_wait: float | None = None,
+    operation: Operation,
 ) -> None:
     """Replace the edge by one with today's image and configuration.
 
     :raises EdgeError: the new one did not start; the old one goes on.
     """
+    engine, config, emit = operation.engine, operation.config, operation.emit
     phases = Phases(emit)
     service = config.service.name
-    with changing(
-        engine, config, emit, environ, command="edge upgrade", lock_wait=lock_wait, create=False
-    ) as work:
+    with changing(operation, "edge upgrade", create=False) as work:
         image = edge_image(engine, config, emit)
         following = edge_container.next_name(service)
         try:

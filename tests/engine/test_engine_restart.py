@@ -19,7 +19,7 @@ from benchmarks.load import LIGHT, Load, Report
 from deployer.config.schema import Config
 from deployer.events import Event
 from deployer.host.engine import Engine
-from deployer.rollout.work import edge_image
+from deployer.image.edge import edge_image
 from tests.support.project import Project
 from tests.support.scale import times
 from tests.support.second_engine import SecondEngine, subnet, sweep
