@@ -72,12 +72,10 @@ def _mend(work: Work, repair: Repair, situation: Situation) -> None:
         case "start-active" | "recreate-active":
             _serve_again(work, repair, situation)
         case "promote-standby":
-            occupant = work.state.occupants[slot]
-            work.engine.set_restart_policy(occupant.container, "always")
-            state = replace(work.state, active=slot, standby=None, warm_until=0.0)
             gone = work.state.active
-            work.session.switch(state)
-            work.commit(state.vacated(gone) if gone else state)
+            work.promote(slot)
+            if gone:
+                work.commit(work.state.vacated(gone))
         case "lift-hold":
             work.session.release()
         case "remove-candidate":

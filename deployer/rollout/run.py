@@ -55,7 +55,7 @@ class Result:
 
 
 PATIENCE = 5.0
-"""Seconds that a warm release is given to pass a check, before it is started anew."""
+"""Seconds that a release which should answer is given to pass a check, before it is done without."""
 
 
 class Change:
@@ -370,7 +370,7 @@ def run(
     :param situation: one that was read a moment ago.
     :raises ReleaseFailed: it is bad, and the old one serves.
     """
-    situation = situation or work.situation()
+    situation = _on_its_feet(work, situation or work.situation())
     change = Change(work, candidate, phases, result)
     standby = work.state.occupant(work.state.standby)
     is_standby = standby is not None and standby.container == candidate.container
@@ -390,6 +390,26 @@ def run(
         work.emit(Warned(choice.reason))
     steps = change.recreate if choice.strategy == "recreate" else change.blue_green
     return _carry_out(change, steps, phases, result)
+
+
+def _on_its_feet(work: Work, situation: Situation) -> Situation:
+    """The situation once a release serves that answers, where there is one.
+
+    While the serving one does not, the edge sends its requests to the warm one, whose place the candidate
+    would take. That is kept instead, and the other gives way.
+    """
+    active, standby = work.state.active, work.state.standby
+    if not active or not standby or active in situation.ready or standby not in situation.ready:
+        return situation
+    if work.await_ready(active, PATIENCE):
+        return situation
+    broken, good = work.state.occupants[active], work.state.occupants[standby]
+    work.lock.check()
+    work.emit(Warned(f"{broken.release} does not answer; {good.release}, kept warm, serves in its place"))
+    work.promote(standby)
+    with contextlib.suppress(EngineError):
+        work.engine.set_restart_policy(broken.container, "no")
+    return work.situation()
 
 
 def _carry_out(change: Change, steps: Callable[[], None], phases: Phases, result: Result) -> Result:

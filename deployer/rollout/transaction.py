@@ -1,4 +1,4 @@
-"""The frame of every changing command: lock, preflight, edge, reconciliation; and reconciliation if it fails."""
+"""The frame of every changing command: lock, preflight, edge, reconciliation; if it fails, that once more."""
 
 from __future__ import annotations
 

@@ -169,6 +169,13 @@ class Work:
         self.session.switch(state)
         self.commit(state, record)
 
+    def promote(self, slot: Slot) -> None:
+        """Let the standby, which the edge has fallen back to, serve for good; what served is a stray now."""
+        self.engine.set_restart_policy(self.state.occupants[slot].container, "always")
+        state = replace(self.state, active=slot, standby=None, warm_until=0.0)
+        self.session.switch(state)
+        self.commit(state)
+
     def preview_token(self, slot: Slot) -> str:
         """Open the preview route to a slot: a secret for the `x-preview` header."""
         token = secrets.token_hex(16)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import requests
 from docker import DockerClient
 
+from benchmarks.load import Load
 from tests.engine.conftest import Variant
 from tests.support.project import Project
+from tests.support.scale import USUAL
 from tests.support.striking import accident
 from tests.support.waiting import until
 
@@ -28,6 +31,36 @@ def test_a_serving_release_that_keeps_dying_does_not_stop_the_rollout_of_a_bette
     assert project.leftovers() == []
     # A reboot must not revive it.
     assert engine.containers.get(bad).attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
+
+
+def test_a_warm_release_that_the_edge_fell_back_to_serves_until_there_is_a_better_one(
+    shop_project: Project, variant: Variant, engine: DockerClient
+) -> None:
+    shop_project.config(service={"stop_timeout": "1s"}, rollout={"observe": "0s", "ready_timeout": "3s"})
+    warm = shop_project.json("rollout", "--image", variant(V="1"))
+    stuck = shop_project.json("rollout", "--image", variant(V="2"))
+    # It runs, and answers nobody.
+    engine.containers.get(stuck["container"]).exec_run(["sh", "-c", "kill -STOP -1"], user="root")
+    until(lambda: answers(shop_project.url), "the edge has noticed")
+    with Load(shop_project.url, USUAL) as load:
+        load.wait_for_more(50)
+        failed = shop_project.json("rollout", "--image", variant(V="3", NEVER_READY="1"), expect=8)
+        assert failed["previous"] == warm["release"]
+        assert shop_project.status()["active"]["release"] == warm["release"]
+        result = shop_project.json("rollout", "--image", variant(V="4"))
+        load.wait_for_more(50)
+    report = load.report()
+    assert report.clean, report.summary()
+    assert result["previous"] == warm["release"]
+    assert shop_project.leftovers() == []
+
+
+def answers(url: str) -> bool:
+    """Whether anybody does, within a second."""
+    try:
+        return requests.get(url, timeout=1).ok
+    except requests.RequestException:
+        return False
 
 
 def test_a_serving_container_that_was_removed_with_its_image_does_not_stop_a_rollout(

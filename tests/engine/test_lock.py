@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 from benchmarks.load import Load
+from deployer.errors import LockLost
+from deployer.host.engine import Engine
+from deployer.host.lock import Lock
 from tests.engine.conftest import Variant
+from tests.support.names import service_name
 from tests.support.project import Project
 from tests.support.scale import USUAL
 from tests.support.waiting import until
@@ -50,3 +59,54 @@ def test_a_locked_out_rollout_says_by_whom(shop_project: Project, variant: Varia
     shop_project.config(rollout={"before": []})
     shop_project.run("rollout")
     assert shop_project.leftovers() == []
+
+
+class SlowEngine(Engine):
+    """The real engine, that takes its time to start a container."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_start = threading.Event()
+
+    def start(self, name: str) -> None:
+        assert self.may_start.wait(60)
+        super().start(name)
+
+
+@pytest.fixture
+def slow(shop: str) -> Iterator[tuple[SlowEngine, Lock]]:
+    engine = SlowEngine()
+    lock = Lock(engine, service_name(), shop, "rollout")
+    yield engine, lock
+    engine.may_start.set()
+    lock.release()
+    engine.close()
+
+
+def test_nothing_is_changed_before_the_lock_has_started(slow: tuple[SlowEngine, Lock]) -> None:
+    engine, lock = slow
+    lock.acquire()
+    checks = ThreadPoolExecutor(1)
+    checked = checks.submit(lock.check)
+    with pytest.raises(TimeoutError):
+        checked.result(timeout=0.5)
+    engine.may_start.set()
+    checked.result(timeout=30)
+    held = engine.container(lock.id)
+    assert held is not None
+    assert held["State"]["Running"]
+
+
+def test_a_lock_that_was_taken_for_stillborn_is_lost(slow: tuple[SlowEngine, Lock], shop: str) -> None:
+    engine, lock = slow
+    lock.acquire()
+    other = Lock(Engine(), lock.service, shop, "rollback")
+    other.acquire(60)
+    try:
+        engine.may_start.set()
+        with pytest.raises(LockLost):
+            lock.check()
+        lock.release()
+        other.check()
+    finally:
+        other.release()
