@@ -1,0 +1,1 @@
+"""Where interviews are kept: SQLite, or MariaDB through pymysql."""
