@@ -39,6 +39,7 @@ interview = Table(
     "interview",
     metadata,
     Column("id", ID, primary_key=True),
+    Column("holder", ID, nullable=False, index=True),  # the same for all interviews of one person
     Column("token_hash", HASH, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),  # when the purge removes it
@@ -94,7 +95,7 @@ task = Table(
     _of_interview(),
     Column("kind", String(8), nullable=False),  # ask, assess, report
     Column("subject", SmallInteger, nullable=False),  # assess: the question; report: how many answers; ask: 0
-    Column("state", String(8), nullable=False),  # waiting, running, done, failed
+    Column("state", String(8), nullable=False),  # waiting, running, parked, done, failed
     Column("owner", String(64)),  # the process that works on it
     Column("lease_until", BigInteger),  # when its owner counts as gone, unless it says otherwise
     Column("attempts", SmallInteger, nullable=False),

@@ -1,0 +1,400 @@
+"""The work of a process: tasks wait for leave to ask the model, are done by a pool of threads, and told of.
+
+One thread keeps the queue, the leases, and looks for tasks that lost their process. The work is done outside
+of any request, so that it goes on when a client goes away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+from app import tasks
+from app.hub import Channel, Hub, Seen
+from app.interviewer import Cancelled, Interviewer
+from app.interviewer.errors import ModelError, ModelUnavailable, QuotaExhausted
+from app.storage.database import Database
+from app.storage.quota import Grant, Wait
+from app.tasks import Event, EventType, Task
+from app.work import Job
+
+log = logging.getLogger(__name__)
+
+TICK = 0.25  # seconds between two looks at the queue
+RENEWAL = 5.0  # seconds between two renewals of our leases
+SEARCH = 5.0  # seconds between two searches for tasks without a process
+FLUSH = 0.25  # seconds that an event may be told before it is written down
+ASKED = 16  # tickets that are asked for at every tick; those behind them are only kept alive
+KEEP_ALIVE = 5.0  # seconds between two questions for those; a ticket that is not asked for is dropped after 15
+ABANDONED = 60.0  # seconds after which a task that nobody follows leaves the queue
+
+
+class Quota(Protocol):
+    """How often the model may be asked; `app.storage.quota.Quota` is the one that processes share."""
+
+    def take(self, ticket: str) -> Grant | Wait: ...
+    def leave(self, ticket: str) -> None: ...
+    def pause(self, seconds: float, *, per_day: bool) -> None: ...
+
+
+class _Waiting:
+    """A task in the queue of this process."""
+
+    def __init__(self, task: Task, channel: Channel, *, granted: bool) -> None:
+        self.task = task
+        self.channel = channel
+        self.granted = granted
+        self.asked = 0.0
+        self.alone_since: float | None = None
+
+
+class Runner:
+    """Does the tasks of one process.
+
+    :param quota: None for an interviewer that asks no model.
+    :param patience: seconds that a repair's second request may wait for its turn.
+    :param width: how many tasks are worked on at once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        interviewer: Interviewer,
+        quota: Quota | None,
+        *,
+        patience: float = 60.0,
+        width: int = 16,
+        abandoned: float = ABANDONED,
+    ) -> None:
+        self.database = database
+        self.interviewer = interviewer
+        self.quota = quota
+        self.patience = patience
+        self.abandoned = abandoned
+        self.owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.hub = Hub(self._lookup)
+        self.stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._waiting: dict[str, _Waiting] = {}
+        self._running: dict[str, threading.Event] = {}
+        self._pool = ThreadPoolExecutor(width, thread_name_prefix="task")
+        self._width = width
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._renewed = self._searched = 0.0
+
+    def start(self) -> None:
+        """Begin to work; in the process that serves, not in the one that it was forked from."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._keep, name="runner", daemon=True)
+                self._thread.start()
+
+    def admit(self, ticket: str, longest: float) -> bool:
+        """Ask for leave on behalf of a task that does not exist yet.
+
+        :param longest: seconds that its client is ready to wait.
+        :return: whether it has leave already.
+        :raises QuotaExhausted: it would take longer.
+        """
+        if self.quota is None:
+            return True
+        match self.quota.take(ticket):
+            case Grant():
+                return True
+            case Wait(seconds=seconds, per_day=per_day) if seconds > longest:
+                self.quota.leave(ticket)
+                raise QuotaExhausted(seconds, per_day=per_day)
+            case _:
+                return False
+
+    def submit(self, task: Task, *, granted: bool = False) -> None:
+        """Take up a task that is ours."""
+        channel = self.hub.open(task.id)
+        channel.begin_again()
+        with self._lock:
+            self._waiting[task.id] = _Waiting(task, channel, granted=granted)
+        self.start()
+        self._wake.set()
+
+    def resume(self, task: Task) -> None:
+        """Go on with a task that was parked, has failed, or whose process is gone; harmless for any other."""
+        if task.state == "done" or self.knows(task):
+            return
+        with self.database.writing() as db:
+            taken = tasks.take(db, task.id, self.owner)
+        if taken:
+            self.submit(task)
+
+    def knows(self, task: Task) -> bool:
+        """Whether this process is at it."""
+        with self._lock:
+            return task.id in self._waiting or _key(task) in self._running
+
+    def cancel(self, interview: str) -> None:
+        """Stop what is done for an interview that was deleted."""
+        with self._lock:
+            for waiting in [item for item in self._waiting.values() if item.task.interview == interview]:
+                del self._waiting[waiting.task.id]
+                self._give_up_place(waiting)
+            for key, stop in self._running.items():
+                if key.partition("/")[0] == interview:
+                    stop.set()
+
+    def stop(self) -> None:
+        """Take up nothing more, and leave what waits to others; what runs is finished."""
+        self.stopping.set()
+        self._wake.set()
+
+    def in_hand(self) -> tuple[int, int]:
+        """How many tasks wait and run here."""
+        with self._lock:
+            return len(self._waiting), len(self._running)
+
+    # -- the thread that keeps everything going --------------------------------
+
+    def _keep(self) -> None:
+        while True:
+            self._wake.wait(TICK)
+            self._wake.clear()
+            for step in (self._hand_over, self._renew, self._search, self._advance):
+                try:
+                    step()
+                except Exception as error:  # noqa: BLE001 -- the database is away, say: the next round tries again
+                    log.warning("%s: %s", step.__name__.strip("_"), type(error).__name__)
+                    time.sleep(TICK)
+
+    def _hand_over(self) -> None:
+        if not self.stopping.is_set():
+            return
+        with self._lock:
+            given = list(self._waiting.values())
+        self._release(given, "waiting")
+
+    def _renew(self) -> None:
+        if time.monotonic() - self._renewed < RENEWAL:
+            return
+        with self._lock:
+            ours = [*self._waiting, *(key.partition("/")[2] for key in self._running)]
+        if ours:
+            with self.database.writing() as db:
+                tasks.renew(db, ours, self.owner)
+        self._renewed = time.monotonic()
+
+    def _search(self) -> None:
+        if self.stopping.is_set() or time.monotonic() - self._searched < SEARCH:
+            return
+        self._searched = time.monotonic()
+        with self.database.reading() as db:
+            found = tasks.free(db, self._width)
+        for task in found:
+            if task.attempts >= tasks.ATTEMPTS:
+                self._bury(task)
+            else:
+                self.resume(task)
+
+    def _bury(self, task: Task) -> None:
+        """It has killed its process too often."""
+        with self.database.writing() as db:
+            if tasks.take(db, task.id, self.owner):
+                tasks.fail(db, task.id, self.owner, ModelUnavailable())
+
+    def _advance(self) -> None:
+        with self._lock:
+            waiting = list(self._waiting.values())
+            room = self._width - len(self._running)
+        abandoned = [item for item in waiting if self._is_abandoned(item)]
+        self._release(abandoned, "parked")
+        asked = 0
+        for item in waiting:
+            if room <= 0:
+                return
+            if item in abandoned or self.stopping.is_set():
+                continue
+            if not item.granted and self.quota is not None:
+                due = asked < ASKED or time.monotonic() - item.asked >= KEEP_ALIVE
+                asked += 1
+                if not due:
+                    continue
+                item.asked = time.monotonic()
+                answer = self.quota.take(item.task.id)
+                if isinstance(answer, Wait):
+                    item.channel.note(
+                        json.dumps({"task": item.task.id, "place": answer.place, "seconds": round(answer.seconds)})
+                    )
+                    continue
+            self._begin(item)
+            room -= 1
+
+    def _is_abandoned(self, item: _Waiting) -> bool:
+        if self.quota is None or item.granted or self.hub.followers(item.task.id):
+            item.alone_since = None
+            return False
+        if item.alone_since is None:
+            item.alone_since = time.monotonic()
+        return time.monotonic() - item.alone_since >= self.abandoned
+
+    def _release(self, items: list[_Waiting], state: tasks.State) -> None:
+        if not items:
+            return
+        with self.database.writing() as db:
+            tasks.hand_over(db, [item.task.id for item in items], self.owner, state)
+        with self._lock:
+            for item in items:
+                self._waiting.pop(item.task.id, None)
+                self._give_up_place(item)
+
+    def _give_up_place(self, item: _Waiting) -> None:
+        self.hub.close(item.task.id)
+        if self.quota is not None and not item.granted:
+            with contextlib.suppress(Exception):
+                self.quota.leave(item.task.id)
+
+    def _begin(self, item: _Waiting) -> None:
+        stop = threading.Event()
+        with self._lock:
+            if self._waiting.pop(item.task.id, None) is None:
+                return
+            self._running[_key(item.task)] = stop
+        self._pool.submit(self._work, item.task, item.channel, stop)
+
+    # -- one task ----------------------------------------------------------------
+
+    def _work(self, task: Task, channel: Channel, stop: threading.Event) -> None:
+        try:
+            self._do(task, channel, stop)
+        except (Cancelled, LookupError):
+            pass  # its interview was deleted
+        except Exception:
+            # Its lease runs out, and it is begun anew: here or wherever the database can be reached.
+            log.exception("task %s", task.id)
+        finally:
+            with self._lock:
+                self._running.pop(_key(task), None)
+            self.hub.close(task.id)
+            self._wake.set()
+
+    def _do(self, task: Task, channel: Channel, stop: threading.Event) -> None:
+        with self.database.writing() as db:
+            attempt = tasks.begin(db, task.id, self.owner)
+            if attempt is None:
+                return
+            last = tasks.last_number(db, task.id)
+            teller = _Teller(self, task, channel, stop, last + (tasks.GAP if last else 0))
+            started = teller.made("started", {"task": task.id, "attempt": attempt})
+            tasks.append(db, task.id, [started])
+            job = Job(db, task)
+        channel.tell([started])
+        try:
+            result = job.do(self.interviewer, teller)
+        except ModelError as error:
+            self._fail(task, channel, teller, error)
+            return
+        teller.check()
+        with self.database.writing() as db:
+            if not tasks.finish(db, task.id, self.owner):
+                return
+            document = job.keep(db, result)
+            rest = [*teller.unwritten(), teller.made("result", document)]
+            tasks.append(db, task.id, rest)
+        channel.tell(rest, ended=True)
+
+    def _fail(self, task: Task, channel: Channel, teller: _Teller, error: ModelError) -> None:
+        log.warning("task %s: %s", task.id, error.code)
+        told = teller.made(
+            "error", {"code": error.code, "values": error.values, "retryable": error.retryable}
+        )
+        with self.database.writing() as db:
+            if not tasks.fail(db, task.id, self.owner, error):
+                return
+            rest = [*teller.unwritten(), told]
+            tasks.append(db, task.id, rest)
+        channel.tell(rest, ended=True)
+
+    def _lookup(self, wanted: Mapping[str, int]) -> dict[str, Seen]:
+        found = {}
+        with self.database.reading() as db:
+            for identifier, last in wanted.items():
+                task = tasks.find(db, identifier)
+                ended = task is None or task.state in ("done", "failed")
+                found[identifier] = Seen(tasks.events(db, identifier, last), ended=ended)
+        return found
+
+
+class _Teller:
+    """The `Call` that an interviewer is handed: leave from the quota, events to whoever follows."""
+
+    def __init__(
+        self, runner: Runner, task: Task, channel: Channel, stop: threading.Event, last: int
+    ) -> None:
+        self._runner = runner
+        self._task = task
+        self._channel = channel
+        self._stop = stop
+        self._number = last
+        self._unwritten: list[Event] = []
+        self._written_at = time.monotonic()
+        self._leave = runner.quota is not None  # the one that the task was begun with
+
+    def check(self) -> None:
+        if self._stop.is_set():
+            raise Cancelled
+
+    def permit(self) -> None:
+        self.check()
+        quota = self._runner.quota
+        if quota is None:
+            return
+        if self._leave:
+            self._leave = False
+            return
+        ticket = f"{self._task.id}-again"
+        deadline = time.monotonic() + self._runner.patience
+        while isinstance(answer := quota.take(ticket), Wait):
+            if time.monotonic() + answer.seconds > deadline:
+                quota.leave(ticket)
+                raise QuotaExhausted(answer.seconds, per_day=answer.per_day)
+            self._stop.wait(min(1.0, max(0.05, answer.seconds)))
+            self.check()
+
+    def delta(self, path: str, text: str) -> None:
+        self.check()
+        event = self.made("delta", {"path": path, "text": text})
+        self._channel.tell([event])
+        self._unwritten.append(event)
+        if time.monotonic() - self._written_at >= FLUSH:
+            self._flush()
+
+    def pause(self, seconds: float, *, per_day: bool) -> None:
+        if self._runner.quota is not None:
+            self._runner.quota.pause(seconds, per_day=per_day)
+
+    def made(self, type_: EventType, data: dict[str, Any]) -> Event:
+        """The next event."""
+        self._number += 1
+        return Event(self._number, type_, json.dumps(data, ensure_ascii=False))
+
+    def unwritten(self) -> list[Event]:
+        """What was told and not yet written down: to be written by the caller."""
+        events, self._unwritten = self._unwritten, []
+        return events
+
+    def _flush(self) -> None:
+        self._written_at = time.monotonic()
+        # That the database is away must not cost the model's work: what is not written is kept for later.
+        with contextlib.suppress(Exception), self._runner.database.writing() as db:
+            tasks.append(db, self._task.id, self._unwritten)
+            self._unwritten = []
+
+
+def _key(task: Task) -> str:
+    return f"{task.interview}/{task.id}"

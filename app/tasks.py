@@ -1,0 +1,214 @@
+"""Pieces of work for an interviewer, as rows: begun by a request, done by any process, told by events.
+
+A task belongs to one process at a time, by a lease that this process renews. When the process is gone and the
+lease is over, another one begins the task anew; the result of one that lost its lease is not kept. So what a
+task leads to happens once, whoever dies.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
+
+from app.clock import now
+from app.interviewer.errors import ModelError
+from app.storage.tables import event, task
+
+Kind = Literal["ask", "assess", "report"]
+State = Literal["waiting", "running", "parked", "done", "failed"]
+EventType = Literal["started", "delta", "result", "error"]
+
+LEASE = 15_000
+"""Milliseconds after its last renewal at which a task is anybody's again."""
+ATTEMPTS = 3
+"""How often a task is begun whose process died over it: it may be the task that kills."""
+GAP = 1000
+"""What the numbers of events jump by when a task begins anew: more than its last process can have told clients
+without having written it down."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task as it is now.
+
+    :param subject: the question of an assessment, the number of judged answers of a report, else 0.
+    :param problem: `{code, values, status...}` of the last failure.
+    """
+
+    id: str
+    interview: str
+    kind: Kind
+    subject: int
+    state: State
+    attempts: int
+    problem: dict[str, Any] | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to it by itself."""
+        return self.state in ("done", "failed")
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to a task; numbers grow, with gaps."""
+
+    number: int
+    type: EventType
+    data: str
+
+
+def create(db: Connection, interview: str, kind: Kind, subject: int, owner: str | None) -> Task:
+    """A new task that waits, with `owner` (a process) to do it."""
+    made = Task(secrets.token_hex(8), interview, kind, subject, "waiting", 0, None)
+    db.execute(
+        insert(task).values(
+            id=made.id,
+            interview=interview,
+            kind=kind,
+            subject=subject,
+            state="waiting",
+            owner=owner,
+            lease_until=now() + LEASE,
+            attempts=0,
+            created_at=now(),
+        )
+    )
+    return made
+
+
+def find(db: Connection, identifier: str) -> Task | None:
+    """A task; None where it is gone, its interview with it."""
+    return next(iter(_read(db, task.c.id == identifier)), None)
+
+
+def of(db: Connection, interview: str, kind: Kind, subject: int) -> Task | None:
+    """The task of that kind on that subject."""
+    where = and_(task.c.interview == interview, task.c.kind == kind, task.c.subject == subject)
+    return next(iter(_read(db, where)), None)
+
+
+def of_interview(db: Connection, interview: str) -> list[Task]:
+    """All of an interview's."""
+    return _read(db, task.c.interview == interview)
+
+
+def free(db: Connection, most: int) -> list[Task]:
+    """Those that nobody works on although somebody should."""
+    gone = or_(task.c.lease_until.is_(None), task.c.lease_until < now())
+    return _read(db, and_(task.c.state.in_(("waiting", "running")), gone), most)
+
+
+def take(db: Connection, identifier: str, owner: str) -> bool:
+    """Make a task ours that has no owner, or whose owner is gone, or that has parked or failed; it waits again."""
+    gone = or_(task.c.lease_until.is_(None), task.c.lease_until < now(), task.c.state.in_(("parked", "failed")))
+    changed = db.execute(
+        update(task)
+        .where(task.c.id == identifier, task.c.state != "done", gone)
+        .values(state="waiting", owner=owner, lease_until=now() + LEASE, problem=None)
+    )
+    return changed.rowcount == 1
+
+
+def begin(db: Connection, identifier: str, owner: str) -> int | None:
+    """Begin our task: which attempt this is; None where it is not ours any more."""
+    changed = db.execute(
+        update(task)
+        .where(task.c.id == identifier, task.c.owner == owner, task.c.state == "waiting")
+        .values(state="running", attempts=task.c.attempts + 1, lease_until=now() + LEASE)
+    )
+    found = find(db, identifier) if changed.rowcount == 1 else None
+    return found.attempts if found else None
+
+
+def renew(db: Connection, identifiers: Sequence[str], owner: str) -> None:
+    """We are still at them."""
+    db.execute(
+        update(task)
+        .where(task.c.id.in_(identifiers), task.c.owner == owner, task.c.state.in_(("waiting", "running")))
+        .values(lease_until=now() + LEASE)
+    )
+
+
+def hand_over(db: Connection, identifiers: Sequence[str], owner: str, state: State = "waiting") -> None:
+    """Give up waiting tasks: to whoever comes first, or, `parked`, until somebody asks for them."""
+    db.execute(
+        update(task)
+        .where(task.c.id.in_(identifiers), task.c.owner == owner, task.c.state == "waiting")
+        .values(owner=None, lease_until=None, state=state)
+    )
+
+
+def finish(db: Connection, identifier: str, owner: str) -> bool:
+    """Mark our task as done, in the transaction that keeps its result; False where it is not ours any more."""
+    changed = db.execute(
+        update(task)
+        .where(task.c.id == identifier, task.c.owner == owner, task.c.state == "running")
+        .values(state="done", finished_at=now(), problem=None)
+    )
+    return changed.rowcount == 1
+
+
+def fail(db: Connection, identifier: str, owner: str, problem: ModelError) -> bool:
+    """Keep why our task failed; False where it is not ours any more."""
+    kept = {"code": problem.code, "values": problem.values, "retryable": problem.retryable}
+    changed = db.execute(
+        update(task)
+        .where(task.c.id == identifier, task.c.owner == owner, task.c.state.in_(("waiting", "running")))
+        .values(state="failed", finished_at=now(), problem=json.dumps(kept, ensure_ascii=False))
+    )
+    return changed.rowcount == 1
+
+
+# -- events ----------------------------------------------------------------------
+
+
+def last_number(db: Connection, identifier: str) -> int:
+    """The number of the newest event; 0 before the first."""
+    found: int | None = db.execute(
+        select(func.max(event.c.number)).where(event.c.task == identifier)
+    ).scalar_one()
+    return found or 0
+
+
+def append(db: Connection, identifier: str, events: Iterable[Event]) -> None:
+    """Keep events."""
+    rows = [
+        {"task": identifier, "number": item.number, "type": item.type, "data": item.data} for item in events
+    ]
+    if rows:
+        db.execute(insert(event), rows)
+
+
+def events(db: Connection, identifier: str, after: int) -> list[Event]:
+    """The events that came after a number, in order."""
+    rows = db.execute(
+        select(event.c.number, event.c.type, event.c.data)
+        .where(event.c.task == identifier, event.c.number > after)
+        .order_by(event.c.number)
+    )
+    return [Event(number, type_, data) for number, type_, data in rows]
+
+
+def _read(db: Connection, where: Any, most: int | None = None) -> list[Task]:
+    columns = (
+        task.c.id, task.c.interview, task.c.kind, task.c.subject, task.c.state, task.c.attempts, task.c.problem,
+    )  # fmt: skip
+    rows = db.execute(select(*columns).where(where).order_by(task.c.created_at, task.c.id).limit(most))
+    return [
+        Task(
+            row.id,
+            row.interview,
+            cast(Kind, row.kind),
+            row.subject,
+            cast(State, row.state),
+            row.attempts,
+            json.loads(row.problem) if row.problem else None,
+        )
+        for row in rows
+    ]
