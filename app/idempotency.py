@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select
 
 from app.access import digest
 from app.problems import Problem
+from app.storage.tables import idempotency
 
 
 @dataclass(frozen=True)
 class Attempt:
     """One sending of a request: what it is about, the client's key, and what was in it.
 
-    :ivar scope: `interviews`, or `answers/<interview>`: a key means something only there.
+    :ivar scope: `interviews`, `answers/<interview>` or `report/<interview>`: a key means something only there.
+    :ivar content: JSON, with the digests of files in their place.
     """
 
     scope: str
@@ -29,15 +32,14 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Record:
-    """What was done the first time. The body holds no token; `salt` makes it again together with the key."""
+    """What the request began: an interview, and work on it. `salt` and the key make a new interview's token again."""
 
     interview: str
-    status: int
-    body: str
+    task: str
     salt: bytes
 
 
-def recall(db: sqlite3.Connection, attempt: Attempt | None) -> Record | None:
+def recall(db: Connection, attempt: Attempt | None) -> Record | None:
     """What an earlier sending led to; None for the first.
 
     :raises Problem: 422, the key came with something else.
@@ -45,29 +47,27 @@ def recall(db: sqlite3.Connection, attempt: Attempt | None) -> Record | None:
     if attempt is None:
         return None
     row = db.execute(
-        "SELECT fingerprint, interview, status, body, salt FROM idempotency WHERE scope = ? AND key_hash = ?",
-        (attempt.scope, digest(attempt.key)),
-    ).fetchone()
+        select(idempotency).where(
+            idempotency.c.scope == attempt.scope, idempotency.c.key_hash == digest(attempt.key)
+        )
+    ).one_or_none()
     if row is None:
         return None
-    if row["fingerprint"] != attempt.fingerprint:
+    if row.fingerprint != attempt.fingerprint:
         raise Problem(422, "key-reused")
-    return Record(row["interview"], row["status"], row["body"], row["salt"])
+    return Record(row.interview, row.task, row.salt)
 
 
-def remember(db: sqlite3.Connection, attempt: Attempt | None, record: Record) -> None:
-    """Keep the outcome in the transaction that has the effect, for as long as the interview is kept."""
+def remember(db: Connection, attempt: Attempt | None, record: Record) -> None:
+    """Keep it in the transaction that has the effect, for as long as the interview is kept."""
     if attempt is not None:
         db.execute(
-            "INSERT INTO idempotency (scope, key_hash, fingerprint, interview, salt, status, body)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                attempt.scope,
-                digest(attempt.key),
-                attempt.fingerprint,
-                record.interview,
-                record.salt,
-                record.status,
-                record.body,
-            ),
+            insert(idempotency).values(
+                scope=attempt.scope,
+                key_hash=digest(attempt.key),
+                fingerprint=attempt.fingerprint,
+                interview=record.interview,
+                task=record.task,
+                salt=record.salt,
+            )
         )

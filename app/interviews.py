@@ -1,223 +1,336 @@
-"""Interviews: begun, answered, looked at, deleted. The interviewer is never asked inside a transaction."""
+"""Interviews: begun, answered, summed up, looked at, deleted.
+
+A request that wants an interviewer's work is written down, with a task, before anybody is asked: from then on
+it is accepted, and not lost. The work itself is the runner's.
+"""
 
 from __future__ import annotations
 
-import json
 import secrets
-import sqlite3
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from app import access, idempotency
+from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from app import access, idempotency, tasks
+from app.clock import now
+from app.documents import (
+    Document,
+    interview_document,
+    interview_row,
+    report_document,
+    result_document,
+    summary_document,
+)
 from app.idempotency import Attempt, Record
-from app.interviewer import Brief, Interviewer, Question
+from app.interviewer import Audio, Brief
+from app.interviewer.errors import CannotHear, QuotaExhausted
 from app.languages import Language, as_language
 from app.problems import Problem
-from app.store import Store
+from app.runner import Runner
+from app.storage.tables import answer, interview, question
+from app.tasks import Task
 
-Document = dict[str, Any]
+DAY = 24 * 60 * 60 * 1000
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A response to a POST; `replayed` where it was done by an earlier sending of the same request."""
+class Accepted:
+    """Work that a request began, now or when it was sent before.
 
-    status: int
-    document: Document
-    replayed: bool
+    :ivar token: of a new interview, else None.
+    :ivar replayed: whether an earlier sending had begun it.
+    """
+
+    interview: str
+    task: Task
+    language: Language
+    token: str | None = None
+    replayed: bool = False
 
 
 class Interviews:
     """The use cases of the API.
 
-    :param store: where interviews are kept.
-    :param interviewer: who asks and judges.
+    :param retention: milliseconds after which an interview is deleted by itself.
+    :param longest_wait: seconds that a client may be made to wait for its turn at the model.
     """
 
-    def __init__(self, store: Store, interviewer: Interviewer) -> None:
-        self._store = store
-        self._interviewer = interviewer
+    def __init__(self, runner: Runner, *, retention: int = 30 * DAY, longest_wait: float = 60.0) -> None:
+        self._runner = runner
+        self._database = runner.database
+        self._retention = retention
+        self._longest_wait = longest_wait
 
-    def create(self, brief: Brief, attempt: Attempt | None) -> Outcome:
-        """Ask on the resume and keep the interview; the document holds its token, this once."""
-        with self._store.reading() as db:
-            if record := idempotency.recall(db, attempt):
-                return _created(record, attempt, replayed=True)
-        questions = self._interviewer.ask(brief)
-        identifier, salt, now = secrets.token_hex(8), access.random_salt(), _now()
-        token = access.token_from(salt, attempt.key if attempt else None)
-        with self._store.writing() as db:
-            if record := idempotency.recall(db, attempt):  # sent twice at once: the other one was first
-                return _created(record, attempt, replayed=True)
-            db.execute(
-                "INSERT INTO interview"
-                " (id, token_hash, role, level, language, resume, interviewer, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    identifier,
-                    access.digest(token),
-                    brief.role,
-                    brief.level,
-                    brief.language,
-                    brief.resume,
-                    self._interviewer.name,
-                    now,
-                ),
-            )
-            for number, question in enumerate(questions, start=1):
-                _insert_question(db, identifier, number, question, follows=None)
-            document = self._document(db, _row(db, identifier))
-            record = Record(identifier, 201, json.dumps(document, ensure_ascii=False), salt)
-            idempotency.remember(db, attempt, record)
-        return _created(record, attempt, replayed=False)
+    # -- work ------------------------------------------------------------------
 
-    def language(self, identifier: str, token: str) -> Language:
-        """The interview's language, for whoever holds its token.
+    def create(self, brief: Brief, depth: int, holder_token: str | None, attempt: Attempt | None) -> Accepted:
+        """Keep the resume and have questions asked on it.
 
-        :raises Problem: 404.
+        :param depth: how many follow-ups one question may have.
+        :param holder_token: the token of another interview of the same person, with which it will be listed.
+        :raises Problem: 429, too many wait for the model; 404, no interview has that token.
         """
-        with self._store.reading() as db:
-            return _language(_authorised(db, identifier, token))
+        with self._database.reading() as db:
+            if record := idempotency.recall(db, attempt):
+                return self._again(db, record, attempt)
+            holder = _holder(db, holder_token) if holder_token else None
+        identifier, salt = secrets.token_hex(8), access.random_salt()
+        token = access.token_from(salt, attempt.key if attempt else None)
+
+        def keep(db: Connection) -> str:
+            created = now()
+            db.execute(
+                insert(interview).values(
+                    id=identifier,
+                    holder=holder or identifier,
+                    token_hash=access.digest(token),
+                    created_at=created,
+                    expires_at=created + self._retention,
+                    consent_at=created,
+                    role=brief.role,
+                    level=brief.level,
+                    language=brief.language,
+                    persona=brief.persona,
+                    kinds=",".join(brief.kinds),
+                    questions=brief.questions,
+                    depth=depth,
+                    interviewer=self._runner.interviewer.name,
+                    resume=brief.resume,
+                    document=brief.document,
+                )
+            )
+            return identifier
+
+        accepted = self._begin("ask", 0, attempt, salt, keep, brief.language)
+        return Accepted(accepted.interview, accepted.task, brief.language, token) if not accepted.replayed else accepted
+
+    def answer(
+        self, identifier: str, token: str, number: int, given: str | Audio, attempt: Attempt | None
+    ) -> Accepted:
+        """Keep an answer and have it judged.
+
+        :raises Problem: 404, no such interview or question; 409, it has an answer; 422, nobody here can hear.
+        """
+        with self._database.reading() as db:
+            row = authorised(db, identifier, token)
+            language = _language(row)
+            if record := idempotency.recall(db, attempt):
+                return self._again(db, record, attempt)
+            _open_question(db, row, number)
+        if isinstance(given, Audio) and not self._runner.interviewer.hears:
+            raise Problem(422, CannotHear.code, language=language)
+
+        def keep(db: Connection) -> str:
+            _open_question(db, authorised(db, identifier, token), number)
+            db.execute(
+                insert(answer).values(
+                    interview=identifier,
+                    question=number,
+                    text=None if isinstance(given, Audio) else given,
+                    audio=given.data if isinstance(given, Audio) else None,
+                    audio_type=given.media_type if isinstance(given, Audio) else None,
+                    created_at=now(),
+                )
+            )
+            return identifier
+
+        return self._begin("assess", number, attempt, b"", keep, language)
+
+    def sum_up(self, identifier: str, token: str, attempt: Attempt | None) -> Accepted:
+        """Have a report made on the answers that are judged; the same answers get the same report.
+
+        :raises Problem: 404 as in `get`; 409, there are no answers, or one is still being judged.
+        """
+        with self._database.reading() as db:
+            row = authorised(db, identifier, token)
+            language = _language(row)
+            if record := idempotency.recall(db, attempt):
+                return self._again(db, record, attempt)
+            judged, open_ = _judged(db, identifier)
+            if open_:
+                raise Problem(409, "answers-pending", language=language)
+            if not judged:
+                raise Problem(409, "nothing-answered", language=language)
+            made = tasks.of(db, identifier, "report", judged)
+        if made is not None:
+            self._runner.resume(made)
+            return Accepted(identifier, made, language, replayed=True)
+
+        def keep(db: Connection) -> str:
+            authorised(db, identifier, token)
+            return identifier
+
+        return self._begin("report", judged, attempt, b"", keep, language)
+
+    def task(self, identifier: str, token: str, task_id: str) -> tuple[Task, Language]:
+        """A piece of the interview's work. :raises Problem: 404, there is none of that id."""
+        with self._database.reading() as db:
+            row = authorised(db, identifier, token)
+            found = tasks.find(db, task_id)
+        if found is None or found.interview != identifier:
+            raise Problem(404, "task-not-found", language=_language(row))
+        return found, _language(row)
+
+    def go_on(self, accepted: Task) -> None:
+        """Take a task up again that nobody is at: parked, failed for now, or its process is gone."""
+        failed = accepted.state == "failed"
+        if failed and not (accepted.problem or {}).get("retryable", True):
+            return
+        self._runner.resume(accepted)
+
+    def result(self, task_id: str) -> tuple[Task | None, Document | None]:
+        """A task as it is now, and what it led to where it is done."""
+        with self._database.reading() as db:
+            found = tasks.find(db, task_id)
+            done = found is not None and found.state == "done"
+            return found, result_document(db, found) if found and done else None
+
+    # -- looking, deleting -------------------------------------------------------
 
     def get(self, identifier: str, token: str) -> Document:
         """The interview with its questions, answers and feedback.
 
         :raises Problem: 404, it does not exist or the token is another one's; which, is not told.
         """
-        with self._store.reading() as db:
-            return self._document(db, _authorised(db, identifier, token))
+        with self._database.reading() as db:
+            return interview_document(db, authorised(db, identifier, token))
 
-    def answer(self, identifier: str, token: str, number: int, text: str, attempt: Attempt | None) -> Outcome:
-        """Judge an answer and keep it with its follow-up question.
+    def language(self, identifier: str, token: str) -> Language:
+        """The interview's language. :raises Problem: 404 as in `get`."""
+        with self._database.reading() as db:
+            return _language(authorised(db, identifier, token))
 
-        :raises Problem: 404 as in `get`, or no such question; 409, it has an answer.
-        """
-        with self._store.reading() as db:
-            row = _authorised(db, identifier, token)
-            if record := idempotency.recall(db, attempt):
-                return Outcome(record.status, json.loads(record.body), replayed=True)
-            question = _open_question(db, row, number)
-            brief = _brief(db, row)
-        feedback, follow_up = self._interviewer.assess(brief, question, text)
-        with self._store.writing() as db:
-            row = _authorised(db, identifier, token)  # it may have been deleted meanwhile
-            if record := idempotency.recall(db, attempt):
-                return Outcome(record.status, json.loads(record.body), replayed=True)
-            _open_question(db, row, number)
-            db.execute(
-                "INSERT INTO answer (interview, question, text, feedback, created_at) VALUES (?, ?, ?, ?, ?)",
-                (identifier, number, text, json.dumps(asdict(feedback), ensure_ascii=False), _now()),
-            )
-            document: Document = {
-                "question": number,
-                "feedback": asdict(feedback),
-                "follow_up": None,
-                "interviewer": self._introduction(brief.language),
-            }
-            if follow_up is not None:
-                last = db.execute(
-                    "SELECT max(number) FROM question WHERE interview = ?", (identifier,)
-                ).fetchone()[0]
-                _insert_question(db, identifier, last + 1, follow_up, follows=number)
-                document["follow_up"] = {"id": last + 1, **asdict(follow_up), "follows": number}
-            record = Record(identifier, 201, json.dumps(document, ensure_ascii=False), salt=b"")
-            idempotency.remember(db, attempt, record)
-        return Outcome(201, document, replayed=False)
+    def report(self, identifier: str, token: str) -> tuple[Document, Document]:
+        """The interview and its report. :raises Problem: 404 as in `get`, or there is no report."""
+        with self._database.reading() as db:
+            row = authorised(db, identifier, token)
+            if row["report"] is None:
+                raise Problem(404, "report-not-found", language=_language(row))
+            return interview_document(db, row), report_document(db, identifier)
+
+    def list(self, token: str) -> Sequence[Document]:
+        """All interviews of the person who holds this token, the newest first. :raises Problem: 404."""
+        with self._database.reading() as db:
+            return [summary_document(db, row) for row in _of_holder(db, _holder(db, token))]
 
     def delete(self, identifier: str, token: str) -> None:
         """Delete the interview and all that belongs to it, remembered requests too.
 
         :raises Problem: 404 as in `get`.
         """
-        with self._store.writing() as db:
-            _authorised(db, identifier, token)
-            db.execute("DELETE FROM interview WHERE id = ?", (identifier,))
+        with self._database.writing() as db:
+            authorised(db, identifier, token)
+            db.execute(delete(interview).where(interview.c.id == identifier))
+        self._runner.cancel(identifier)
 
-    def _introduction(self, language: Language) -> Document:
-        return {"name": self._interviewer.name, "note": self._interviewer.note(language)}
+    def delete_all(self, token: str) -> None:
+        """Delete all interviews of the person who holds this token. :raises Problem: 404."""
+        with self._database.writing() as db:
+            holder = _holder(db, token)
+            gone = [row["id"] for row in _of_holder(db, holder)]
+            db.execute(delete(interview).where(interview.c.holder == holder))
+        for identifier in gone:
+            self._runner.cancel(identifier)
 
-    def _document(self, db: sqlite3.Connection, row: sqlite3.Row) -> Document:
-        rows = db.execute(
-            "SELECT q.number, q.kind, q.text, q.basis, q.follows, a.text AS answer, a.feedback, a.created_at"
-            " FROM question q LEFT JOIN answer a ON a.interview = q.interview AND a.question = q.number"
-            " WHERE q.interview = ? ORDER BY q.number",
-            (row["id"],),
-        )
-        return {
-            "id": row["id"],
-            "role": row["role"],
-            "level": row["level"],
-            "language": row["language"],
-            "created_at": row["created_at"],
-            "interviewer": self._introduction(_language(row)),
-            "questions": [
-                {
-                    "id": q["number"],
-                    "kind": q["kind"],
-                    "text": q["text"],
-                    "basis": q["basis"],
-                    "follows": q["follows"],
-                    "answer": q["feedback"]
-                    and {
-                        "text": q["answer"],
-                        "feedback": json.loads(q["feedback"]),
-                        "created_at": q["created_at"],
-                    },
-                }
-                for q in rows
-            ],
-        }
+    # -- the way of all work -----------------------------------------------------
+
+    def _begin(
+        self,
+        kind: tasks.Kind,
+        subject: int,
+        attempt: Attempt | None,
+        salt: bytes,
+        keep: Callable[[Connection], str],
+        language: Language,
+    ) -> Accepted:
+        """Write a request down together with its task, and hand that to the runner."""
+        task_id = tasks.new_id()
+        try:
+            granted = self._runner.admit(task_id, self._longest_wait)
+        except QuotaExhausted as error:
+            headers = {"Retry-After": str(max(1, round(error.retry_after)))}
+            raise Problem(429, error.code, language=language, headers=headers, **error.values) from error
+        try:
+            with self._database.writing() as db:
+                if record := idempotency.recall(db, attempt):  # sent twice at once: the other one was first
+                    return self._again(db, record, attempt)
+                identifier = keep(db)
+                made = tasks.create(db, task_id, identifier, kind, subject, self._runner.owner)
+                idempotency.remember(db, attempt, Record(identifier, made.id, salt))
+        except IntegrityError:
+            # Two at once, where the database lets both look before one of them writes.
+            with self._database.reading() as db:
+                if record := idempotency.recall(db, attempt):
+                    return self._again(db, record, attempt)
+            raise Problem(409, "sent-twice", language=language) from None
+        self._runner.submit(made, granted=granted)
+        return Accepted(identifier, made, language)
+
+    def _again(self, db: Connection, record: Record, attempt: Attempt | None) -> Accepted:
+        found = tasks.find(db, record.task)
+        row = interview_row(db, record.interview)
+        assert found is not None
+        assert row is not None
+        token = access.token_from(record.salt, attempt.key if attempt else None) if record.salt else None
+        return Accepted(record.interview, found, _language(row), token, replayed=True)
 
 
-def _created(record: Record, attempt: Attempt | None, *, replayed: bool) -> Outcome:
-    token = access.token_from(record.salt, attempt.key if attempt else None)
-    return Outcome(record.status, {**json.loads(record.body), "token": token}, replayed)
+def authorised(db: Connection, identifier: str, token: str) -> RowMapping:
+    """The interview's row, for whoever holds its token.
 
-
-def _row(db: sqlite3.Connection, identifier: str) -> sqlite3.Row:
-    row: sqlite3.Row = db.execute("SELECT * FROM interview WHERE id = ?", (identifier,)).fetchone()
-    return row
-
-
-def _authorised(db: sqlite3.Connection, identifier: str, token: str) -> sqlite3.Row:
-    row: sqlite3.Row | None = db.execute("SELECT * FROM interview WHERE id = ?", (identifier,)).fetchone()
-    if not access.matches(token, row["token_hash"] if row else None) or row is None:
+    :raises Problem: 404, whether it does not exist, has expired, or the token is wrong: in one way and time.
+    """
+    row = interview_row(db, identifier)
+    expired = row is not None and row["expires_at"] <= now()
+    if not access.matches(token, row["token_hash"] if row and not expired else None) or row is None:
         raise Problem(404, "interview-not-found")
     return row
 
 
-def _open_question(db: sqlite3.Connection, row: sqlite3.Row, number: int) -> Question:
+def _holder(db: Connection, token: str) -> str:
+    """Who holds a token. Found by its hash, of 256 random bits: there is nothing to be learnt from the time."""
+    found: str | None = db.execute(
+        select(interview.c.holder).where(
+            interview.c.token_hash == access.digest(token), interview.c.expires_at > now()
+        )
+    ).scalar_one_or_none()
+    if found is None:
+        raise Problem(404, "interview-not-found")
+    return found
+
+
+def _of_holder(db: Connection, holder: str) -> Iterator[RowMapping]:
+    rows = db.execute(
+        select(interview)
+        .where(interview.c.holder == holder, interview.c.expires_at > now())
+        .order_by(interview.c.created_at.desc(), interview.c.id)
+    )
+    yield from rows.mappings().all()
+
+
+def _open_question(db: Connection, row: RowMapping, number: int) -> None:
     found = db.execute(
-        "SELECT q.kind, q.text, q.basis, a.question IS NOT NULL AS answered FROM question q"
-        " LEFT JOIN answer a ON a.interview = q.interview AND a.question = q.number"
-        " WHERE q.interview = ? AND q.number = ?",
-        (row["id"], number),
-    ).fetchone()
+        select(question.c.number, answer.c.question.label("answered"))
+        .outerjoin(
+            answer, and_(answer.c.interview == question.c.interview, answer.c.question == question.c.number)
+        )
+        .where(question.c.interview == row["id"], question.c.number == number)
+    ).one_or_none()
     if found is None:
         raise Problem(404, "question-not-found", language=_language(row), question=number)
-    if found["answered"]:
+    if found.answered is not None:
         raise Problem(409, "already-answered", language=_language(row), question=number)
-    return Question(found["kind"], found["text"], found["basis"])
 
 
-def _brief(db: sqlite3.Connection, row: sqlite3.Row) -> Brief:
-    asked = db.execute("SELECT count(*) FROM question WHERE interview = ? AND follows IS NULL", (row["id"],))
-    return Brief(row["resume"], row["role"], row["level"], _language(row), asked.fetchone()[0])
+def _judged(db: Connection, identifier: str) -> tuple[int, int]:
+    """How many answers are judged, and how many are not yet."""
+    judged, given = db.execute(
+        select(func.count(answer.c.feedback), func.count()).where(answer.c.interview == identifier)
+    ).one()
+    return judged, given - judged
 
 
-def _insert_question(
-    db: sqlite3.Connection, interview: str, number: int, question: Question, *, follows: int | None
-) -> None:
-    db.execute(
-        "INSERT INTO question (interview, number, kind, text, basis, follows) VALUES (?, ?, ?, ?, ?, ?)",
-        (interview, number, question.kind, question.text, question.basis, follows),
-    )
-
-
-def _language(row: sqlite3.Row) -> Language:
+def _language(row: RowMapping) -> Language:
     return as_language(row["language"]) or "en"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

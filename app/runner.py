@@ -280,7 +280,9 @@ class Runner:
         finally:
             with self._lock:
                 self._running.pop(_key(task), None)
-            self.hub.close(task.id)
+                waits_again = task.id in self._waiting
+            if not waits_again:
+                self.hub.close(task.id)
             self._wake.set()
 
     def _do(self, task: Task, channel: Channel, stop: threading.Event) -> None:
@@ -296,6 +298,10 @@ class Runner:
         channel.tell([started])
         try:
             result = job.do(self.interviewer, teller)
+        except QuotaExhausted as error:
+            if error.per_day or error.retry_after > self.patience or not self._wait_again(task):
+                self._fail(task, channel, teller, error)
+            return
         except ModelError as error:
             self._fail(task, channel, teller, error)
             return
@@ -307,6 +313,15 @@ class Runner:
             rest = [*teller.unwritten(), teller.made("result", document)]
             tasks.append(db, task.id, rest)
         channel.tell(rest, ended=True)
+
+    def _wait_again(self, task: Task) -> bool:
+        with self.database.writing() as db:
+            waits = tasks.wait_again(db, task.id, self.owner)
+        if waits:
+            with self._lock:
+                self._running.pop(_key(task), None)
+            self.submit(task)
+        return waits
 
     def _fail(self, task: Task, channel: Channel, teller: _Teller, error: ModelError) -> None:
         log.warning("task %s: %s", task.id, error.code)

@@ -63,9 +63,14 @@ class Event:
     data: str
 
 
-def create(db: Connection, interview: str, kind: Kind, subject: int, owner: str | None) -> Task:
+def new_id() -> str:
+    """The id of a task, which is also its ticket in the model's queue."""
+    return secrets.token_hex(8)
+
+
+def create(db: Connection, identifier: str, interview: str, kind: Kind, subject: int, owner: str) -> Task:
     """A new task that waits, with `owner` (a process) to do it."""
-    made = Task(secrets.token_hex(8), interview, kind, subject, "waiting", 0, None)
+    made = Task(identifier, interview, kind, subject, "waiting", 0, None)
     db.execute(
         insert(task).values(
             id=made.id,
@@ -142,6 +147,16 @@ def hand_over(db: Connection, identifiers: Sequence[str], owner: str, state: Sta
         .where(task.c.id.in_(identifiers), task.c.owner == owner, task.c.state == "waiting")
         .values(owner=None, lease_until=None, state=state)
     )
+
+
+def wait_again(db: Connection, identifier: str, owner: str) -> bool:
+    """Put our running task back into the queue: the model had no time for it, which is no attempt."""
+    changed = db.execute(
+        update(task)
+        .where(task.c.id == identifier, task.c.owner == owner, task.c.state == "running")
+        .values(state="waiting", attempts=task.c.attempts - 1, lease_until=now() + LEASE)
+    )
+    return changed.rowcount == 1
 
 
 def finish(db: Connection, identifier: str, owner: str) -> bool:
