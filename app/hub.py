@@ -70,6 +70,11 @@ class Channel:
             note = self._notes.get("queued") if self._noted > noted else None
             return new, (self._noted, note), self.ended
 
+    def wake(self) -> None:
+        """Let those who wait look around."""
+        with self._changed:
+            self._changed.notify_all()
+
     def begin_again(self) -> None:
         """It had failed or was parked, and goes on."""
         with self._changed:
@@ -93,6 +98,15 @@ class Hub:
         self._channels: dict[str, Channel] = {}
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self.stopping = False
+
+    def stop(self) -> None:
+        """This process ends: who follows what it does not work on had better ask another one."""
+        self.stopping = True
+        with self._lock:
+            channels = list(self._channels.values())
+        for channel in channels:
+            channel.wake()
 
     def join(self, task: str) -> Channel:
         """Begin to follow a task; `leave` ends it."""

@@ -65,11 +65,11 @@ class Interviews:
 
     # -- work ------------------------------------------------------------------
 
-    def create(self, brief: Brief, depth: int, holder_token: str | None, attempt: Attempt | None) -> Accepted:
+    def create(self, brief: Brief, depth: int, holder_token: str, attempt: Attempt | None) -> Accepted:
         """Keep the resume and have questions asked on it.
 
         :param depth: how many follow-ups one question may have.
-        :param holder_token: the token of another interview of the same person, with which it will be listed.
+        :param holder_token: the token of another interview of the same person, to be listed with it; or empty.
         :raises Problem: 429, too many wait for the model; 404, no interview has that token.
         """
         with self._database.reading() as db:
@@ -196,6 +196,14 @@ class Interviews:
         """
         with self._database.reading() as db:
             return interview_document(db, authorised(db, identifier, token))
+
+    def document(self, identifier: str) -> Document:
+        """The interview, for whoever has just been let at it. :raises Problem: 404, it was deleted meanwhile."""
+        with self._database.reading() as db:
+            row = interview_row(db, identifier)
+            if row is None:
+                raise Problem(404, "interview-not-found")
+            return interview_document(db, row)
 
     def language(self, identifier: str, token: str) -> Language:
         """The interview's language. :raises Problem: 404 as in `get`."""

@@ -39,6 +39,7 @@ class Problem(Exception):
     :param code: names its sentences in `messages` and ends its `type`.
     :param language: the interview's, where one is known; else the caller's is used.
     :param headers: further response headers.
+    :param members: further members of the document, for programs.
     :param values: what its detail mentions.
     """
 
@@ -50,6 +51,7 @@ class Problem(Exception):
         errors: tuple[FieldError, ...] = (),
         language: Language | None = None,
         headers: Mapping[str, str] | None = None,
+        members: Mapping[str, object] | None = None,
         **values: object,
     ) -> None:
         super().__init__(code)
@@ -58,16 +60,18 @@ class Problem(Exception):
         self.errors = errors
         self.language = language
         self.headers = dict(headers or {})
+        self.members = dict(members or {})
         self.values = values
 
     def response(self, language: Language) -> Response:
-        """As `application/problem+json`: `{type, title, status, detail[, errors]}`."""
+        """As `application/problem+json`: `{type, title, status, detail[, errors][, further members]}`."""
         language = self.language or language
         document: dict[str, object] = {
             "type": TYPE_PREFIX + self.code,
             "title": say(self.code, language),
             "status": self.status,
             "detail": say(f"{self.code}.detail", language, **self.values),
+            **self.members,
         }
         if self.errors:
             document["errors"] = [error.as_dict(language) for error in self.errors]

@@ -179,6 +179,7 @@ class Runner:
         with self._lock:
             given = list(self._waiting.values())
         self._release(given, "waiting")
+        self.hub.stop()
 
     def _renew(self) -> None:
         if time.monotonic() - self._renewed < RENEWAL:
