@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
@@ -11,7 +12,7 @@ from app import audio, forms, resumes, streams, uploads
 from app.access import digest
 from app.idempotency import Attempt
 from app.interviewer import Audio
-from app.interviewer.criteria import criteria, personas
+from app.interviewer.catalogue import criteria, personas
 from app.interviews import Accepted, Interviews
 from app.languages import Language, as_language, preferred
 from app.problems import Problem
@@ -24,6 +25,7 @@ STATUS: Mapping[str, int] = {
     "model-timeout": 504,
     "model-retired": 503,
     "model-forbidden": 503,
+    "model-rejected": 422,
     "model-refused": 422,
     "model-invalid": 502,
     "cannot-hear": 422,
@@ -53,8 +55,11 @@ def blueprint(interviews: Interviews, runner: Runner, settings: Settings) -> Blu
         language = as_language(request.args.get("language")) or callers_language()
         response = jsonify(
             **forms.choices(),
-            personas=personas(language),
-            criteria=criteria(language),
+            personas=[
+                {"key": each.key, "title": each.title, "description": each.description}
+                for each in personas(language)
+            ],
+            criteria=[asdict(each) for each in criteria(language)],
             interviewer={
                 "name": interviewer.name,
                 "hears": interviewer.hears,
@@ -143,7 +148,6 @@ def blueprint(interviews: Interviews, runner: Runner, settings: Settings) -> Blu
                 interview=introduced(document),
                 report=found,
                 language=language,
-                titles=criteria(language),
             )
             response = Response(page, content_type="text/html; charset=utf-8")
         else:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 
 from flask import Flask, Response, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
-from app import api, health, page, schema
-from app.interviewer.offline import OfflineInterviewer
-from app.interviews import Interviews
+from app import api, guard, health, logs, metrics, openapi, page
+from app.interviewer import Interviewer
+from app.interviewer.choice import ModelConfig, choose
+from app.interviews import DAY, Interviews
 from app.languages import preferred
 from app.problems import Problem
+from app.runner import Runner
 from app.settings import Settings
-from app.store import Store
+from app.storage.database import Database
+from app.storage.errors import StorageError
+from app.storage.migration import begin_empty
+from app.storage.quota import Quota
 
 log = logging.getLogger(__name__)
 
@@ -30,18 +34,46 @@ class Json(DefaultJSONProvider):
 
 def build(settings: Settings) -> Flask:
     """An application of its own: several may live in one process."""
+    logs.set_up()
     flask = Flask(__name__, static_folder=None)
     flask.json = Json(flask)
-    flask.config["MAX_CONTENT_LENGTH"] = settings.max_body
-    store = Store(settings.database)
-    flask.extensions["store"] = store
+    flask.config["MAX_CONTENT_LENGTH"] = max(settings.max_body, settings.max_resume, settings.max_audio) + 65536
+    database = Database(settings.database, threads=settings.threads)
     _begin_empty_database(settings)
-    flask.register_blueprint(health.blueprint(store, settings))
-    flask.register_blueprint(api.blueprint(Interviews(store, OfflineInterviewer()), settings.language))
+    interviewer = interviewer_of(settings)
+    quota = (
+        Quota(database, settings.model, settings.per_minute, settings.per_day)
+        if settings.gemini_key
+        else None
+    )
+    runner = Runner(database, interviewer, quota, patience=float(settings.max_wait))
+    interviews = Interviews(
+        runner, retention=settings.retention_days * DAY, longest_wait=float(settings.max_wait)
+    )
+    flask.extensions["runner"] = runner
+    flask.extensions["database"] = database
+    guard.install(flask, settings)
+    metrics.install(flask, runner, settings)
+    flask.register_blueprint(health.blueprint(database, settings))
+    flask.register_blueprint(api.blueprint(interviews, runner, settings))
+    flask.register_blueprint(openapi.blueprint(settings))
     flask.register_blueprint(page.blueprint())
     _refuse_in_problems(flask, settings)
-    flask.after_request(_harden)
     return flask
+
+
+def interviewer_of(settings: Settings) -> Interviewer:
+    """The interviewer that the settings choose."""
+    return choose(
+        ModelConfig(
+            model=settings.model,
+            api_key=settings.gemini_key,
+            sdk=settings.sdk,
+            endpoint=settings.model_endpoint,
+            temperature=settings.temperature,
+            timeout=settings.model_timeout,
+        )
+    )
 
 
 def _begin_empty_database(settings: Settings) -> None:
@@ -50,10 +82,9 @@ def _begin_empty_database(settings: Settings) -> None:
     A failure is left to the readiness check, which tells it for as long as it lasts and notices its end.
     """
     try:
-        if not settings.database.exists() or settings.database.stat().st_size == 0:
-            schema.migrate(settings.database)
-    except (sqlite3.Error, OSError) as error:
-        log.error("cannot create the database %s: %s", settings.database, error)
+        begin_empty(settings.database)
+    except (StorageError, OSError) as error:
+        log.error("cannot create the database: %s", error)
 
 
 def _refuse_in_problems(flask: Flask, settings: Settings) -> None:
@@ -73,23 +104,14 @@ def _refuse_in_problems(flask: Flask, settings: Settings) -> None:
                     Problem(405, "method-not-allowed", headers={"Allow": allowed}, allowed=allowed)
                 )
             case RequestEntityTooLarge():
-                return respond(Problem(413, "too-large", limit=settings.max_body))
+                return respond(Problem(413, "too-large", limit=request.max_content_length))
         if error.code and error.code < 400:  # a redirect is no problem
             return Response(headers=error.get_headers(), status=error.code)
         if error.code and error.code < 500:
             return respond(Problem(error.code, "bad-request"))
         return respond(Problem(500, "internal-error"))
 
-    @flask.errorhandler(sqlite3.OperationalError)
-    def storage(error: sqlite3.OperationalError) -> Response:
+    @flask.errorhandler(StorageError)
+    def storage(error: StorageError) -> Response:
         log.error("storage: %s", error)
         return respond(Problem(503, "storage-busy", headers={"Retry-After": "1"}))
-
-
-def _harden(response: Response) -> Response:
-    """Answers hold personal data: no cache keeps them, no browser guesses what they are."""
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    return response

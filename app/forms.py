@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from app.interviewer import KINDS, Brief, Kind, Level
-from app.interviewer.criteria import PERSONAS
+from app.interviewer.catalogue import personas
 from app.languages import Language, as_language
 from app.problems import FieldError, Problem, invalid
 from app.resumes import Resume
@@ -58,7 +58,8 @@ def brief(document: dict[str, Any], fallback: Language, resume: Resume | None) -
     language = form.choice("language", get_args(Language), fallback)
     questions = form.number("questions", QUESTIONS, 5)
     kinds = form.choices("kinds", KINDS)
-    persona = form.choice("persona", PERSONAS, PERSONAS[0])
+    keys = [persona.key for persona in personas(fallback)]
+    persona = form.choice("persona", keys, keys[0])
     depth = form.number("follow_ups", FOLLOW_UPS, 1)
     if document.get("consent") is not True:
         form.wrong(

@@ -8,12 +8,13 @@ import socket
 from flask import Blueprint, Response, jsonify
 
 from app.settings import Settings
-from app.store import Store, Unusable
+from app.storage.database import Database
+from app.storage.errors import Unusable
 
 log = logging.getLogger(__name__)
 
 
-def blueprint(store: Store, settings: Settings) -> Blueprint:
+def blueprint(database: Database, settings: Settings) -> Blueprint:
     """`/api/health/live`, `/api/health/ready`, `/api/version`."""
     health = Blueprint("health", __name__, url_prefix="/api")
 
@@ -24,7 +25,7 @@ def blueprint(store: Store, settings: Settings) -> Blueprint:
     @health.get("/health/ready")
     def ready() -> tuple[Response, int]:
         try:
-            store.check()
+            database.check()
         except Unusable as error:
             log.warning("not ready: %s", error)
             return jsonify(status="unavailable", checks={"database": str(error)}), 503

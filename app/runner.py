@@ -23,9 +23,10 @@ from app.hub import Channel, Hub, Seen
 from app.interviewer import Cancelled, Interviewer
 from app.interviewer.errors import ModelError, ModelUnavailable, QuotaExhausted
 from app.storage.database import Database
+from app.storage.errors import StorageError
 from app.storage.quota import Grant, Wait
 from app.tasks import Event, EventType, Task
-from app.work import Job
+from app.work import Job, Result
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ class Runner:
         self.owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
         self.hub = Hub(self._lookup)
         self.stopping = threading.Event()
+        self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._waiting: dict[str, _Waiting] = {}
         self._running: dict[str, threading.Event] = {}
@@ -155,6 +157,12 @@ class Runner:
         self.stopping.set()
         self._wake.set()
 
+    def close(self) -> None:
+        """Stop, and wait for nothing: for an application that is made in a test."""
+        self.stop()
+        self._stopped.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
     def in_hand(self) -> tuple[int, int]:
         """How many tasks wait and run here."""
         with self._lock:
@@ -163,7 +171,7 @@ class Runner:
     # -- the thread that keeps everything going --------------------------------
 
     def _keep(self) -> None:
-        while True:
+        while not self._stopped.is_set():
             self._wake.wait(TICK)
             self._wake.clear()
             for step in (self._hand_over, self._renew, self._search, self._advance):
@@ -307,12 +315,28 @@ class Runner:
             self._fail(task, channel, teller, error)
             return
         teller.check()
-        with self.database.writing() as db:
-            if not tasks.finish(db, task.id, self.owner):
-                return
-            document = job.keep(db, result)
-            rest = [*teller.unwritten(), teller.made("result", document)]
-            tasks.append(db, task.id, rest)
+        self._keep_result(task, channel, teller, job, result)
+
+    def _keep_result(
+        self, task: Task, channel: Channel, teller: _Teller, job: Job, result: Result
+    ) -> None:
+        """Write the result down, however long the database is away: the model is not asked twice for that."""
+        told = teller.unwritten()
+        rest: list[Event] = []
+        while True:
+            try:
+                with self.database.writing() as db:
+                    if tasks.finish(db, task.id, self.owner):
+                        rest = [*told, teller.made("result", job.keep(db, result))]
+                        tasks.append(db, task.id, rest)
+                    elif not rest or not tasks.is_ours(db, task.id, self.owner):
+                        return
+                    # Else an earlier try, whose COMMIT we did not hear of, was done.
+                break
+            except StorageError as error:
+                log.warning("task %s: its result waits for the database: %s", task.id, error)
+                if self._stopped.wait(1.0):
+                    raise
         channel.tell(rest, ended=True)
 
     def _wait_again(self, task: Task) -> bool:
@@ -339,9 +363,9 @@ class Runner:
     def _lookup(self, wanted: Mapping[str, int]) -> dict[str, Seen]:
         found = {}
         with self.database.reading() as db:
+            states = tasks.states(db, list(wanted))
             for identifier, last in wanted.items():
-                task = tasks.find(db, identifier)
-                ended = task is None or task.state in ("done", "failed")
+                ended = states.get(identifier) in (None, "done", "failed")
                 found[identifier] = Seen(tasks.events(db, identifier, last), ended=ended)
         return found
 

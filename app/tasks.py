@@ -169,6 +169,18 @@ def finish(db: Connection, identifier: str, owner: str) -> bool:
     return changed.rowcount == 1
 
 
+def is_ours(db: Connection, identifier: str, owner: str) -> bool:
+    """Whether we were the last to work on a task."""
+    where = (task.c.id == identifier, task.c.owner == owner)
+    return db.execute(select(task.c.id).where(*where)).one_or_none() is not None
+
+
+def states(db: Connection, identifiers: Sequence[str]) -> dict[str, str]:
+    """The states of tasks by their ids; those that are gone are left out."""
+    rows = db.execute(select(task.c.id, task.c.state).where(task.c.id.in_(identifiers)))
+    return {identifier: state for identifier, state in rows}
+
+
 def fail(db: Connection, identifier: str, owner: str, problem: ModelError) -> bool:
     """Keep why our task failed; False where it is not ours any more."""
     kept = {"code": problem.code, "values": problem.values, "retryable": problem.retryable}

@@ -1,0 +1,46 @@
+"""Logs as JSON lines. Nobody's words, tokens or addresses are in them: what is logged is chosen, not filtered."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+
+class JsonLines(logging.Formatter):
+    """`{"at", "level", "logger", "message"[, "error"]}`; a message that is JSON becomes members of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+        }
+        message = record.getMessage()
+        if record.name == "app.requests":
+            line |= json.loads(message)
+        else:
+            line["message"] = message
+        if record.exc_info and record.exc_info[0]:
+            # Where it happened, and not what was said: an exception's words may be somebody's.
+            line["error"] = record.exc_info[0].__name__
+            trace = record.exc_info[2]
+            frames = []
+            while trace is not None:
+                code = trace.tb_frame.f_code
+                frames.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
+                trace = trace.tb_next
+            line["at_code"] = frames[-8:]
+        return json.dumps(line, ensure_ascii=False)
+
+
+def set_up() -> None:
+    """Send everything to standard error as JSON lines; the root logger may have a handler of gunicorn's or a test's."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    ours = logging.getLogger("app")
+    if not ours.handlers:
+        ours.addHandler(handler)
+        ours.setLevel(logging.INFO)
+        ours.propagate = False
