@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import Any
 
-from gunicorn.glogging import Logger
-
+from app.logs import set_up
 from app.settings import Settings, SettingsError
 
 try:
@@ -15,28 +15,36 @@ try:
 except SettingsError as error:
     raise SystemExit(str(error)) from None
 
-
-class _AccessLog(Logger):  # type: ignore[misc]  # gunicorn ships no types
-    """Leaves out health checks that pass: the edge sends several a second."""
-
-    def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
-        if environ["PATH_INFO"].startswith("/api/health/") and resp.status_code < 400:
-            return
-        super().access(resp, req, environ, request_time)
-
+set_up()
 
 wsgi_app = "app:create_app()"
-bind = f"0.0.0.0:{_settings.port}"
+bind = [f"0.0.0.0:{_settings.port}"]
+if _settings.metrics_port:
+    bind.append(f"0.0.0.0:{_settings.metrics_port}")  # for Prometheus; the edge knows the other one only
 worker_class = "gthread"
 workers = _settings.workers
-threads = _settings.threads
+threads = _settings.threads  # a stream or a waiting client takes one; they are made when they are needed
+worker_connections = threads + 1000  # those that wait between two requests on a kept connection
 preload_app = True  # workers are forked from one warm process: less memory, and a crashed one is back at once
 keepalive = 75  # seconds; longer than an edge keeps an idle connection, so that it is the edge that closes
 timeout = 30  # seconds without a sign of life from a worker (not of a request)
 graceful_timeout = 25  # seconds for what is in flight after SIGTERM; below the deployer's 30 before SIGKILL
 worker_tmp_dir = "/dev/shm"  # the heartbeat file must not wait for a disk
 control_socket_disable = True
-logger_class = _AccessLog
-accesslog = "-"
-# No query string, no headers, no address: nothing personal. %(U)s is the path alone.
-access_log_format = '%(t)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
+# The app writes its own log of requests, in which nothing is personal.
+accesslog = None
+errorlog = "-"
+
+
+def post_worker_init(worker: Any) -> None:
+    """Begin the work of this process, and end it with its server: what waits is left to the next release."""
+    runner = worker.wsgi.extensions["runner"]
+    runner.start()
+    before = signal.getsignal(signal.SIGTERM)
+
+    def stop(number: int, frame: Any) -> None:
+        runner.stop()
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGTERM, stop)
