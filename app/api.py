@@ -150,6 +150,9 @@ def blueprint(interviews: Interviews, runner: Runner, settings: Settings) -> Blu
                 language=language,
             )
             response = Response(page, content_type="text/html; charset=utf-8")
+            response.headers["Content-Security-Policy"] = (
+                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+            )
         else:
             response = jsonify(found)
         response.headers["Content-Language"] = language
