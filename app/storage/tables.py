@@ -21,13 +21,13 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.mysql import LONGBLOB, MEDIUMTEXT
+from sqlalchemy.dialects.mysql import LONGBLOB, MEDIUMTEXT, VARBINARY
 
 metadata = MetaData()
 
 LONG_TEXT = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
 BLOB = LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
-HASH = LargeBinary(32)
+HASH = LargeBinary(32).with_variant(VARBINARY(32), "mysql", "mariadb")  # a BLOB cannot be in a key
 ID = String(32)
 
 
@@ -160,4 +160,33 @@ quota_queue = Table(
     Column("model", String(100), nullable=False),
     Column("ticket", ID, nullable=False, unique=True),
     Column("seen_at", BigInteger, nullable=False),  # microseconds; whoever was not seen for long has gone
+)
+
+# What each release lets a model be asked, while it is about: the lowest counts.
+quota_limit = Table(
+    "quota_limit",
+    metadata,
+    Column("model", String(100), primary_key=True),
+    Column("per_minute", SmallInteger, primary_key=True, autoincrement=False),
+    Column("seen_at", BigInteger, nullable=False),  # microseconds by the database's clock
+)
+
+# -- upkeep ----------------------------------------------------------------------
+
+# What one process does for all, when it is due.
+chore = Table(
+    "chore",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("due_at", BigInteger, nullable=False),
+)
+
+# One row for each migration that was applied: see `app.storage.compatibility`.
+schema_step = Table(
+    "schema_step",
+    metadata,
+    Column("revision", String(4), primary_key=True),
+    Column("kind", String(9), nullable=False),  # expands, contracts
+    Column("minimum", String(4), nullable=False),
+    Column("applied_at", BigInteger, nullable=False),
 )
