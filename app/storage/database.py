@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, text
@@ -99,8 +100,7 @@ class Database:
         self._probes.ask(READY_WITHIN)
 
     def forget(self) -> None:
-        """Remove what was deleted from SQLite's write-ahead log too; where readers are in the way, next time.
-        """
+        """Remove what was deleted from SQLite's write-ahead log too, unless readers are in the way."""
         if self.file is not None:
             with self._mapping(), self.engine.connect() as connection:
                 pragma(connection, "wal_checkpoint(TRUNCATE)")
@@ -110,7 +110,7 @@ class Database:
         self.engine.dispose()
 
     def after_fork(self) -> list[Pool]:
-        """In the child: leave the parent's connections alone, open own ones. Gives what must not be collected."""
+        """In the child: leave the parent's connections alone. Gives what must not be collected."""
         inherited = [self.engine.pool]
         self.engine.dispose(close=False)
         self._probes = Probes(self._probe)
@@ -182,7 +182,7 @@ class Database:
                 compatibility.require(connection)
                 connection.rollback()
                 if self.file is not None:
-                    self._probe_file(connection)
+                    self._probe_file(connection, self.file.parent)
                 elif connection.execute(text("SELECT @@global.read_only")).scalar():
                     raise Unusable("the database server is read-only: it is a replica, or being repaired")
         except OSError as error:
@@ -190,19 +190,18 @@ class Database:
         finally:
             engine.dispose()
 
-    def _probe_file(self, connection: Connection) -> None:
-        assert self.file is not None
+    def _probe_file(self, connection: Connection, folder: Path) -> None:
         pragma(connection, "busy_timeout = 0")
         with contextlib.suppress(Busy), self._mapping():
             writer = connection.execution_options(**{WRITES: True})
             writer.exec_driver_sql("PRAGMA user_version = 0")  # writes a page; undone
             writer.rollback()
-        if shutil.disk_usage(self.file.parent).free < FREE_SPACE:
+        if shutil.disk_usage(folder).free < FREE_SPACE:
             raise Unusable("the disk of the database is full: free some space")
 
 
 class Probes:
-    """Runs a check beside the thread that asks, so that the answer comes in time; one at once, shared by askers.
+    """Runs a check beside the threads that ask, so that they hear in time; one check at once.
 
     :param probe: raises what is wrong.
     """

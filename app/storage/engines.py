@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -100,6 +101,12 @@ def _sqlite(path: Path, patience: Patience, threads: int, *, create: bool, forei
 
 
 def _mariadb(url: URL, patience: Patience, threads: int) -> Engine:
+    session = (
+        "time_zone = '+00:00'",  # or an hour would come twice in autumn
+        "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",  # or a text too long would be cut silently
+        f"innodb_lock_wait_timeout = {max(round(patience.lock), 1)}",
+        f"lock_wait_timeout = {patience.tables}",
+    )
     engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
@@ -115,9 +122,7 @@ def _mariadb(url: URL, patience: Patience, threads: int) -> Engine:
             "connect_timeout": patience.connect,
             "read_timeout": patience.answer,
             "write_timeout": patience.answer,
-            # UTC, or an hour would come twice in autumn; strict, or a text too long would be cut silently.
-            "init_command": "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
-            f" innodb_lock_wait_timeout = {round(max(patience.lock, 1))}, lock_wait_timeout = {patience.tables}",
+            "init_command": f"SET SESSION {', '.join(session)}",
         },
     )
 
@@ -136,8 +141,7 @@ def pragma(connection: Connection, statement: str) -> object:
     :raises StorageError: as for other statements.
     """
     connection.rollback()
-    raw = connection.connection.driver_connection
-    assert isinstance(raw, sqlite3.Connection)
+    raw = cast(sqlite3.Connection, connection.connection.driver_connection)
     try:
         row = raw.execute(f"PRAGMA {statement}").fetchone()
     except sqlite3.Error as error:

@@ -1,5 +1,4 @@
-"""Bringing a database to this release's schema. The only module that needs alembic: serving must not import it.
-"""
+"""Bringing a database to this release's schema. It alone needs alembic, which serving does not import."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.storage import address, compatibility, snapshot, turn
@@ -75,7 +74,7 @@ class Migration:
         self.url = address.parse(url)
         self.name = address.mask(url)
         self.file = address.file_of(self.url)
-        self.snapshots = snapshots or (self.file.parent if self.file else Path.cwd())
+        self._place = snapshot.place(self.url, snapshots)
         self.wait = wait
         self._config = Config()
         self._config.set_main_option("script_location", str(HERE).replace("%", "%%"))
@@ -99,7 +98,7 @@ class Migration:
             kept = None
             if missing and snapshot.has_content(connection):
                 connection.rollback()
-                kept = snapshot.take(connection, self.snapshots, self._prefix, before)
+                kept = snapshot.take(connection, *self._place, before)
             connection.rollback()
             self._upgrade(connection, missing)
             return Outcome(before, max(before, self.newest), kept)
@@ -131,16 +130,12 @@ class Migration:
             if snapshot.has_content(connection):
                 connection.rollback()
                 # Not among the newest three of these: the file to restore may be one of them.
-                kept = snapshot.take(connection, self.snapshots, self._prefix, before, keep=None)
+                kept = snapshot.take(connection, *self._place, before, keep=None)
             connection.rollback()
             snapshot.drop_tables(connection)
             self._upgrade(connection, tuple(step for step in self.steps if step.revision <= wanted))
             snapshot.load(connection, file)
             return Outcome(before, wanted, kept)
-
-    @property
-    def _prefix(self) -> str:
-        return self.file.name if self.file else str(self.url.database)
 
     def _missing(self, revision: str) -> tuple[Step, ...]:
         return tuple(step for step in self.steps if step.revision > revision)
@@ -160,21 +155,22 @@ class Migration:
         if self.file is not None and not self.file.parent.is_dir():
             raise Unusable(f"the folder {self.file.parent} does not exist: create or mount it")
         engine = make_engine(self.url, MIGRATING, create=create, foreign_keys=False)
-        until = time.monotonic() + self.wait
         try:
-            while True:
-                try:
-                    with _mapping():
-                        connection = engine.connect()
-                        break
-                except Lost:
-                    if time.monotonic() > until:
-                        raise
-                    time.sleep(0.5)
-            with connection, _mapping():
+            with self._reached(engine) as connection, _mapping():
                 yield connection
         finally:
             engine.dispose()
+
+    def _reached(self, engine: Engine) -> Connection:
+        until = time.monotonic() + self.wait
+        while True:
+            try:
+                with _mapping():
+                    return engine.connect()
+            except Lost:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.5)
 
     def _state(self, connection: Connection) -> State:
         state = compatibility.state(connection)

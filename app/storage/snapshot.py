@@ -24,8 +24,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import Connection, MetaData, Table, select, text
+from sqlalchemy import URL, Connection, MetaData, Table, select, text
 
+from app.storage.address import file_of
 from app.storage.engines import WRITES
 from app.storage.errors import Unusable
 
@@ -84,6 +85,17 @@ def snapshots(folder: Path, prefix: str) -> list[Path]:
         if path.name.startswith(f"{prefix}.schema-") and (match := NAME.search(path.name))
     }
     return sorted(found, key=found.__getitem__)
+
+
+def place(url: URL, folder: Path | None) -> tuple[Path, str]:
+    """The folder of a database's snapshots, and what their names begin with.
+
+    :param folder: as configured; default: the SQLite file's own, for a server the working directory.
+    """
+    file = file_of(url)
+    if file is not None:
+        return folder or file.parent, file.name
+    return folder or Path.cwd(), str(url.database)
 
 
 def remove_old(folder: Path, prefix: str, days: float = KEEP_DAYS) -> int:

@@ -1,7 +1,7 @@
 """The tables as this release knows them. They are made and changed by `app.storage.migrations` alone.
 
-Times are whole milliseconds since the epoch, in UTC, but those of `quota_slot` and `quota_pause`, which are
-microseconds by the database's clock: processes on several machines compare them.
+Times are whole milliseconds since the epoch, in UTC, but those of the quota, which are microseconds by the
+database's clock: processes on several machines compare them.
 """
 
 from __future__ import annotations
