@@ -23,6 +23,16 @@ MESSAGES: dict[str, dict[Language, str]] = {
     "bad-request": {"en": "The request makes no sense", "ko": "잘못된 요청입니다"},
     "storage-busy": {"en": "The storage is not available", "ko": "저장소를 사용할 수 없습니다"},
     "internal-error": {"en": "Something went wrong on our side", "ko": "서버에 문제가 생겼습니다"},
+    "model-failed": {"en": "The model failed", "ko": "모델이 작업하지 못했습니다"},
+    "model-quota": {"en": "The model's quota is used up for now", "ko": "지금은 모델의 할당량을 다 썼습니다"},
+    "model-unavailable": {"en": "The model is not available", "ko": "모델을 사용할 수 없습니다"},
+    "model-timeout": {"en": "The model took too long", "ko": "모델의 응답이 너무 오래 걸렸습니다"},
+    "model-retired": {"en": "The model does not exist any more", "ko": "모델이 더 이상 없습니다"},
+    "model-forbidden": {"en": "The model's service refuses us", "ko": "모델 서비스가 접근을 거부했습니다"},
+    "model-rejected": {"en": "The model cannot read this", "ko": "모델이 읽을 수 없는 요청입니다"},
+    "model-refused": {"en": "The model declined to answer", "ko": "모델이 답변을 거절했습니다"},
+    "model-invalid": {"en": "The model's answer was of no use", "ko": "모델의 답변을 사용할 수 없습니다"},
+    "cannot-hear": {"en": "Spoken answers are not taken here", "ko": "음성 답변을 받을 수 없습니다"},
     # their details: what to do next
     "invalid-request.detail": {
         "en": "Correct the fields listed under errors and send it again.",
@@ -81,6 +91,59 @@ MESSAGES: dict[str, dict[Language, str]] = {
     "internal-error.detail": {
         "en": "Send it again in a moment; if it stays, tell the operator when it happened.",
         "ko": "잠시 뒤에 다시 보내 주세요. 계속되면 운영자에게 시각을 알려 주세요.",
+    },
+    "model-failed.detail": {
+        "en": "Send it again in a moment; nothing of yours was lost.",
+        "ko": "잠시 뒤에 다시 보내 주세요. 입력한 내용은 그대로 남아 있습니다.",
+    },
+    "model-quota.detail": {
+        "en": "It can be asked again in {retry_after} seconds.",
+        "ko": "{retry_after}초 뒤에 다시 요청할 수 있습니다.",
+    },
+    "model-unavailable.detail": {
+        "en": "Its service is overloaded or cannot be reached; send it again in a minute.",
+        "ko": "모델 서비스가 과부하 상태이거나 연결되지 않습니다. 1분 뒤에 다시 보내 주세요.",
+    },
+    "model-timeout.detail": {
+        "en": "Send it again in a minute; a shorter text is answered faster.",
+        "ko": "1분 뒤에 다시 보내 주세요. 글이 짧으면 더 빨리 응답합니다.",
+    },
+    "model-retired.detail": {
+        "en": "The operator must set {key} to a current model; {model} is not known to the service.",
+        "ko": "운영자가 {key} 설정을 현재 모델로 바꿔야 합니다. 서비스에 {model} 모델이 없습니다.",
+    },
+    "model-forbidden.detail": {
+        "en": "The operator must check {key}: the key is wrong, or not allowed to use this model.",
+        "ko": "운영자가 {key} 설정을 확인해야 합니다. 키가 잘못되었거나 이 모델을 사용할 권한이 없습니다.",
+    },
+    "model-rejected.detail": {
+        "en": "Its service refused the request (HTTP {status}); send other text or another file.",
+        "ko": "모델 서비스가 요청을 거부했습니다(HTTP {status}). 다른 글이나 다른 파일을 보내 주세요.",
+    },
+    "model-refused.detail": {
+        "en": "A safety filter stopped it; word it differently and send it again.",
+        "ko": "안전 필터가 요청을 막았습니다. 표현을 바꿔 다시 보내 주세요.",
+    },
+    "model-invalid.detail": {
+        "en": "It was asked twice; send the same again in a moment.",
+        "ko": "두 번 요청했지만 쓸 수 있는 답을 받지 못했습니다. 잠시 뒤에 다시 보내 주세요.",
+    },
+    "cannot-hear.detail": {
+        "en": "This interviewer reads only: send the answer as text.",
+        "ko": "이 면접관은 글만 읽을 수 있습니다. 답변을 글로 보내 주세요.",
+    },
+    # what a person must know about who interviews
+    "interviewer.offline": {
+        "en": "You are talking to the built-in offline interviewer: fixed rules, no language model. It picks "
+        "up words and numbers of your text without understanding it, and its scores measure form, not truth.",
+        "ko": "지금 질문하는 것은 내장 오프라인 면접관입니다. 언어 모델이 아니라 정해진 규칙으로 동작합니다. "
+        "글의 단어와 숫자를 찾을 뿐 내용을 이해하지 못하며, 점수는 사실이 아니라 형식을 잽니다.",
+    },
+    "interviewer.model": {
+        "en": "You are talking to a language model ({model}): it errs, also in its scores. What you send is "
+        "processed by Google, which may use it to improve its products where its service is free of charge.",
+        "ko": "지금 질문하는 것은 언어 모델({model})입니다. 점수를 포함해 틀릴 수 있습니다. 보낸 내용은 "
+        "Google이 처리하며, 무료로 이용하는 서비스에서는 Google이 제품 개선에 사용할 수 있습니다.",
     },
     # what is wrong with a field, and the remedy
     "field.missing": {"en": "is missing", "ko": "값이 없습니다"},

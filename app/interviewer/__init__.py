@@ -1,4 +1,4 @@
-"""What an interviewer is: it asks on a resume, judges answers and sums up. One module of this package per kind.
+"""What an interviewer is: it asks on a resume, judges answers and sums up. One module here per kind.
 
 An interviewer keeps nothing: all that it may know is handed to it, so that any process can go on where
 another one stopped. It is handed a `Call` too, by which it asks for leave before it asks a model, and tells
@@ -132,7 +132,7 @@ class Turn:
 class Report:
     """The whole interview, summed up.
 
-    :param overall: 0 to 100, worked out from the scores of all turns by `app.interviewer.scores`, not by a model.
+    :param overall: 0 to 100, worked out from the scores of all turns by `scores`, not by a model.
     :param criteria: one for each criterion: the rounded mean of its scores, `evidence` the best one quoted.
     :param advice: what to practise next, the most important first.
     """
@@ -160,8 +160,12 @@ class Call(Protocol):
     def delta(self, path: str, text: str) -> None:
         """Tell a piece of the result as it is generated.
 
-        :param path: the JSON pointer of a text in the result: `/questions/0/text`, `/feedback/criteria/1/comment`.
-        :param text: what is added to its end.
+        A preview: the result that is returned is what counts, and it has more (scores, quotations). A path of
+        '' with a text of '' voids all deltas before it: the model is asked anew and its texts begin again.
+
+        :param path: the JSON pointer of a text in the result: `/questions/0/text`,
+            `/feedback/criteria/1/comment`.
+        :param text: what is added to its end; plain text.
         """
 
     def pause(self, seconds: float, *, per_day: bool) -> None:

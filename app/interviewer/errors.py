@@ -4,7 +4,10 @@ from __future__ import annotations
 
 
 class ModelError(Exception):
-    """The root; `code` names the sentences in `app.messages`, `values` what they mention. No secrets, no data."""
+    """The root; `code` names the sentences in `app.messages`, `values` what they mention.
+
+    No secrets, no data.
+    """
 
     code = "model-failed"
     retryable = True
@@ -39,7 +42,7 @@ class ModelTimeout(ModelError):
 
 
 class ModelRetired(ModelError):
-    """The model's id is unknown to the service (any more). `values`: `model`, `key` (the setting to change)."""
+    """The model's id is unknown to the service. `values`: `model`, `key` (the setting to change)."""
 
     code = "model-retired"
     retryable = False
@@ -49,6 +52,13 @@ class ModelForbidden(ModelError):
     """The API key is refused. `values`: `key` (the setting to change)."""
 
     code = "model-forbidden"
+    retryable = False
+
+
+class ModelRejected(ModelError):
+    """The request itself is refused, a file that cannot be read for example. `values`: `status` (HTTP)."""
+
+    code = "model-rejected"
     retryable = False
 
 
