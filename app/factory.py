@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 
 from flask import Flask, Response, request
 from flask.json.provider import DefaultJSONProvider
@@ -10,7 +13,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 
 from app import api, guard, health, logs, metrics, openapi, page
 from app.interviewer import Interviewer
-from app.interviewer.choice import ModelConfig, choose
+from app.interviewer.choice import choose
+from app.interviewer.wire import ModelConfig
 from app.interviews import DAY, Interviews
 from app.languages import preferred
 from app.problems import Problem
@@ -18,7 +22,7 @@ from app.runner import Runner
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.errors import StorageError
-from app.storage.migration import begin_empty
+from app.storage.purge import purge_if_due
 from app.storage.quota import Quota
 
 log = logging.getLogger(__name__)
@@ -39,14 +43,16 @@ def build(settings: Settings) -> Flask:
     flask.json = Json(flask)
     flask.config["MAX_CONTENT_LENGTH"] = max(settings.max_body, settings.max_resume, settings.max_audio) + 65536
     database = Database(settings.database, threads=settings.threads)
-    _begin_empty_database(settings)
+    _begin_empty_database(database, settings)
     interviewer = interviewer_of(settings)
     quota = (
         Quota(database, settings.model, settings.per_minute, settings.per_day)
         if settings.gemini_key
         else None
     )
-    runner = Runner(database, interviewer, quota, patience=float(settings.max_wait))
+    runner = Runner(
+        database, interviewer, quota, patience=float(settings.max_wait), chore=lambda: purge_if_due(database)
+    )
     interviews = Interviews(
         runner, retention=settings.retention_days * DAY, longest_wait=float(settings.max_wait)
     )
@@ -76,15 +82,24 @@ def interviewer_of(settings: Settings) -> Interviewer:
     )
 
 
-def _begin_empty_database(settings: Settings) -> None:
+def _begin_empty_database(database: Database, settings: Settings) -> None:
     """A first start needs no command; a schema that exists is changed by `python -m app migrate` alone.
 
-    A failure is left to the readiness check, which tells it for as long as it lasts and notices its end.
+    By a process of its own: what changes schemas is large, and never needed again. A failure is left to the
+    readiness check, which tells it for as long as it lasts and notices its end.
     """
-    try:
-        begin_empty(settings.database)
-    except (StorageError, OSError) as error:
-        log.error("cannot create the database: %s", error)
+    if database.file is None or (database.file.exists() and database.file.stat().st_size):
+        return
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "migrate"],
+        env={**os.environ, "INTERVIEW_DATABASE": settings.database},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        log.error("cannot create the database: %s", done.stderr.strip())
 
 
 def _refuse_in_problems(flask: Flask, settings: Settings) -> None:

@@ -14,7 +14,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -36,6 +36,7 @@ SEARCH = 5.0  # seconds between two searches for tasks without a process
 FLUSH = 0.25  # seconds that an event may be told before it is written down
 ASKED = 16  # tickets that are asked for at every tick; those behind them are only kept alive
 KEEP_ALIVE = 5.0  # seconds between two questions for those; a ticket that is not asked for is dropped after 15
+CHORE = 60.0  # seconds between two looks at what is to be cleared away
 ABANDONED = 60.0  # seconds after which a task that nobody follows leaves the queue
 
 
@@ -64,6 +65,7 @@ class Runner:
     :param quota: None for an interviewer that asks no model.
     :param patience: seconds that a repair's second request may wait for its turn.
     :param width: how many tasks are worked on at once.
+    :param chore: done every minute.
     """
 
     def __init__(
@@ -75,12 +77,14 @@ class Runner:
         patience: float = 60.0,
         width: int = 16,
         abandoned: float = ABANDONED,
+        chore: Callable[[], object] = lambda: None,
     ) -> None:
         self.database = database
         self.interviewer = interviewer
         self.quota = quota
         self.patience = patience
         self.abandoned = abandoned
+        self._chore = chore
         self.owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
         self.hub = Hub(self._lookup)
         self.stopping = threading.Event()
@@ -92,7 +96,7 @@ class Runner:
         self._width = width
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
-        self._renewed = self._searched = 0.0
+        self._renewed = self._searched = self._tidied = 0.0
 
     def start(self) -> None:
         """Begin to work; in the process that serves, not in the one that it was forked from."""
@@ -174,7 +178,7 @@ class Runner:
         while not self._stopped.is_set():
             self._wake.wait(TICK)
             self._wake.clear()
-            for step in (self._hand_over, self._renew, self._search, self._advance):
+            for step in (self._hand_over, self._renew, self._search, self._advance, self._tidy):
                 try:
                     step()
                 except Exception as error:  # noqa: BLE001 -- the database is away, say: the next round tries again
@@ -210,6 +214,11 @@ class Runner:
                 self._bury(task)
             else:
                 self.resume(task)
+
+    def _tidy(self) -> None:
+        if time.monotonic() - self._tidied >= CHORE:
+            self._tidied = time.monotonic()
+            self._chore()
 
     def _bury(self, task: Task) -> None:
         """It has killed its process too often."""

@@ -19,6 +19,7 @@ PREFIX = "INTERVIEW_"
 SETTINGS: Mapping[str, str] = {
     "DATABASE": "path of the SQLite file, or mysql+pymysql://user:password@host/name "
     "(/data/interview.sqlite3, else one in the temporary folder)",
+    "SNAPSHOTS": "folder for the snapshots that `migrate` takes first (that of the SQLite file)",
     "LANGUAGE": "ko | en (en): used when neither the request nor the interview says",
     "GEMINI_KEY": "the API key; without one the offline interviewer asks",
     "SDK": "google-generativeai | google-genai (google-generativeai)",
@@ -64,6 +65,7 @@ class Settings:
     """The app's settings; sizes are bytes, times seconds. `database` is an SQLAlchemy URL."""
 
     database: str
+    snapshots: Path | None = None
     language: Language = "en"
     gemini_key: str = ""
     sdk: str = "google-generativeai"
@@ -105,6 +107,7 @@ class Settings:
         reader = _Reader(environ)
         settings = cls(
             database=reader.database(),
+            snapshots=Path(reader.text("SNAPSHOTS")) if reader.text("SNAPSHOTS") else None,
             language=reader.choice("LANGUAGE", get_args(Language), cls.language),
             gemini_key=reader.text("GEMINI_KEY"),
             sdk=reader.choice("SDK", ("google-generativeai", "google-genai"), cls.sdk),

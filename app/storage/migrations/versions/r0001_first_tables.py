@@ -44,6 +44,7 @@ def create_interview() -> None:
     create(
         "interview",
         sa.Column("id", ID, primary_key=True),
+        sa.Column("holder", ID, nullable=False),
         sa.Column("token_hash", HASH, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("expires_at", sa.BigInteger, nullable=False),
@@ -62,6 +63,7 @@ def create_interview() -> None:
         sa.Column("report", LONG_TEXT),
         sa.Column("reported_answers", sa.SmallInteger),
     )
+    op.create_index("ix_interview_holder", "interview", ["holder"], if_not_exists=True)
     op.create_index("ix_interview_expires_at", "interview", ["expires_at"], if_not_exists=True)
     create(
         "question",
