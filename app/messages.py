@@ -11,7 +11,7 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "ko": "요청에 고칠 부분이 있습니다",
     },
     "invalid-json": {"en": "The body is not a JSON object", "ko": "본문이 JSON 객체가 아닙니다"},
-    "unsupported-media-type": {"en": "The body must be JSON", "ko": "본문은 JSON이어야 합니다"},
+    "unsupported-media-type": {"en": "The body is of a type that is not read", "ko": "읽을 수 없는 형식의 본문입니다"},
     "too-large": {"en": "The request is too large", "ko": "요청이 너무 큽니다"},
     "unauthorized": {"en": "A token is needed", "ko": "토큰이 필요합니다"},
     "not-found": {"en": "There is nothing here", "ko": "찾을 수 없습니다"},
@@ -19,6 +19,17 @@ MESSAGES: dict[str, dict[Language, str]] = {
     "question-not-found": {"en": "No such question", "ko": "그런 질문이 없습니다"},
     "already-answered": {"en": "The question has an answer", "ko": "이미 답변한 질문입니다"},
     "key-reused": {"en": "The Idempotency-Key was used before", "ko": "이미 사용된 Idempotency-Key입니다"},
+    "task-not-found": {"en": "No such work", "ko": "그런 작업이 없습니다"},
+    "report-not-found": {"en": "There is no report yet", "ko": "아직 보고서가 없습니다"},
+    "answers-pending": {"en": "An answer is still being judged", "ko": "아직 평가 중인 답변이 있습니다"},
+    "nothing-answered": {"en": "Nothing has been answered yet", "ko": "아직 답변이 없습니다"},
+    "sent-twice": {"en": "This was sent twice at once", "ko": "같은 요청이 동시에 두 번 왔습니다"},
+    "too-many-waiting": {"en": "Too many are waiting", "ko": "기다리는 사람이 너무 많습니다"},
+    "too-many-requests": {"en": "Too many requests", "ko": "요청이 너무 많습니다"},
+    "unknown-audio": {"en": "This recording cannot be used", "ko": "사용할 수 없는 녹음입니다"},
+    "no-body-wanted": {"en": "Nothing can be chosen here", "ko": "여기서는 선택할 것이 없습니다"},
+    "origin-required": {"en": "Not the way in", "ko": "허용되지 않은 경로입니다"},
+    "upload-broken": {"en": "The form cannot be read", "ko": "양식을 읽을 수 없습니다"},
     "method-not-allowed": {"en": "Not done this way here", "ko": "허용되지 않는 메서드입니다"},
     "bad-request": {"en": "The request makes no sense", "ko": "잘못된 요청입니다"},
     "storage-busy": {"en": "The storage is not available", "ko": "저장소를 사용할 수 없습니다"},
@@ -43,12 +54,56 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "ko": 'UTF-8로 된 JSON 객체 하나를 보내 주세요. 예: {{"text": "..."}}',
     },
     "unsupported-media-type.detail": {
-        "en": "Set the header Content-Type: application/json.",
-        "ko": "Content-Type: application/json 헤더를 붙여 주세요.",
+        "en": "Send application/json, or a file as multipart/form-data.",
+        "ko": "application/json으로 보내거나, 파일은 multipart/form-data로 보내 주세요.",
     },
     "too-large.detail": {
         "en": "Send at most {limit} bytes.",
         "ko": "{limit}바이트 이하로 보내 주세요.",
+    },
+    "task-not-found.detail": {
+        "en": "GET the interview for the work that belongs to it.",
+        "ko": "면접을 GET으로 조회해 작업을 확인해 주세요.",
+    },
+    "report-not-found.detail": {
+        "en": "Have one made: POST to this address.",
+        "ko": "이 주소로 POST를 보내 만들어 주세요.",
+    },
+    "answers-pending.detail": {
+        "en": "Wait until the feedback on it is there, then send this again.",
+        "ko": "피드백이 나온 뒤에 다시 보내 주세요.",
+    },
+    "nothing-answered.detail": {
+        "en": "Answer a question first; the report is on the answers.",
+        "ko": "먼저 질문에 답해 주세요. 보고서는 답변을 바탕으로 만듭니다.",
+    },
+    "sent-twice.detail": {
+        "en": "One of them was taken. GET the interview to see what came of it.",
+        "ko": "그중 하나가 처리됩니다. 면접을 GET으로 조회해 결과를 확인해 주세요.",
+    },
+    "too-many-waiting.detail": {
+        "en": "Send this again after the time in Retry-After.",
+        "ko": "Retry-After에 적힌 시간 뒤에 다시 보내 주세요.",
+    },
+    "too-many-requests.detail": {
+        "en": "Send fewer, and this again after the time in Retry-After.",
+        "ko": "요청을 줄이고 Retry-After에 적힌 시간 뒤에 다시 보내 주세요.",
+    },
+    "unknown-audio.detail": {
+        "en": "Send WAV, MP3, OGG, FLAC, AAC or AIFF; WebM has to be converted first.",
+        "ko": "WAV, MP3, OGG, FLAC, AAC, AIFF 중 하나로 보내 주세요. WebM은 먼저 변환해야 합니다.",
+    },
+    "no-body-wanted.detail": {
+        "en": "Send no body, or an empty JSON object.",
+        "ko": "본문 없이 보내거나 빈 JSON 객체를 보내 주세요.",
+    },
+    "origin-required.detail": {
+        "en": "Use the service's public address; this one answers only its proxy.",
+        "ko": "서비스의 공개 주소를 사용해 주세요. 이 주소는 프록시에만 응답합니다.",
+    },
+    "upload-broken.detail": {
+        "en": "Send multipart/form-data with the file and the fields that the documentation names.",
+        "ko": "문서에 적힌 파일과 항목을 multipart/form-data로 보내 주세요.",
     },
     "unauthorized.detail": {
         "en": "Send the token that came with the interview: Authorization: Bearer <token>.",
@@ -170,6 +225,8 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "en": "Give a whole number from {low} to {high}.",
         "ko": "{low}~{high} 사이의 정수를 넣어 주세요.",
     },
+    "field.not-choices": {"en": "is not a list of these", "ko": "정해진 값의 목록이 아닙니다"},
+    "remedy.choices": {"en": "List any of: {choices}", "ko": "다음 중에서 골라 목록으로 보내 주세요: {choices}"},
     "remedy.choice": {"en": "Give one of: {choices}.", "ko": "다음 중 하나를 넣어 주세요: {choices}."},
     "remedy.unknown": {
         "en": "Leave it out; the fields are: {fields}.",
