@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from app.interviewer import AUDIO_TYPES
-
 _STARTS = (
     (b"ID3", "audio/mp3"),
     (b"OggS", "audio/ogg"),
@@ -12,13 +10,7 @@ _STARTS = (
 
 
 def media_type(data: bytes) -> str | None:
-    """One of `AUDIO_TYPES`; None for anything else, what browsers record as webm too."""
-    found = _sniff(data)
-    assert found is None or found in AUDIO_TYPES
-    return found
-
-
-def _sniff(data: bytes) -> str | None:
+    """One of `app.interviewer.AUDIO_TYPES`; None for anything else, what browsers record as webm too."""
     for start, name in _STARTS:
         if data.startswith(start):
             return name

@@ -18,6 +18,7 @@ from app.interviewer.wire import ModelConfig
 from app.interviews import DAY, Interviews
 from app.languages import preferred
 from app.problems import Problem
+from app.responses import Responses
 from app.runner import Runner
 from app.settings import Settings
 from app.storage.database import Database
@@ -26,6 +27,9 @@ from app.storage.purge import purge_if_due
 from app.storage.quota import Quota
 
 log = logging.getLogger(__name__)
+
+FORM = 65536
+"""Bytes of a form beside its file."""
 
 
 class Json(DefaultJSONProvider):
@@ -41,7 +45,8 @@ def build(settings: Settings) -> Flask:
     logs.set_up()
     flask = Flask(__name__, static_folder=None)
     flask.json = Json(flask)
-    flask.config["MAX_CONTENT_LENGTH"] = max(settings.max_body, settings.max_resume, settings.max_audio) + 65536
+    largest = max(settings.max_body, settings.max_resume, settings.max_audio)
+    flask.config["MAX_CONTENT_LENGTH"] = largest + FORM
     database = Database(settings.database, threads=settings.threads)
     _begin_empty_database(database, settings)
     interviewer = interviewer_of(settings)
@@ -56,12 +61,13 @@ def build(settings: Settings) -> Flask:
     interviews = Interviews(
         runner, retention=settings.retention_days * DAY, longest_wait=float(settings.max_wait)
     )
+    responses = Responses(interviews, runner, settings)
     flask.extensions["runner"] = runner
     flask.extensions["database"] = database
     guard.install(flask, settings)
     metrics.install(flask, runner, settings)
     flask.register_blueprint(health.blueprint(database, settings))
-    flask.register_blueprint(api.blueprint(interviews, runner, settings))
+    flask.register_blueprint(api.blueprint(interviews, responses, settings))
     flask.register_blueprint(openapi.blueprint(settings))
     flask.register_blueprint(page.blueprint())
     _refuse_in_problems(flask, settings)
@@ -78,6 +84,7 @@ def interviewer_of(settings: Settings) -> Interviewer:
             endpoint=settings.model_endpoint,
             temperature=settings.temperature,
             timeout=settings.model_timeout,
+            total_timeout=2 * settings.model_timeout,
         )
     )
 

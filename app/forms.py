@@ -52,7 +52,9 @@ def brief(document: dict[str, Any], fallback: Language, resume: Resume | None) -
     else:
         text = clean(resume.text)
         if resume.document is None and len(text) < RESUME[0]:
-            form.wrong("resume", "field.too-short", "remedy.text", length=len(text), low=RESUME[0], high=RESUME[1])
+            form.wrong(
+                "resume", "field.too-short", "remedy.text", length=len(text), low=RESUME[0], high=RESUME[1]
+            )
     role = form.line("role", ROLE)
     level = form.choice("level", get_args(Level), "mid")
     language = form.choice("language", get_args(Language), fallback)
@@ -99,7 +101,9 @@ def from_fields(fields: Mapping[str, str]) -> dict[str, Any]:
         if name in document and document[name].isascii() and document[name].isdigit():
             document[name] = int(document[name][:9])
     if "consent" in document:
-        document["consent"] = {"true": True, "on": True, "1": True}.get(document["consent"], document["consent"])
+        document["consent"] = {"true": True, "on": True, "1": True}.get(
+            document["consent"], document["consent"]
+        )
     if "kinds" in document:
         document["kinds"] = [kind.strip() for kind in document["kinds"].split(",") if kind.strip()]
     return document

@@ -57,7 +57,9 @@ class Channel:
                 self._noted += 1
                 self._changed.notify_all()
 
-    def wait(self, after: int, noted: int, timeout: float) -> tuple[list[Event], tuple[int, str | None], bool]:
+    def wait(
+        self, after: int, noted: int, timeout: float
+    ) -> tuple[list[Event], tuple[int, str | None], bool]:
         """What is new after an event's number and the `noted`-th note; waits for it.
 
         :param timeout: seconds; nothing new after that.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -104,7 +104,7 @@ class Interviews:
             return identifier
 
         accepted = self._begin("ask", 0, attempt, salt, keep, brief.language)
-        return Accepted(accepted.interview, accepted.task, brief.language, token) if not accepted.replayed else accepted
+        return accepted if accepted.replayed else replace(accepted, token=token)
 
     def answer(
         self, identifier: str, token: str, number: int, given: str | Audio, attempt: Attempt | None
@@ -259,7 +259,7 @@ class Interviews:
             granted = self._runner.admit(task_id, self._longest_wait)
         except QuotaExhausted as error:
             headers = {"Retry-After": str(max(1, round(error.retry_after)))}
-            raise Problem(429, error.code, language=language, headers=headers, **error.values) from error
+            raise Problem(429, error.code, language=language, headers=headers, values=error.values) from error
         try:
             with self._database.writing() as db:
                 if record := idempotency.recall(db, attempt):  # sent twice at once: the other one was first
@@ -279,8 +279,8 @@ class Interviews:
     def _again(self, db: Connection, record: Record, attempt: Attempt | None) -> Accepted:
         found = tasks.find(db, record.task)
         row = interview_row(db, record.interview)
-        assert found is not None
-        assert row is not None
+        if found is None or row is None:  # deleted, and what was remembered of it is going
+            raise Problem(404, "interview-not-found")
         token = access.token_from(record.salt, attempt.key if attempt else None) if record.salt else None
         return Accepted(record.interview, found, _language(row), token, replayed=True)
 

@@ -11,7 +11,10 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "ko": "요청에 고칠 부분이 있습니다",
     },
     "invalid-json": {"en": "The body is not a JSON object", "ko": "본문이 JSON 객체가 아닙니다"},
-    "unsupported-media-type": {"en": "The body is of a type that is not read", "ko": "읽을 수 없는 형식의 본문입니다"},
+    "unsupported-media-type": {
+        "en": "The body is of a type that is not read",
+        "ko": "읽을 수 없는 형식의 본문입니다",
+    },
     "too-large": {"en": "The request is too large", "ko": "요청이 너무 큽니다"},
     "unauthorized": {"en": "A token is needed", "ko": "토큰이 필요합니다"},
     "not-found": {"en": "There is nothing here", "ko": "찾을 수 없습니다"},
@@ -226,7 +229,10 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "ko": "{low}~{high} 사이의 정수를 넣어 주세요.",
     },
     "field.not-choices": {"en": "is not a list of these", "ko": "정해진 값의 목록이 아닙니다"},
-    "remedy.choices": {"en": "List any of: {choices}", "ko": "다음 중에서 골라 목록으로 보내 주세요: {choices}"},
+    "remedy.choices": {
+        "en": "List any of: {choices}",
+        "ko": "다음 중에서 골라 목록으로 보내 주세요: {choices}",
+    },
     "remedy.choice": {"en": "Give one of: {choices}.", "ko": "다음 중 하나를 넣어 주세요: {choices}."},
     "remedy.unknown": {
         "en": "Leave it out; the fields are: {fields}.",

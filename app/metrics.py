@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, Response, request
+from time import perf_counter
+
+from flask import Blueprint, Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -33,7 +35,10 @@ def install(flask: Flask, runner: Runner, settings: Settings) -> None:
     registry = CollectorRegistry()
     registry.register(_Work(runner))
     requests = Counter(
-        "interview_requests", "Requests by route and status.", ["method", "route", "status"], registry=registry
+        "interview_requests",
+        "Requests by route and status.",
+        ["method", "route", "status"],
+        registry=registry,
     )
     seconds = Histogram(
         "interview_request_seconds",
@@ -42,14 +47,9 @@ def install(flask: Flask, runner: Runner, settings: Settings) -> None:
         registry=registry,
         buckets=(0.005, 0.02, 0.05, 0.2, 1, 5, 20, 60),
     )
-    flask.extensions["request_seconds"] = seconds
 
     @flask.after_request
     def count(response: Response) -> Response:
-        from time import perf_counter
-
-        from flask import g
-
         route = request.url_rule.rule if request.url_rule else "none"
         requests.labels(request.method, route, response.status_code).inc()
         if "began" in g:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from flask import Blueprint, Response, jsonify, render_template
 
 from app import forms
-from app.api import STATUS
+from app.api import PAGE_POLICY
 from app.interviewer import KINDS, Kind, Level
 from app.interviewer.catalogue import criteria, personas
 from app.languages import Language
+from app.responses import STATUS
 from app.settings import Settings
 
 Schema = dict[str, Any]
+Access = Literal["token", "anybody", "open"]
+_SECURITY: dict[Access, list[Schema]] = {
+    "token": [{"token": []}],
+    "anybody": [{}, {"token": []}],  # with a token something more happens
+    "open": [],
+}
 
 
 def blueprint(settings: Settings) -> Blueprint:
@@ -31,9 +38,7 @@ def blueprint(settings: Settings) -> Blueprint:
         page = render_template("docs.html", api=describe(settings), methods=("get", "post", "delete"))
         response = Response(page, content_type="text/html; charset=utf-8")
         response.headers["Cache-Control"] = "no-cache"
-        response.headers["Content-Security-Policy"] = (
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
-        )
+        response.headers["Content-Security-Policy"] = PAGE_POLICY
         return response
 
     return pages
@@ -52,7 +57,7 @@ def describe(settings: Settings) -> Schema:
             "was cut off is sent again with the same `Idempotency-Key`, or its stream is taken up again by "
             "`GET .../tasks/{task}/events` with `Last-Event-ID`.",
         },
-        "paths": _paths(settings),
+        "paths": _paths(),
         "components": {
             "schemas": _schemas(),
             "securitySchemes": {
@@ -67,7 +72,7 @@ def describe(settings: Settings) -> Schema:
     }
 
 
-def _paths(settings: Settings) -> Schema:
+def _paths() -> Schema:
     upload = {"type": "string", "contentMediaType": "application/octet-stream"}
     return {
         "/api/options": {
@@ -76,7 +81,7 @@ def _paths(settings: Settings) -> Schema:
                 "What can be chosen, in the caller's language",
                 {"200": _json("Options")},
                 parameters=[_ref("parameters", "language")],
-                token=None,
+                access="open",
             )
         },
         "/api/interviews": {
@@ -89,7 +94,7 @@ def _paths(settings: Settings) -> Schema:
                     "application/json": {"schema": _ref("schemas", "NewInterview")},
                     "multipart/form-data": {"schema": _upload_schema(upload)},
                 },
-                token="optional",
+                access="anybody",
                 links={
                     name: {"operationId": name, "parameters": {"interview": "$response.body#/id"}}
                     for name in ("showInterview", "answerQuestion", "makeReport", "deleteInterview")
@@ -185,7 +190,7 @@ def _paths(settings: Settings) -> Schema:
             ),
         },
         "/api/version": {
-            "get": _operation("version", "Which release this is", {"200": _json("Version")}, token=None)
+            "get": _operation("version", "Which release this is", {"200": _json("Version")}, access="open")
         },
     }
 
@@ -219,7 +224,7 @@ def _operation(
     parameters: list[Schema] | None = None,
     body: Schema | None = None,
     body_required: bool = True,
-    token: str | None = "required",
+    access: Access = "token",
     links: Schema | None = None,
 ) -> Schema:
     found: Schema = {"operationId": name, "summary": summary}
@@ -232,7 +237,7 @@ def _operation(
         response.setdefault("headers", {"X-Request-ID": {"schema": {"type": "string"}}})
     if links:
         found["responses"]["201"]["links"] = links
-    found["security"] = [{"token": []}] if token == "required" else [{}, {"token": []}] if token else []
+    found["security"] = _SECURITY[access]
     return found
 
 
@@ -313,7 +318,11 @@ def _new_interview() -> Schema:
 
 
 def _schemas() -> Schema:
-    text, count, time = {"type": "string"}, {"type": "integer", "minimum": 0}, {"type": "string", "format": "date-time"}
+    text, count, time = (
+        {"type": "string"},
+        {"type": "integer", "minimum": 0},
+        {"type": "string", "format": "date-time"},
+    )
     texts = {"type": "array", "items": text}
     question_number = {"type": "integer", "minimum": 1}
     judgement = _object(
@@ -323,7 +332,7 @@ def _schemas() -> Schema:
         comment=text,
         evidence=_maybe(text),
     )
-    summary = {
+    summary: Schema = {
         "id": text,
         "created_at": time,
         "expires_at": time,
@@ -348,7 +357,10 @@ def _schemas() -> Schema:
             model_answer=text,
         ),
         "Answer": _object(
-            text=_maybe(text), spoken={"type": "boolean"}, feedback=_maybe(_ref("schemas", "Feedback")), created_at=time
+            text=_maybe(text),
+            spoken={"type": "boolean"},
+            feedback=_maybe(_ref("schemas", "Feedback")),
+            created_at=time,
         ),
         "Question": _object(
             id=question_number,

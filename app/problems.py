@@ -40,7 +40,7 @@ class Problem(Exception):
     :param language: the interview's, where one is known; else the caller's is used.
     :param headers: further response headers.
     :param members: further members of the document, for programs.
-    :param values: what its detail mentions.
+    :param values: what its detail mentions; `more` too.
     """
 
     def __init__(
@@ -52,7 +52,8 @@ class Problem(Exception):
         language: Language | None = None,
         headers: Mapping[str, str] | None = None,
         members: Mapping[str, object] | None = None,
-        **values: object,
+        values: Mapping[str, object] | None = None,
+        **more: object,
     ) -> None:
         super().__init__(code)
         self.status = status
@@ -61,7 +62,7 @@ class Problem(Exception):
         self.language = language
         self.headers = dict(headers or {})
         self.members = dict(members or {})
-        self.values = values
+        self.values = {**(values or {}), **more}
 
     def response(self, language: Language) -> Response:
         """As `application/problem+json`: `{type, title, status, detail[, errors][, further members]}`."""

@@ -35,7 +35,9 @@ RENEWAL = 5.0  # seconds between two renewals of our leases
 SEARCH = 5.0  # seconds between two searches for tasks without a process
 FLUSH = 0.25  # seconds that an event may be told before it is written down
 ASKED = 16  # tickets that are asked for at every tick; those behind them are only kept alive
-KEEP_ALIVE = 5.0  # seconds between two questions for those; a ticket that is not asked for is dropped after 15
+KEEP_ALIVE = (
+    5.0  # seconds between two questions for those; a ticket that is not asked for is dropped after 15
+)
 CHORE = 60.0  # seconds between two looks at what is to be cleared away
 ABANDONED = 60.0  # seconds after which a task that nobody follows leaves the queue
 
@@ -247,7 +249,9 @@ class Runner:
                 answer = self.quota.take(item.task.id)
                 if isinstance(answer, Wait):
                     item.channel.note(
-                        json.dumps({"task": item.task.id, "place": answer.place, "seconds": round(answer.seconds)})
+                        json.dumps(
+                            {"task": item.task.id, "place": answer.place, "seconds": round(answer.seconds)}
+                        )
                     )
                     continue
             self._begin(item)
@@ -326,9 +330,7 @@ class Runner:
         teller.check()
         self._keep_result(task, channel, teller, job, result)
 
-    def _keep_result(
-        self, task: Task, channel: Channel, teller: _Teller, job: Job, result: Result
-    ) -> None:
+    def _keep_result(self, task: Task, channel: Channel, teller: _Teller, job: Job, result: Result) -> None:
         """Write the result down, however long the database is away: the model is not asked twice for that."""
         told = teller.unwritten()
         rest: list[Event] = []

@@ -1,4 +1,4 @@
-"""What the environment may say to the app, checked all at once. `SETTINGS` is the list, with what each means."""
+"""What the environment may say to the app, checked all at once; `SETTINGS` is the list."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from app.languages import Language
 
 T = TypeVar("T", bound=str)
+Sdk = Literal["google-generativeai", "google-genai"]
 VERSION = "0.1.0"
 PREFIX = "INTERVIEW_"
 
@@ -25,7 +26,7 @@ SETTINGS: Mapping[str, str] = {
     "SDK": "google-generativeai | google-genai (google-generativeai)",
     "MODEL": "the model's id (gemini-flash-latest)",
     "MODEL_ENDPOINT": "URL of the model's API (the SDK's own)",
-    "MODEL_TIMEOUT": "5..600 seconds for one answer of the model (60)",
+    "MODEL_TIMEOUT": "5..600 seconds without a word from the model (60); twice that for all of an answer",
     "TEMPERATURE": "0..2 (0.4)",
     "PER_MINUTE": "1..1000 requests to the model in any 60 seconds, all processes together (15)",
     "PER_DAY": "1..1000000 requests to the model from midnight to midnight Pacific time (1000)",
@@ -68,7 +69,7 @@ class Settings:
     snapshots: Path | None = None
     language: Language = "en"
     gemini_key: str = ""
-    sdk: str = "google-generativeai"
+    sdk: Sdk = "google-generativeai"
     model: str = "gemini-flash-latest"
     model_endpoint: str = ""
     model_timeout: float = 60.0
@@ -110,7 +111,7 @@ class Settings:
             snapshots=Path(reader.text("SNAPSHOTS")) if reader.text("SNAPSHOTS") else None,
             language=reader.choice("LANGUAGE", get_args(Language), cls.language),
             gemini_key=reader.text("GEMINI_KEY"),
-            sdk=reader.choice("SDK", ("google-generativeai", "google-genai"), cls.sdk),
+            sdk=reader.choice("SDK", get_args(Sdk), cls.sdk),
             model=reader.text("MODEL", cls.model),
             model_endpoint=reader.url("MODEL_ENDPOINT"),
             model_timeout=reader.number("MODEL_TIMEOUT", 60, 5, 600),
@@ -162,7 +163,9 @@ class _Reader:
         value = self.text("DATABASE") or str(default_database())
         if "://" in value:
             if not value.startswith(("sqlite:////", "mysql+pymysql://")):
-                self.wrong("DATABASE", "is neither a path, nor sqlite:////path, nor mysql+pymysql://user:password@host/name")
+                self.wrong(
+                    "DATABASE", "is no path, sqlite:////path or mysql+pymysql://user:password@host/name"
+                )
             if not value.startswith("sqlite:////"):
                 return value
             value = value.removeprefix("sqlite:///")
@@ -213,7 +216,9 @@ class _Reader:
         found = [(name, self.text(name)) for name in names if self.text(name)]
         for name, value in found:
             if len(value) < 16 or not value.isascii() or not value.isprintable():
-                self.wrong(name, "must be at least 16 printable ASCII characters; `openssl rand -hex 32` makes one")
+                self.wrong(
+                    name, "must be 16 printable ASCII characters or more, as of `openssl rand -hex 32`"
+                )
         if found and found[0][0] != names[0]:
             self.wrong(names[1], f"is set although {PREFIX}{names[0]} is not")
         return tuple(value for _, value in found)

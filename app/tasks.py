@@ -111,7 +111,9 @@ def free(db: Connection, most: int) -> list[Task]:
 
 def take(db: Connection, identifier: str, owner: str) -> bool:
     """Make a task ours that has no owner, or whose owner is gone, or that has parked or failed; it waits again."""
-    gone = or_(task.c.lease_until.is_(None), task.c.lease_until < now(), task.c.state.in_(("parked", "failed")))
+    gone = or_(
+        task.c.lease_until.is_(None), task.c.lease_until < now(), task.c.state.in_(("parked", "failed"))
+    )
     changed = db.execute(
         update(task)
         .where(task.c.id == identifier, task.c.state != "done", gone)
@@ -178,7 +180,7 @@ def is_ours(db: Connection, identifier: str, owner: str) -> bool:
 def states(db: Connection, identifiers: Sequence[str]) -> dict[str, str]:
     """The states of tasks by their ids; those that are gone are left out."""
     rows = db.execute(select(task.c.id, task.c.state).where(task.c.id.in_(identifiers)))
-    return {identifier: state for identifier, state in rows}
+    return {row.id: row.state for row in rows}
 
 
 def fail(db: Connection, identifier: str, owner: str, problem: ModelError) -> bool:

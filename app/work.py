@@ -10,7 +10,14 @@ from typing import Any, cast
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
 from app.clock import now
-from app.documents import answer_document, feedback_of, interview_row, plan_document, question_of, report_document
+from app.documents import (
+    answer_document,
+    feedback_of,
+    interview_row,
+    plan_document,
+    question_of,
+    report_document,
+)
 from app.interviewer import (
     Assessment,
     Audio,
@@ -60,7 +67,8 @@ class Job:
             case "ask":
                 return interviewer.ask(self.brief, call)
             case "assess":
-                assert self.question is not None
+                if self.question is None:
+                    raise LookupError(self.task.interview)
                 follow_up = self.question_depth < self.depth
                 return interviewer.assess(self.brief, self.question, self.answer, call, follow_up=follow_up)
             case "report":
@@ -79,7 +87,9 @@ class Job:
     def _keep_plan(self, db: Connection, plan: Plan) -> dict[str, Any]:
         kept = {"summary": plan.summary, "strengths": plan.strengths, "gaps": plan.gaps}
         db.execute(
-            update(interview).where(interview.c.id == self.task.interview).values(plan=_json(kept), document=None)
+            update(interview)
+            .where(interview.c.id == self.task.interview)
+            .values(plan=_json(kept), document=None)
         )
         for number, asked in enumerate(plan.questions, start=1):
             insert_question(db, self.task.interview, number, asked, follows=None, depth=0)
