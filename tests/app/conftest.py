@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import Settings, create_app
+from app.storage.migration import Migration
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,16 +68,42 @@ class Begin(Protocol):
     def __call__(self, **changes: Any) -> dict[str, Any]: ...
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database of today's schema, to be copied: making one takes a process."""
+    path = tmp_path_factory.mktemp("migrated") / "interview.sqlite3"
+    Migration(str(path)).migrate()
+    return path
+
+
+def settings_for(path: Path, **changes: Any) -> Settings:
+    """Settings with a SQLite file, and no limit to how fast a test may ask."""
+    return Settings(**{"database": f"sqlite:///{path}", "rate": 0, **changes})
+
+
+def file_of(settings: Settings) -> Path:
+    """The SQLite file of settings."""
+    return Path(settings.database.removeprefix("sqlite:///"))
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(database=tmp_path / "interview.sqlite3")
+def settings(tmp_path: Path, migrated: Path) -> Settings:
+    path = tmp_path / "interview.sqlite3"
+    shutil.copyfile(migrated, path)
+    return settings_for(path)
+
+
+def close(application: Flask) -> None:
+    """End the application's threads and connections."""
+    application.extensions["runner"].close()
+    application.extensions["database"].close()
 
 
 @pytest.fixture
 def application(settings: Settings) -> Iterator[Flask]:
     application = create_app(settings)
     yield application
-    application.extensions["store"].close()
+    close(application)
 
 
 @pytest.fixture
@@ -168,7 +196,8 @@ class Server:
 def environment(settings: Settings, **extra: str) -> dict[str, str]:
     """This process's, without settings of the app that somebody exported, with those of the test."""
     outer = {name: value for name, value in os.environ.items() if not name.startswith("INTERVIEW_")}
-    return outer | {"INTERVIEW_DATABASE": str(settings.database)} | extra
+    ours = {"INTERVIEW_DATABASE": settings.database, "INTERVIEW_RATE": "0", "INTERVIEW_METRICS_PORT": "0"}
+    return outer | ours | extra
 
 
 @pytest.fixture

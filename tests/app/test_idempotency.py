@@ -7,13 +7,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import Settings
-from tests.app.conftest import ANSWERS, Begin, bearer, request
+from tests.app.conftest import ANSWERS, Begin, bearer, file_of, request
 
 KEY = {"Idempotency-Key": "3f0c2d0e-6c1f-4b57-9d3e-0d8a5f5f4c11"}
 
 
 def count(settings: Settings, table: str) -> int:
-    with contextlib.closing(sqlite3.connect(settings.database)) as connection:
+    with contextlib.closing(sqlite3.connect(file_of(settings))) as connection:
         found: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
         return found
 
@@ -36,7 +36,7 @@ def test_an_interview_sent_twice_is_begun_once_with_the_same_token(
 
 def test_the_key_and_the_token_are_not_in_the_file(client: FlaskClient, settings: Settings) -> None:
     token = client.post("/api/interviews", json=request(), headers=KEY).get_json()["token"]
-    stored = b"".join(file.read_bytes() for file in settings.database.parent.iterdir())
+    stored = b"".join(file.read_bytes() for file in file_of(settings).parent.iterdir())
     assert token.encode() not in stored
     assert KEY["Idempotency-Key"].encode() not in stored
 

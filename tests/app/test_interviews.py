@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -11,7 +10,7 @@ from flask.testing import FlaskClient
 
 from app import Settings, create_app
 from app.interviewer import Level
-from tests.app.conftest import ANSWERS, RESUMES, Begin, bearer, request
+from tests.app.conftest import ANSWERS, RESUMES, Begin, bearer, close, file_of, request, settings_for
 
 LANGUAGES = ["ko", "en"]
 
@@ -45,7 +44,7 @@ def test_an_interview_from_resume_to_feedback(client: FlaskClient, begin: Begin,
     seen = client.get(path, headers=bearer(created)).get_json()
     assert seen["questions"][0]["answer"]["text"] == ANSWERS[language]
     assert seen["questions"][0]["answer"]["feedback"] == reply["feedback"]
-    assert seen["questions"][4] == reply["follow_up"] | {"answer": None}
+    assert seen["questions"][4] == reply["follow_up"]
     assert "token" not in seen
 
 
@@ -107,11 +106,11 @@ def test_deleting_leaves_no_trace(client: FlaskClient, begin: Begin, settings: S
     assert client.delete(path, headers=bearer(created)).status_code == 204
     assert client.get(path, headers=bearer(created)).status_code == 404
     assert client.delete(path, headers=bearer(created)).status_code == 404
-    with contextlib.closing(sqlite3.connect(settings.database)) as connection:
-        for table in ("interview", "question", "answer", "idempotency"):
+    with contextlib.closing(sqlite3.connect(file_of(settings))) as connection:
+        for table in ("interview", "question", "answer", "task", "event", "idempotency"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    for file in settings.database.parent.iterdir():
+    for file in file_of(settings).parent.iterdir():
         assert marker.encode() not in file.read_bytes()
 
 
@@ -126,7 +125,7 @@ def test_another_release_on_the_same_file_goes_on_with_the_interview(
         headers=bearer(created),
     )
     assert response.status_code == 201
-    other.extensions["store"].close()
+    close(other)
 
 
 def test_what_nobody_sees_in_a_resume_is_not_kept(client: FlaskClient) -> None:
@@ -152,7 +151,7 @@ class TestTokens:
         tokens = {begin()["token"] for _ in range(5)}
         assert len(tokens) == 5
         assert {len(token) for token in tokens} == {43}
-        stored = b"".join(file.read_bytes() for file in settings.database.parent.iterdir())
+        stored = b"".join(file.read_bytes() for file in file_of(settings).parent.iterdir())
         assert not [token for token in tokens if token.encode() in stored]
 
     @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
@@ -284,8 +283,8 @@ class TestBadInput:
     def test_other_media_types_are_refused(self, client: FlaskClient) -> None:
         assert client.post("/api/interviews", data={"resume": "x"}).status_code == 415
 
-    def test_a_body_over_the_limit_is_not_read(self, tmp_path: Path) -> None:
-        application = create_app(Settings(database=tmp_path / "x.sqlite3", max_body=1024))
+    def test_a_body_over_the_limit_is_not_read(self, settings: Settings) -> None:
+        application = create_app(settings_for(file_of(settings), max_body=1024))
         response = application.test_client().post("/api/interviews", json=request(resume="x" * 2000))
         assert response.status_code == 413
         assert "1024" in response.get_json()["detail"]
@@ -303,7 +302,7 @@ class TestBadInput:
         self, client: FlaskClient, begin: Begin, settings: Settings
     ) -> None:
         created = begin()
-        with contextlib.closing(sqlite3.connect(settings.database)) as connection:
+        with contextlib.closing(sqlite3.connect(file_of(settings))) as connection:
             connection.execute("ALTER TABLE question RENAME TO question_gone")
         response = client.get(f"/api/interviews/{created['id']}", headers=bearer(created))
         assert response.status_code == 503

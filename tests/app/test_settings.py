@@ -2,36 +2,57 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from app import Settings, SettingsError
+from app.settings import PREFIX, SETTINGS
 from tests.app.conftest import ROOT, environment
 
 
 def test_an_empty_environment_is_enough() -> None:
     settings = Settings.from_environ({})
-    assert settings.database.is_absolute()
-    assert (settings.workers, settings.threads, settings.port, settings.language) == (1, 16, 8000, "en")
+    assert settings.database.startswith("sqlite:////")
+    assert (settings.workers, settings.port, settings.language) == (1, 8000, "en")
 
 
-def test_every_setting_is_read(tmp_path: Path) -> None:
-    database = tmp_path / "x.sqlite3"
+OTHERS = {
+    "SNAPSHOTS": "/var/snapshots", "LANGUAGE": "ko", "GEMINI_KEY": "a-key", "SDK": "google-genai",
+    "MODEL": "gemini-x", "MODEL_ENDPOINT": "http://127.0.0.1:9/", "MODEL_TIMEOUT": "7", "TEMPERATURE": "1.5",
+    "PER_MINUTE": "5", "PER_DAY": "20", "MAX_WAIT": "9", "PLAIN_WAIT": "8", "MAX_BODY": "2048",
+    "MAX_RESUME": "4096", "MAX_AUDIO": "8192", "RETENTION_DAYS": "3", "ORIGIN_SECRET": "0123456789abcdef",
+    "ORIGIN_SECRET_PREVIOUS": "fedcba9876543210", "CORS_ORIGINS": "https://a.example, http://b.example:81",
+    "RATE": "60", "TRUSTED_HOPS": "2", "PORT": "81", "METRICS_PORT": "82", "WORKERS": "2", "THREADS": "40",
+    "VERSION": "9.9", "GIT_SHA": "abc", "BUILT_AT": "2026-01-01T00:00:00Z",
+}  # fmt: skip
+
+
+def test_every_setting_is_read_and_is_another_than_without_it(tmp_path: Path) -> None:
+    path = str(tmp_path / "x.sqlite3")
     settings = Settings.from_environ(
-        {
-            "INTERVIEW_DATABASE": str(database),
-            "INTERVIEW_LANGUAGE": "ko",
-            "INTERVIEW_MAX_BODY": "2048",
-            "INTERVIEW_PORT": "81",
-            "INTERVIEW_WORKERS": "2",
-            "INTERVIEW_THREADS": "3",
-            "INTERVIEW_VERSION": "9.9",
-            "INTERVIEW_GIT_SHA": "abc",
-            "INTERVIEW_BUILT_AT": "2026-01-01T00:00:00Z",
-        }
+        {"INTERVIEW_DATABASE": path, **{PREFIX + k: v for k, v in OTHERS.items()}}
     )
-    assert settings == Settings(database, "ko", 2048, 81, 2, 3, "9.9", "abc", "2026-01-01T00:00:00Z")
+    assert set(OTHERS) | {"DATABASE"} == set(SETTINGS)
+    standard = Settings.from_environ({})
+    same = [
+        field.name
+        for field in fields(Settings)
+        if getattr(settings, field.name) == getattr(standard, field.name)
+    ]
+    assert same == []
+    assert settings.origin_secrets == ("0123456789abcdef", "fedcba9876543210")
+    assert settings.cors_origins == ("https://a.example", "http://b.example:81")
+    assert settings.max_following == 8
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["mysql+pymysql://u:p@db/name", "sqlite:////tmp/x.sqlite3"],
+)
+def test_a_database_can_be_an_address(address: str) -> None:
+    assert Settings.from_environ({"INTERVIEW_DATABASE": address}).database == address
 
 
 def test_an_empty_value_counts_as_not_set() -> None:
@@ -48,6 +69,11 @@ def test_all_problems_are_told_at_once_and_by_name(tmp_path: Path) -> None:
         "INTERVIEW_PORT": "８０",
         "INTERVIEW_MAX_BODY": "-1",
         "INTERVIEW_THREDS": "4",
+        "INTERVIEW_TEMPERATURE": "hot",
+        "INTERVIEW_MODEL_ENDPOINT": "gemini",
+        "INTERVIEW_ORIGIN_SECRET": "short",
+        "INTERVIEW_CORS_ORIGINS": "*",
+        "INTERVIEW_SDK": "openai",
     }
     with pytest.raises(SettingsError) as caught:
         Settings.from_environ(wrong)
