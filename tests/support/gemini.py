@@ -2,8 +2,8 @@
 
 True to what was recorded of the wire: `:generateContent`, and `:streamGenerateContent` as an array that grows
 (google-generativeai, `$alt=json;enum-encoding=int`) or as server-sent events (google-genai, `alt=sse`), with
-the bodies of refusals (`QuotaFailure`, `RetryInfo`, `ErrorInfo`) as the service words them; a streaming method
-wraps them into an array. Answers are made from the request (`gemini_answers`).
+the bodies of refusals (`QuotaFailure`, `RetryInfo`, `ErrorInfo`) as the service words them; a streaming
+method wraps them into an array. Answers are made from the request (`gemini_answers`).
 
     with Gemini() as gemini:                       in a thread of its own, on 127.0.0.1
         gemini.script(Act("quota-minute", 37))     what the next requests meet, in order
@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support import gemini_answers as answers
@@ -61,6 +61,10 @@ FINISH = {
 STATUS = {
     400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
     429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED",
+}  # fmt: skip
+SNAKE = {
+    "mime_type": "mimeType", "min_items": "minItems", "max_items": "maxItems",
+    "property_ordering": "propertyOrdering",
 }  # fmt: skip
 METRIC = "generativelanguage.googleapis.com/generate_content_free_tier_requests"
 TYPE = "type.googleapis.com/google.rpc."
@@ -140,7 +144,7 @@ class Gemini:
         self.url = f"http://{host}:{self.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
-    def __enter__(self) -> Gemini:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -211,7 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         address = urlsplit(self.path)
-        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"null")
+        body = _camel(json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"null"))
         if address.path == "/_double/script":
             self.double.script(*(Act(**act) for act in body))
             return self._json(204, None)
@@ -258,18 +262,21 @@ class _Handler(BaseHTTPRequestHandler):
             self._wait(act.seconds)
         if act.kind == "hang-up":
             self.close_connection = True
-            return None
+            return
         if act.kind == "html":
-            return self._page(seen, act.status)
+            self._page(seen, act.status)
+            return
         if refusal := self._refusal(seen, act):
             seen.status = refusal["error"]["code"]
             in_array = seen.method.startswith("stream") and not seen.sse and not self.double.bare_errors
-            return self._json(seen.status, [refusal] if in_array else refusal)
+            self._json(seen.status, [refusal] if in_array else refusal)
+            return
         seen.status = 200
         chunks = _chunks(seen.body, seen.model, act, self.double.obeys, numbers=numbers)
         if seen.method == "generateContent":
-            return self._json(200, _whole(list(chunks)))
-        self._stream(seen, act, list(chunks))
+            self._json(200, _whole(list(chunks)))
+        else:
+            self._stream(seen, act, list(chunks))
 
     def _refusal(self, seen: Seen, act: Act) -> Document | None:
         if seen.key != self.double.key:
@@ -290,7 +297,7 @@ class _Handler(BaseHTTPRequestHandler):
                 f"{seen.method}. Call ListModels to see the list of available models and their methods.",
             )
         if any(
-            each["mimeType"] == "application/pdf" and not base64.b64decode(each["data"]).startswith(b"%PDF-")
+            each["mimeType"] == "application/pdf" and not _decoded(each["data"]).startswith(b"%PDF-")
             for each in answers.files_of(seen.body)
         ):
             return _error(400, "The document has no pages.")
@@ -347,16 +354,29 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _json(self, status: int, document: object) -> None:
         data = b"" if document is None else json.dumps(document, ensure_ascii=False).encode()
-        self._head(
-            status, {"Content-Type": "application/json; charset=UTF-8", "Content-Length": str(len(data))}
-        )
-        self.wfile.write(data)
+        self._body(status, "application/json", data)
 
     def _page(self, seen: Seen, status: int) -> None:
         seen.status = status
         data = b"<html><title>Error</title>That is an error.</html>"
-        self._head(status, {"Content-Type": "text/html; charset=UTF-8", "Content-Length": str(len(data))})
+        self._body(status, "text/html", data)
+
+    def _body(self, status: int, media_type: str, data: bytes) -> None:
+        headers = {"Content-Type": f"{media_type}; charset=UTF-8", "Content-Length": str(len(data))}
+        self._head(status, headers)
         self.wfile.write(data)
+
+
+def _camel(value: Any) -> Any:
+    """The service takes `min_items` and `mime_type` as well, which google-genai sends."""
+    if isinstance(value, dict):
+        return {SNAKE.get(name, name): _camel(each) for name, each in value.items()}
+    return [_camel(each) for each in value] if isinstance(value, list) else value
+
+
+def _decoded(data: str) -> bytes:
+    """Base64 in either alphabet."""
+    return base64.b64decode(data.replace("-", "+").replace("_", "/"))
 
 
 def _error(status: int, message: str, *details: Document) -> Document:

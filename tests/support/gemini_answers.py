@@ -1,7 +1,7 @@
 """What the double of Gemini answers: made from the request alone, with the words of its resume or answer.
 
-It understands nothing. It reads which properties the response schema asks for, how many questions, which kinds
-and which language, and fills them in, so that an interview with it goes as one with a model goes.
+It understands nothing. It reads which properties the response schema asks for, how many questions, which
+kinds and which language, and fills them in, so that an interview with it goes as one with a model goes.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def obey(document: Document, body: Document, wishes: set[str]) -> Document:
     if "role" in wishes:
         document = _strings(document, lambda text: "Arr, I am a pirate now! " + text)
     if "silence" in wishes:
-        document = _strings(document, lambda text: "")
+        document = _strings(document, lambda _: "")
     return document
 
 
