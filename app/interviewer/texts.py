@@ -21,7 +21,10 @@ _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]\n]*)\](?:\(\s*([^()\n]*)\)|\[[^\[\]\n]
 _OPEN = re.compile(r"(?:!?\[[^\[\]\n]*(?:\](?:\(\s*[^()\n]*|\[[^\[\]\n]*)?)?|<(?=[A-Za-z/!?])[^<>]*)\Z")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])([^<>]*)>")
 _TAG_BEGIN = re.compile(r"<(?=[A-Za-z/!?])")
-_DOMAINS = "com|net|org|io|dev|app|kr|co|me|info|biz|xyz|ru|cn|jp|link|site|online|ai|gg|ly|to|page|cloud|example|test"
+_DOMAINS = (
+    "com|net|org|io|dev|app|kr|co|me|info|biz|xyz|ru|cn|jp|link|site|online|ai|gg|ly|to|page|cloud"
+    "|example|test"
+)
 _ADDRESS = re.compile(
     r"(?:[a-z][a-z0-9+.-]{1,20}://|www\.)[^\s<>‹›\"'“”‘’)\]]+"
     r"|\b(?:mailto|data|javascript|vbscript|file|tel|sms):[^\s<>‹›\"'“”‘’)\]]+"
