@@ -11,9 +11,18 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 
-# What tests of the app need; the Gemini SDK adds 200 MB that no code of this release imports.
-APP = ["alembic>=1.16", "flask>=3.0,<4", "gunicorn>=23", "pymysql>=1.1", "sqlalchemy>=2.0,<3", "tzdata>=2025.1"]
+# The Gemini SDKs are imported when the first question is asked of a model, and not without a key.
+APP = [
+    "alembic>=1.16",
+    "flask>=3.0,<4",
+    "gunicorn>=23",
+    "prometheus-client>=0.20",
+    "pymysql>=1.1",
+    "sqlalchemy>=2.0,<3",
+    "tzdata>=2025.1",
+]
 GEMINI = ["google-generativeai>=0.8,<0.9"]
+GENAI = ["google-genai>=1.20"]
 SSH = ["paramiko>=3.4"]
 AWS = ["boto3>=1.34"]
 JENKINS = ["python-jenkins>=1.8"]
@@ -71,11 +80,14 @@ setup(
     ],
     extras_require={
         "app": [*APP, *GEMINI],
+        "genai": GENAI,
         "aws": AWS,
         "jenkins": JENKINS,
         "ssh": SSH,
         "dev": [
             *APP,
+            *GEMINI,
+            *GENAI,
             *SSH,
             # Exact to the minor: a newer one knows new faults, and a clone must not fail on its first day.
             "import-linter==2.16.*",

@@ -4,6 +4,7 @@ settings    Settings with a database in the test's folder
 client      Flask's test client of an application made from them
 begin       begin(language="ko", ...) -> a created interview's document, with its token
 serve       serve() -> a Server: gunicorn as the image runs it, on the test's database; several share it
+gemini      the double of the model's service; `asking` is an application that asks it
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +29,7 @@ from flask.testing import FlaskClient
 
 from app import Settings, create_app
 from app.storage.migration import Migration
+from tests.support.gemini import Gemini
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -91,6 +93,34 @@ def settings(tmp_path: Path, migrated: Path) -> Settings:
     path = tmp_path / "interview.sqlite3"
     shutil.copyfile(migrated, path)
     return settings_for(path)
+
+
+def with_model(settings: Settings, gemini: Gemini, **changes: Any) -> Settings:
+    """The settings, with a model that the double plays."""
+    return replace(
+        settings,
+        **{
+            "gemini_key": gemini.key,
+            "model_endpoint": gemini.url,
+            "per_minute": 1000,
+            "per_day": 100_000,
+            **changes,
+        },
+    )
+
+
+@pytest.fixture
+def gemini() -> Iterator[Gemini]:
+    with Gemini() as double:
+        yield double
+
+
+@pytest.fixture
+def asking(settings: Settings, gemini: Gemini) -> Iterator[Flask]:
+    """An application that asks the double."""
+    application = create_app(with_model(settings, gemini))
+    yield application
+    close(application)
 
 
 def close(application: Flask) -> None:
@@ -201,14 +231,14 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def serve(settings: Settings) -> Iterator[Callable[[], Server]]:
+def serve(settings: Settings) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def start() -> Server:
+    def start(**extra: str) -> Server:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "--config", "app/gunicorn.conf.py", "--bind", "127.0.0.1:0"],
             cwd=ROOT,
-            env=environment(settings),
+            env=environment(settings, **extra),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

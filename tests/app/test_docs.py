@@ -8,7 +8,7 @@ import re
 from flask import Flask
 
 from app.messages import MESSAGES
-from app.settings import KNOWN
+from app.settings import PREFIX, SETTINGS
 from tests.app.conftest import ROOT
 
 DOCS = (ROOT / "docs" / "api.md").read_text("utf-8")
@@ -25,7 +25,7 @@ def test_every_endpoint_is_documented(application: Flask) -> None:
 
 
 def test_every_setting_and_every_problem_is_documented() -> None:
-    assert set(re.findall(r"`(INTERVIEW_[A-Z_]+)`", DOCS)) == KNOWN
+    assert set(re.findall(r"`(INTERVIEW_[A-Z_]+)`", DOCS)) == {PREFIX + name for name in SETTINGS}
     problems = {key.removesuffix(".detail") for key in MESSAGES if key.endswith(".detail")}
     assert set(re.findall(r"^\| `([a-z-]+)` \| \d(?:xx|\d\d)", DOCS, re.MULTILINE)) == problems
 
