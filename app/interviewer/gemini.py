@@ -44,9 +44,19 @@ class GenaiWire:
         if failure is not None:
             raise failure
 
+    def close(self) -> None:
+        """See `Wire`."""
+        if "_http" in vars(self):
+            self._http.close()
+
+    @cached_property
+    def _http(self) -> Any:
+        import httpx2
+
+        return httpx2.Client()
+
     @cached_property
     def _client(self) -> Any:
-        import httpx2
         from google import genai
         from google.genai import types
 
@@ -54,7 +64,7 @@ class GenaiWire:
             base_url=self._config.endpoint,
             api_version="v1beta",  # v1, its default, does not know the aliases of models
             timeout=int(self._config.timeout * 1000),
-            httpx_client=httpx2.Client(),  # given by us, so that it is known whose exceptions there are
+            httpx_client=self._http,  # given by us, so that it is known whose exceptions there are
         )
         return genai.Client(api_key=self._config.api_key, vertexai=False, http_options=options)
 

@@ -64,6 +64,11 @@ class LegacyWire:
         if failure is not None:
             raise Failure(failure.status, failure.error, timed_out=failure.timed_out)
 
+    def close(self) -> None:
+        """See `Wire`."""
+        if "_client" in vars(self):
+            self._client.transport.close()
+
     @cached_property
     def _client(self) -> Any:
         with _CONFIGURING, warnings.catch_warnings():

@@ -67,6 +67,10 @@ class ModelInterviewer:
         """That a model of Google reads what is sent, and that it errs."""
         return say("interviewer.model", language, model=self.name)
 
+    def close(self) -> None:
+        """Close what is kept open for the next request."""
+        self._wire.close()
+
     def ask(self, brief: Brief, call: Call) -> Plan:
         """Analyse the resume and ask questions on it; a scanned one is read by the model."""
         system, parts = prompts.ask(brief)

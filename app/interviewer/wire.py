@@ -94,6 +94,9 @@ class Wire(Protocol):
         :raises Failure: for whatever goes wrong, without a cause or context that quotes the data.
         """
 
+    def close(self) -> None:
+        """Close the connections that are kept for the next request, if there are any."""
+
 
 def error_object(body: object) -> dict[str, Any]:
     """The `error` of a refusal's body; a streaming method wraps it into an array."""
