@@ -3,6 +3,9 @@
 settings    Settings with a database in the test's folder
 client      Flask's test client of an application made from them
 begin       begin(language="ko", ...) -> a created interview's document, with its token
+url         the address of an empty database: the test runs with SQLite and with MariaDB
+database    a Database on it, with the schema
+mariadb     the session's own MariaDB server, running
 serve       serve() -> a Server: gunicorn as the image runs it, on the test's database; several share it
 gemini      the double of the model's service; `asking` is an application that asks it
 """
@@ -28,8 +31,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import Settings, create_app
+from app.storage.database import Database
 from app.storage.migration import Migration
 from tests.support.gemini import Gemini
+from tests.support.mariadb import MariaDB, server
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -198,6 +203,13 @@ class Server:
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
+    def kill(self) -> None:
+        """End all of its processes at once, as a container is killed."""
+        master = self.process.pid
+        workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        for pid in (master, *map(int, workers)):
+            os.kill(pid, signal.SIGKILL)
+
     def stop(self) -> int:
         """End it as the engine would; its exit status."""
         if self.process.poll() is None:
@@ -251,3 +263,26 @@ def serve(settings: Settings) -> Iterator[Callable[..., Server]]:
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    with server() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/interview.sqlite3"
+    else:
+        with request.getfixturevalue("mariadb").database() as made:
+            yield made
+
+
+@pytest.fixture
+def database(url: str, tmp_path: Path) -> Iterator[Database]:
+    Migration(url, snapshots=tmp_path).migrate()
+    made = Database(url)
+    yield made
+    made.close()

@@ -383,7 +383,7 @@ class TestProcesses:
         first, second = start(), start()
         opened = self.open(first)
         until(lambda: gemini.requests, "the model was asked")
-        first.process.kill()
+        first.kill()
         events = list(self.follow(second, opened))
         assert kinds(events)[-2:] == ["result", "done"]
         numbers = [event.id for event in events if event.id is not None]
@@ -430,7 +430,8 @@ def test_deleting_an_interview_ends_its_work(asking: Flask, gemini: Gemini) -> N
     assert client.delete(path, headers=bearer(created)).status_code == 204
     stream.close()
     until(lambda: not asking.extensions["runner"].in_hand()[1], "nobody works on it")
-    assert gemini.requests[-1].disconnected or gemini.requests[-1].ended.is_set()
+    until(gemini.requests[-1].ended.is_set, "the model was left alone")
+    assert gemini.requests[-1].disconnected
     with asking.extensions["database"].reading() as db:
         for table in ("interview", "question", "answer", "task", "event", "idempotency"):
             assert db.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one() == 0
