@@ -12,7 +12,7 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 
 # What tests of the app need; the Gemini SDK adds 200 MB that no code of this release imports.
-APP = ["flask>=3.0,<4", "gunicorn>=23", "pymysql>=1.1"]
+APP = ["cryptography>=43", "flask>=3.1,<4", "gunicorn>=23", "pymysql>=1.1", "pypdf>=7,<8"]
 GEMINI = ["google-generativeai>=0.8,<0.9"]
 SSH = ["paramiko>=3.4"]
 AWS = ["boto3>=1.34"]
@@ -78,11 +78,13 @@ setup(
             *APP,
             *SSH,
             # Exact to the minor: a newer one knows new faults, and a clone must not fail on its first day.
+            "fpdf2>=2.8",
             "import-linter==2.16.*",
             "mypy==2.4.*",
             "pytest>=8.2",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
+            "python-docx>=1.1",
             "requests>=2.32",
             "ruff==0.17.*",
             "setuptools>=70.1",
