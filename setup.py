@@ -14,10 +14,12 @@ ROOT = Path(__file__).resolve().parent
 # The Gemini SDKs are imported when the first question is asked of a model, and not without a key.
 APP = [
     "alembic>=1.16",
-    "flask>=3.0,<4",
+    "cryptography>=43",
+    "flask>=3.1,<4",
     "gunicorn>=23",
     "prometheus-client>=0.20",
     "pymysql>=1.1",
+    "pypdf>=7,<8",
     "sqlalchemy>=2.0,<3",
     "tzdata>=2025.1",
 ]
@@ -90,11 +92,13 @@ setup(
             *GENAI,
             *SSH,
             # Exact to the minor: a newer one knows new faults, and a clone must not fail on its first day.
+            "fpdf2>=2.8",
             "import-linter==2.16.*",
             "mypy==2.4.*",
             "pytest>=8.2",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
+            "python-docx>=1.1",
             "requests>=2.32",
             "ruff==0.17.*",
             "setuptools>=70.1",

@@ -167,7 +167,7 @@ def _stand_in(data: bytes) -> str:
 
 def _read(data: bytes, settings: Settings, language: Language) -> resumes.Resume:
     try:
-        return resumes.read(data, limits=resumes.Limits(bytes=settings.max_resume))
+        return resumes.read(data, limits=resumes.Limits(size=settings.max_resume))
     except resumes.ResumeError as error:
         status = {"resume-busy": 503, "resume-too-large": 413, "resume-unknown-format": 415}.get(
             error.code, 422

@@ -32,7 +32,6 @@ MESSAGES: dict[str, dict[Language, str]] = {
     "unknown-audio": {"en": "This recording cannot be used", "ko": "사용할 수 없는 녹음입니다"},
     "no-body-wanted": {"en": "Nothing can be chosen here", "ko": "여기서는 선택할 것이 없습니다"},
     "origin-required": {"en": "Not the way in", "ko": "허용되지 않은 경로입니다"},
-    "upload-broken": {"en": "The form cannot be read", "ko": "양식을 읽을 수 없습니다"},
     "method-not-allowed": {"en": "Not done this way here", "ko": "허용되지 않는 메서드입니다"},
     "bad-request": {"en": "The request makes no sense", "ko": "잘못된 요청입니다"},
     "storage-busy": {"en": "The storage is not available", "ko": "저장소를 사용할 수 없습니다"},
@@ -47,6 +46,23 @@ MESSAGES: dict[str, dict[Language, str]] = {
     "model-refused": {"en": "The model declined to answer", "ko": "모델이 답변을 거절했습니다"},
     "model-invalid": {"en": "The model's answer was of no use", "ko": "모델의 답변을 사용할 수 없습니다"},
     "cannot-hear": {"en": "Spoken answers are not taken here", "ko": "음성 답변을 받을 수 없습니다"},
+    "resume-empty": {"en": "The resume is empty", "ko": "이력서가 비어 있습니다"},
+    "resume-too-large": {"en": "The resume's file is too large", "ko": "이력서 파일이 너무 큽니다"},
+    "resume-unknown-format": {
+        "en": "The resume is in a format that is not read here",
+        "ko": "지원하지 않는 이력서 형식입니다",
+    },
+    "resume-encrypted": {"en": "The resume has a password", "ko": "이력서에 암호가 걸려 있습니다"},
+    "resume-broken": {"en": "The resume's file is damaged", "ko": "이력서 파일이 손상되었습니다"},
+    "resume-too-many-pages": {"en": "The resume has too many pages", "ko": "이력서의 쪽수가 너무 많습니다"},
+    "resume-too-much-text": {"en": "The resume is too long", "ko": "이력서가 너무 깁니다"},
+    "resume-too-costly": {
+        "en": "The resume takes too much work to read",
+        "ko": "이력서를 읽는 데 너무 많은 작업이 필요합니다",
+    },
+    "resume-busy": {"en": "Too many resumes are being read", "ko": "지금 읽고 있는 이력서가 너무 많습니다"},
+    "invalid-multipart": {"en": "The form could not be read", "ko": "폼 데이터를 읽을 수 없습니다"},
+    "fields-too-large": {"en": "The form's fields are too large", "ko": "폼 항목이 너무 큽니다"},
     # their details: what to do next
     "invalid-request.detail": {
         "en": "Correct the fields listed under errors and send it again.",
@@ -103,10 +119,6 @@ MESSAGES: dict[str, dict[Language, str]] = {
     "origin-required.detail": {
         "en": "Use the service's public address; this one answers only its proxy.",
         "ko": "서비스의 공개 주소를 사용해 주세요. 이 주소는 프록시에만 응답합니다.",
-    },
-    "upload-broken.detail": {
-        "en": "Send multipart/form-data with the file and the fields that the documentation names.",
-        "ko": "문서에 적힌 파일과 항목을 multipart/form-data로 보내 주세요.",
     },
     "unauthorized.detail": {
         "en": "Send the token that came with the interview: Authorization: Bearer <token>.",
@@ -202,6 +214,51 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "processed by Google, which may use it to improve its products where its service is free of charge.",
         "ko": "지금 질문하는 것은 언어 모델({model})입니다. 점수를 포함해 틀릴 수 있습니다. 보낸 내용은 "
         "Google이 처리하며, 무료로 이용하는 서비스에서는 Google이 제품 개선에 사용할 수 있습니다.",
+    "resume-empty.detail": {
+        "en": "There is no text in it. Choose the file again, or paste the text of your resume.",
+        "ko": "내용이 없습니다. 파일을 다시 선택하거나 이력서 내용을 붙여 넣어 주세요.",
+    },
+    "resume-too-large.detail": {
+        "en": "Send a file of at most {megabytes} MB; export it with smaller pictures, or paste its text.",
+        "ko": "{megabytes}MB 이하의 파일을 보내 주세요. 사진 크기를 줄여 다시 저장하거나 내용을 붙여 넣어 주세요.",
+    },
+    "resume-unknown-format.detail": {
+        "en": "Send a PDF, a DOCX, an HWPX, or plain text (UTF-8 or CP949). Save an HWP, DOC, RTF or web page "
+        "as PDF or HWPX or DOCX first, and put pictures into a PDF.",
+        "ko": "PDF, DOCX, HWPX 또는 텍스트 파일(UTF-8, CP949)을 보내 주세요. HWP, DOC, RTF, 웹 페이지는 PDF나 HWPX, "
+        "DOCX로 저장하고, 이미지는 PDF로 만들어 보내 주세요.",
+    },
+    "resume-encrypted.detail": {
+        "en": "Save it without a password and send that, or paste its text.",
+        "ko": "암호를 해제하고 저장한 파일을 보내거나 내용을 붙여 넣어 주세요.",
+    },
+    "resume-broken.detail": {
+        "en": "Open it, save it again as PDF and send that, or paste its text.",
+        "ko": "파일을 열어 PDF로 다시 저장해 보내거나 내용을 붙여 넣어 주세요.",
+    },
+    "resume-too-many-pages.detail": {
+        "en": "Send at most {limit} pages: the resume without its attachments.",
+        "ko": "첨부 자료를 빼고 {limit}쪽 이하로 보내 주세요.",
+    },
+    "resume-too-much-text.detail": {
+        "en": "Send at most {limit} characters; leave out what does not matter for this role.",
+        "ko": "{limit}자 이하로 보내 주세요. 지원 직무와 관련이 적은 내용은 빼 주세요.",
+    },
+    "resume-too-costly.detail": {
+        "en": "Save it again as a simple PDF and send that, or paste its text.",
+        "ko": "단순한 PDF로 다시 저장해 보내거나 내용을 붙여 넣어 주세요.",
+    },
+    "resume-busy.detail": {
+        "en": "Nothing is wrong with the file; send it again in a moment.",
+        "ko": "파일에는 문제가 없습니다. 잠시 뒤에 다시 보내 주세요.",
+    },
+    "invalid-multipart.detail": {
+        "en": "Send multipart/form-data with one file in the field resume, and each other field once.",
+        "ko": "multipart/form-data로 resume 항목에 파일 하나를, 다른 항목은 한 번씩만 보내 주세요.",
+    },
+    "fields-too-large.detail": {
+        "en": "Send at most {parts} fields of {limit} bytes together, beside the file.",
+        "ko": "파일 외의 항목은 {parts}개, 모두 합해 {limit}바이트 이하로 보내 주세요.",
     },
     # what is wrong with a field, and the remedy
     "field.missing": {"en": "is missing", "ko": "값이 없습니다"},
@@ -219,6 +276,7 @@ MESSAGES: dict[str, dict[Language, str]] = {
     "field.out-of-range": {"en": "is out of range", "ko": "범위를 벗어났습니다"},
     "field.not-a-choice": {"en": "is none of the choices", "ko": "선택할 수 있는 값이 아닙니다"},
     "field.not-a-key": {"en": "cannot be used as a key", "ko": "키로 사용할 수 없습니다"},
+    "field.not-a-file": {"en": "is not a file", "ko": "파일이 아닙니다"},
     "field.no-consent": {"en": "does not give consent", "ko": "동의하지 않았습니다"},
     "remedy.text": {
         "en": "Give text of {low} to {high} characters.",
@@ -234,6 +292,7 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "ko": "다음 중에서 골라 목록으로 보내 주세요: {choices}",
     },
     "remedy.choice": {"en": "Give one of: {choices}.", "ko": "다음 중 하나를 넣어 주세요: {choices}."},
+    "remedy.file": {"en": "Choose a file with the resume.", "ko": "이력서 파일을 선택해 주세요."},
     "remedy.unknown": {
         "en": "Leave it out; the fields are: {fields}.",
         "ko": "빼고 보내 주세요. 사용할 수 있는 항목: {fields}.",

@@ -110,7 +110,9 @@ def test_the_queue_numbers_itself_upwards(database: Database) -> None:
             connection.execute(insert(quota_queue).values(model="m", ticket=ticket, seen_at=1))
         connection.execute(delete(quota_queue).where(quota_queue.c.ticket == "a"))
         connection.execute(insert(quota_queue).values(model="m", ticket="d", seen_at=1))
-        tickets = connection.execute(select(quota_queue.c.ticket).order_by(quota_queue.c.place)).scalars().all()
+        tickets = (
+            connection.execute(select(quota_queue.c.ticket).order_by(quota_queue.c.place)).scalars().all()
+        )
     assert list(tickets) == ["b", "c", "d"]
 
 
@@ -263,7 +265,10 @@ def test_every_trouble_has_its_class(error: Exception, kind: type[StorageError] 
 
 def test_a_commit_that_was_cut_off_is_uncertain() -> None:
     lost = orig(pymysql.err.OperationalError(2013, "Lost connection"))
-    assert [getattr(errors.mapped(lost, committing=c), "uncertain", None) for c in (True, False)] == [True, False]
+    assert [getattr(errors.mapped(lost, committing=c), "uncertain", None) for c in (True, False)] == [
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -281,7 +286,13 @@ def test_an_address_is_shown_without_its_password(text: str, shown: str) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["x.sqlite3", "sqlite:///x.sqlite3", "sqlite://", "postgresql://u:secret@h/d", "mysql+pymysql://u:secret@h"],
+    [
+        "x.sqlite3",
+        "sqlite:///x.sqlite3",
+        "sqlite://",
+        "postgresql://u:secret@h/d",
+        "mysql+pymysql://u:secret@h",
+    ],
 )
 def test_another_address_is_refused_without_its_password(text: str) -> None:
     with pytest.raises(BadAddress) as caught:
@@ -314,5 +325,3 @@ def test_mariadbs_tables_are_four_byte_and_case_sensitive(mariadb: object, tmp_p
                 " WHERE table_schema = DATABASE() AND table_name <> 'alembic_version'"
             )
             assert cursor.fetchall() == (("utf8mb4_bin",),)
-
-

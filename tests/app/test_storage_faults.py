@@ -93,7 +93,9 @@ def test_what_was_acknowledged_outlives_a_kill_and_nothing_is_half_there(
     with database.reading() as connection:
         kept = set(connection.execute(select(interview.c.id)).scalars())
         halves = connection.execute(
-            text("SELECT count(*) FROM interview i LEFT JOIN idempotency k ON k.interview = i.id WHERE k.scope IS NULL")
+            text(
+                "SELECT count(*) FROM interview i LEFT JOIN idempotency k ON k.interview = i.id WHERE k.scope IS NULL"
+            )
         ).scalar_one()
     assert set(writers.acknowledged) <= kept <= {*writers.acknowledged, *writers.uncertain}
     assert halves == 0
@@ -206,7 +208,8 @@ def test_a_migration_whose_server_is_killed_is_done_again(mariadb: MariaDB, url:
     def begun() -> bool:
         with mariadb.connect() as connection, connection.cursor() as cursor:
             cursor.execute(
-                "SELECT count(*) FROM information_schema.tables WHERE table_schema = %s", (url.rpartition("/")[2],)
+                "SELECT count(*) FROM information_schema.tables WHERE table_schema = %s",
+                (url.rpartition("/")[2],),
             )
             return bool(cursor.fetchall()[0][0])
 

@@ -124,8 +124,12 @@ def test_of_many_that_migrate_at_once_one_does_it_and_all_succeed(url: str) -> N
 
 def test_the_password_is_in_no_output(mariadb: MariaDB, tmp_path: Path) -> None:
     with mariadb.database() as url:
-        outputs = [run(url, *words, folder=tmp_path) for words in (["migrate"], ["migrate", "--plan"], ["purge"])]
-    outputs.append(run(mariadb.url("x").replace(str(mariadb.port), str(free_port())), "migrate", "--wait", "0"))
+        outputs = [
+            run(url, *words, folder=tmp_path) for words in (["migrate"], ["migrate", "--plan"], ["purge"])
+        ]
+    outputs.append(
+        run(mariadb.url("x").replace(str(mariadb.port), str(free_port())), "migrate", "--wait", "0")
+    )
     outputs.append(run(url.replace("127.0.0.1:", "127.0.0.1:x"), "migrate"))
     assert [status for status, _, _ in outputs] == [0, 0, 0, 1, 2]
     assert not [said for _, *both in outputs for said in both if "p%40ss" in said or "p@ss" in said]
@@ -223,7 +227,9 @@ def test_an_open_select_delays_a_change_of_its_table_and_others_still_read(
         until(lambda: not _waits_for_table(mariadb), "the ALTER gives up for now")
         database = Database(url)
         database.check()
-        assert database.read(lambda c: c.execute(select(func.count()).select_from(interview)).scalar_one()) == 0
+        assert (
+            database.read(lambda c: c.execute(select(func.count()).select_from(interview)).scalar_one()) == 0
+        )
         assert not done
         reader.rollback()
         worker.join(60)
@@ -454,5 +460,3 @@ def _no_cached_versions() -> Iterator[None]:
     yield
     for name in [name for name in sys.modules if name.startswith("r000")]:
         del sys.modules[name]
-
-

@@ -81,9 +81,7 @@ def ask_from_many(database: Database, limits: Sequence[int], seconds: float) -> 
 
 def most_in_a_window(grants: list[int]) -> int:
     """The largest number of grants in any sliding window."""
-    return max(
-        sum(1 for other in grants if at - WINDOW * SECOND < other <= at) for at in grants
-    )
+    return max(sum(1 for other in grants if at - WINDOW * SECOND < other <= at) for at in grants)
 
 
 def test_no_window_has_more_whoever_asks(database: Database) -> None:

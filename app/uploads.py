@@ -1,0 +1,74 @@
+"""Uploads: a form with one file in it, held in memory alone, since a temporary file would outlive a crash."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from flask import Request
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+
+from app.problems import FieldError, Problem, invalid
+
+if TYPE_CHECKING:  # in the standard library from Python 3.12 on
+    from typing_extensions import Buffer
+
+PARTS = 20
+"""Fields that a form may have beside the file."""
+FIELDS = 64 * 1024
+"""Bytes of everything but the file: the other fields, names, and what multipart puts between them."""
+# Werkzeug holds the beginning of any part, up to 64 KiB of it, against the limit for a field too.
+_FIELD_MEMORY = FIELDS + 128 * 1024
+
+
+def file_part(request: Request, field: str, limit: int) -> tuple[bytes, dict[str, str]]:
+    """The file in a field, and the other fields' text, of a `multipart/form-data` body.
+
+    The file's name and declared type are dropped: nothing depends on them, and a name is often a person's.
+
+    :param field: the name of the file's field; no other may hold a file.
+    :param limit: bytes of the file.
+    :raises Problem: 400, no such form, or a field given twice; 413, too large; 422, no file.
+    """
+    if request.mimetype != "multipart/form-data":
+        raise Problem(400, "invalid-multipart")
+    request.max_content_length = limit + FIELDS
+    if (request.content_length or 0) > limit + FIELDS:
+        raise Problem(413, "too-large", limit=limit)
+    parser = FormDataParser(
+        lambda *_, **__: _Memory(limit),
+        max_form_memory_size=_FIELD_MEMORY,
+        max_form_parts=PARTS + 1,
+        silent=False,
+    )
+    try:
+        _, fields, files = parser.parse(
+            request.stream, request.mimetype, request.content_length, request.mimetype_params
+        )
+    except RequestEntityTooLarge:
+        raise Problem(413, "fields-too-large", parts=PARTS, limit=FIELDS) from None
+    except (ValueError, ClientDisconnected):
+        raise Problem(400, "invalid-multipart") from None
+    names = [name for name, _ in fields.items(multi=True)] + [name for name, _ in files.items(multi=True)]
+    if None in names or len(set(names)) < len(names) or set(files) - {field}:
+        raise Problem(400, "invalid-multipart")
+    if field in fields:
+        raise invalid(FieldError(field, "field.not-a-file", "remedy.file", {}))
+    data = files[field].stream.read() if field in files else b""
+    if not data and not (field in files and files[field].filename):  # what browsers send when none is chosen
+        raise invalid(FieldError(field, "field.missing", "remedy.file", {}))
+    return data, fields.to_dict()
+
+
+class _Memory(BytesIO):
+    """A file that refuses to grow above a limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def write(self, data: Buffer, /) -> int:
+        if self.tell() + memoryview(data).nbytes > self._limit:
+            raise Problem(413, "too-large", limit=self._limit)
+        return super().write(data)
