@@ -16,7 +16,7 @@ from app.storage.tables import idempotency
 class Attempt:
     """One sending of a request: what it is about, the client's key, and what was in it.
 
-    :ivar scope: `interviews`, `answers/<interview>` or `report/<interview>`: a key means something only there.
+    :ivar scope: `interviews`, `answers/<interview>` or `report/<interview>`: a key counts only there.
     :ivar content: JSON, with the digests of files in their place.
     """
 
@@ -32,7 +32,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Record:
-    """What the request began: an interview, and work on it. `salt` and the key make a new interview's token again."""
+    """What the request began: an interview, and work on it. `salt` and the key give its token again."""
 
     interview: str
     task: str

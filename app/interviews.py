@@ -69,7 +69,7 @@ class Interviews:
         """Keep the resume and have questions asked on it.
 
         :param depth: how many follow-ups one question may have.
-        :param holder_token: the token of another interview of the same person, to be listed with it; or empty.
+        :param holder_token: the token of another interview, to be listed with it; or empty.
         :raises Problem: 429, too many wait for the model; 404, no interview has that token.
         """
         with self._database.reading() as db:
@@ -198,7 +198,7 @@ class Interviews:
             return interview_document(db, authorised(db, identifier, token))
 
     def document(self, identifier: str) -> Document:
-        """The interview, for whoever has just been let at it. :raises Problem: 404, it was deleted meanwhile."""
+        """The interview, for whoever has just been let at it. :raises Problem: 404, it is gone."""
         with self._database.reading() as db:
             row = interview_row(db, identifier)
             if row is None:
@@ -298,7 +298,7 @@ def authorised(db: Connection, identifier: str, token: str) -> RowMapping:
 
 
 def _holder(db: Connection, token: str) -> str:
-    """Who holds a token. Found by its hash, of 256 random bits: there is nothing to be learnt from the time."""
+    """Who holds a token. Found by the hash of 256 random bits: the time tells nothing."""
     found: str | None = db.execute(
         select(interview.c.holder).where(
             interview.c.token_hash == access.digest(token), interview.c.expires_at > now()

@@ -1,4 +1,4 @@
-"""Logs as JSON lines. Nobody's words, tokens or addresses are in them: what is logged is chosen, not filtered."""
+"""Logs as JSON lines. Nobody's words, tokens or addresses are in them: they never get there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 
 class JsonLines(logging.Formatter):
-    """`{"at", "level", "logger", "message"[, "error"]}`; a message that is JSON becomes members of its own."""
+    """`{"at", "level", "logger", "message"[, "error"]}`; a request becomes members of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -36,7 +36,7 @@ class JsonLines(logging.Formatter):
 
 
 def set_up() -> None:
-    """Send everything to standard error as JSON lines; the root logger may have a handler of gunicorn's or a test's."""
+    """Send what the app says to standard error as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     ours = logging.getLogger("app")

@@ -214,6 +214,7 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "processed by Google, which may use it to improve its products where its service is free of charge.",
         "ko": "지금 질문하는 것은 언어 모델({model})입니다. 점수를 포함해 틀릴 수 있습니다. 보낸 내용은 "
         "Google이 처리하며, 무료로 이용하는 서비스에서는 Google이 제품 개선에 사용할 수 있습니다.",
+    },
     "resume-empty.detail": {
         "en": "There is no text in it. Choose the file again, or paste the text of your resume.",
         "ko": "내용이 없습니다. 파일을 다시 선택하거나 이력서 내용을 붙여 넣어 주세요.",

@@ -52,10 +52,10 @@ def describe(settings: Settings) -> Schema:
             "title": "AI mock interviewer",
             "version": settings.version,
             "summary": "Interviews a person on their own resume, in Korean and English.",
-            "description": "Work of the interviewer is answered when it is done, or as Server-Sent Events where "
-            "`Accept: text/event-stream` is sent. Either way it is written down before it begins: a request that "
-            "was cut off is sent again with the same `Idempotency-Key`, or its stream is taken up again by "
-            "`GET .../tasks/{task}/events` with `Last-Event-ID`.",
+            "description": "Work of the interviewer is answered when it is done, or as Server-Sent Events "
+            "where `Accept: text/event-stream` is sent. Either way it is written down before it begins: a "
+            "request that was cut off is sent again with the same `Idempotency-Key`, or its stream is taken up "
+            "again by `GET .../tasks/{task}/events` with `Last-Event-ID`.",
         },
         "paths": _paths(),
         "components": {
@@ -184,7 +184,7 @@ def _paths() -> Schema:
             "parameters": [_ref("parameters", "interview"), _ref("parameters", "task")],
             "get": _operation(
                 "followTask",
-                "Its events from where the client lost them; work that failed or was left alone is taken up again",
+                "Its events from where the client lost them; work that failed or waits is taken up again",
                 {"200": _STREAM, **_problems("401", "404", "503")},
                 parameters=[_ref("parameters", "last")],
             ),
@@ -196,9 +196,9 @@ def _paths() -> Schema:
 
 
 _STREAM: Schema = {
-    "description": "Server-Sent Events: `queued` (place and seconds), `started`, `delta` (a piece of text: where in "
-    "the result, and what is added; an empty path: all of it begins anew), `result` (as without a stream), `error` "
-    "(code, values), `done`. Those with an id can be asked for again by `Last-Event-ID`.",
+    "description": "Server-Sent Events: `queued` (place and seconds), `started`, `delta` (a piece of text: where "
+    "in the result, and what is added; an empty path: all of it begins anew), `result` (as without a "
+    "stream), `error` (code, values), `done`. Those with an id can be asked for again by `Last-Event-ID`.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 
@@ -390,7 +390,7 @@ def _schemas() -> Schema:
                 report=_maybe({"type": "object"}),
                 tasks={"type": "array", "items": _ref("schemas", "Task")},
             ),
-            "description": "`token` is there once: in the answer to the request that made it, and when that is repeated.",
+            "description": "`token` is there in the answer to the request that made it, also when that is sent again.",
         },
         "Interviews": _object(
             interviews={"type": "array", "items": _object(**summary, questions=count, answered=count)}

@@ -28,8 +28,8 @@ LEASE = 15_000
 ATTEMPTS = 3
 """How often a task is begun whose process died over it: it may be the task that kills."""
 GAP = 1000
-"""What the numbers of events jump by when a task begins anew: more than its last process can have told clients
-without having written it down."""
+"""What the numbers of events jump by when a task begins anew: more than its last process can have told
+clients without having written it down."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def free(db: Connection, most: int) -> list[Task]:
 
 
 def take(db: Connection, identifier: str, owner: str) -> bool:
-    """Make a task ours that has no owner, or whose owner is gone, or that has parked or failed; it waits again."""
+    """Make a task ours that has no owner, whose owner is gone, that has parked or failed; it waits again."""
     gone = or_(
         task.c.lease_until.is_(None), task.c.lease_until < now(), task.c.state.in_(("parked", "failed"))
     )
@@ -162,7 +162,7 @@ def wait_again(db: Connection, identifier: str, owner: str) -> bool:
 
 
 def finish(db: Connection, identifier: str, owner: str) -> bool:
-    """Mark our task as done, in the transaction that keeps its result; False where it is not ours any more."""
+    """Mark our task as done, in the transaction that keeps its result; False where it is ours no more."""
     changed = db.execute(
         update(task)
         .where(task.c.id == identifier, task.c.owner == owner, task.c.state == "running")
@@ -225,10 +225,7 @@ def events(db: Connection, identifier: str, after: int) -> list[Event]:
 
 
 def _read(db: Connection, where: Any, most: int | None = None) -> list[Task]:
-    columns = (
-        task.c.id, task.c.interview, task.c.kind, task.c.subject, task.c.state, task.c.attempts, task.c.problem,
-    )  # fmt: skip
-    rows = db.execute(select(*columns).where(where).order_by(task.c.created_at, task.c.id).limit(most))
+    rows = db.execute(select(task).where(where).order_by(task.c.created_at, task.c.id).limit(most))
     return [
         Task(
             row.id,

@@ -261,8 +261,8 @@ def serve(settings: Settings) -> Iterator[Callable[..., Server]]:
         return server
 
     yield start
-    for server in servers:
-        server.stop()
+    for started in servers:
+        started.stop()
 
 
 @pytest.fixture(scope="session")
