@@ -246,9 +246,19 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
 def serve(settings: Settings) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def start(**extra: str) -> Server:
+    def start(*binds: str, **extra: str) -> Server:
+        more = [word for bind in binds for word in ("--bind", bind)]
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--config", "app/gunicorn.conf.py", "--bind", "127.0.0.1:0"],
+            [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "--config",
+                "app/gunicorn.conf.py",
+                "--bind",
+                "127.0.0.1:0",
+                *more,
+            ],
             cwd=ROOT,
             env=environment(settings, **extra),
             stdout=subprocess.PIPE,

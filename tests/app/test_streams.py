@@ -186,7 +186,9 @@ def test_who_cannot_wait_gets_where_it_will_be(settings: Settings, gemini: Gemin
         found = client.get(response.headers["Location"], headers=bearer(created))
         return found if found.status_code == 200 else None
 
-    assert until(done, "it is done").get_json()["feedback"]
+    found = until(done, "it is done")
+    assert found is not None
+    assert found.get_json()["feedback"]
     close(application)
 
 
