@@ -158,8 +158,7 @@ def clean(text: str) -> str:
 def _few_marks(text: str) -> str:
     """At most 30 combining marks in a row, as UAX #15 has it for streams.
 
-    Normalising sorts a row of marks in quadratic time, a minute for a body of 250 kB,
-    and lets nothing else run.
+    Normalising sorts a row of marks in quadratic time: a minute for 250 kB, in which nothing else runs.
     """
     if text.isascii():
         return text

@@ -221,13 +221,14 @@ MESSAGES: dict[str, dict[Language, str]] = {
     },
     "resume-too-large.detail": {
         "en": "Send a file of at most {megabytes} MB; export it with smaller pictures, or paste its text.",
-        "ko": "{megabytes}MB 이하의 파일을 보내 주세요. 사진 크기를 줄여 다시 저장하거나 내용을 붙여 넣어 주세요.",
+        "ko": "{megabytes}MB 이하의 파일을 보내 주세요. "
+        "사진 크기를 줄여 다시 저장하거나 내용을 붙여 넣어 주세요.",
     },
     "resume-unknown-format.detail": {
-        "en": "Send a PDF, a DOCX, an HWPX, or plain text (UTF-8 or CP949). Save an HWP, DOC, RTF or web page "
-        "as PDF or HWPX or DOCX first, and put pictures into a PDF.",
-        "ko": "PDF, DOCX, HWPX 또는 텍스트 파일(UTF-8, CP949)을 보내 주세요. HWP, DOC, RTF, 웹 페이지는 PDF나 HWPX, "
-        "DOCX로 저장하고, 이미지는 PDF로 만들어 보내 주세요.",
+        "en": "Send a PDF, a DOCX, an HWPX, or plain text (UTF-8 or CP949). Save an HWP as HWPX, a DOC, RTF "
+        "or web page as PDF first, and put pictures into a PDF.",
+        "ko": "PDF, DOCX, HWPX 또는 텍스트 파일(UTF-8, CP949)을 보내 주세요. HWP는 HWPX로, "
+        "DOC, RTF, 웹 페이지는 PDF로 저장하고, 이미지는 PDF로 만들어 보내 주세요.",
     },
     "resume-encrypted.detail": {
         "en": "Save it without a password and send that, or paste its text.",

@@ -1,4 +1,5 @@
-"""`make demo`: the interview API is rolled out twice under load, on this machine, with config.yaml as it is.
+"""`make demo`: the interview API is rolled out twice under load, on this machine, with config.yaml
+as it is, and then an interview is held through the edge.
 
 Everything is real: the engine, HAProxy, the image, the requests. It ends by saying what to open, and can be
 run again; `--down` removes what it made.
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.load import Load, Mix, Report  # noqa: E402  (the checkout is what is shown, not an installed copy)
+from scripts import interview  # noqa: E402
 
 # What the API answers without writing to its database; its other half is in tests/app.
 MIX = Mix(
@@ -75,9 +77,11 @@ def main(words: Sequence[str]) -> int:
     report = load.report()
     deployer("status")
     deployer("releases", "--last", "4")
+    interview.hold(url, ROOT / "scripts" / "resume.md")
     show(report)
     print(f"""
 open  {url}/             the interview, in Korean and English
+      {url}/api/docs     its API
       {url}/api/version  which release answers
 try   .venv/bin/deployer rollout --plan
       .venv/bin/deployer status --watch

@@ -12,11 +12,14 @@ import contextlib
 import json
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 NOT_STARTED = 70  # EX_SOFTWARE: it ended before it had read a byte of the file
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(order: dict[str, Any]) -> None:
@@ -77,8 +80,17 @@ def _confine(limits: Any) -> None:
         value = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (value, value))
     os.nice(5)  # requests go first
+    _end_with_parent()
     with contextlib.suppress(OSError):  # a host without memory ends this one, not the app
         Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _end_with_parent() -> None:
+    """Where the kernel can: the thread that waits for this process does so until its end."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

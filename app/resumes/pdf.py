@@ -16,7 +16,7 @@ from app.resumes import Limits, ResumeError
 SCANT = 30
 """Characters on a page, on average, below which pictures count as the content: scanners sign pages."""
 
-# Encodings of Korean fonts that pypdf takes for UTF-16 (ISO 32000-1, table 118). A test holds the private name.
+# Encodings of Korean fonts that pypdf takes for UTF-16 (ISO 32000-1, table 118). The private name is tested.
 _cmap._predefined_cmap.update(  # noqa: SLF001
     {
         f"/{name}-{direction}": "cp949"
