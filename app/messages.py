@@ -186,6 +186,6 @@ MESSAGES: dict[str, dict[Language, str]] = {
 }
 
 
-def say(key: str, language: Language, **values: object) -> str:
+def say(key: str, language: Language, /, **values: object) -> str:
     """The sentence for a key in a language, with its values filled in."""
     return MESSAGES[key][language].format(**values)

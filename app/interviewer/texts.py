@@ -32,6 +32,7 @@ _ADDRESS = re.compile(
     rf"(?:[a-z0-9-]{{1,63}}\.){{1,8}}(?:{_DOMAINS})(?:[/?#:][^\s<>‹›\"'“”‘’)\]]+)",
     re.IGNORECASE,
 )
+_OF_THE_WEB = re.compile(r"https?://|[^:]*(?:[/?#]|$)", re.IGNORECASE)  # no `javascript:`, no `data:`
 _REMOVED = "[link]"
 _OUTER = " \t\n\"'“”‘’«»「」『』…."
 
@@ -52,7 +53,8 @@ def plain(text: str, own: str) -> str:
 
     def known(address: re.Match[str]) -> str:
         bare = address[0].rstrip(".,;:!?")
-        return address[0] if _stands_in(bare, own) else _REMOVED + address[0][len(bare) :]
+        kept = _OF_THE_WEB.match(bare) and _stands_in(bare, own)
+        return address[0] if kept else _REMOVED + address[0][len(bare) :]
 
     return _ADDRESS.sub(known, text).strip()
 
