@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from app.interviewer import Brief, Turn, prompts, scores
+from app.interviewer import Brief, Feedback, Judgement, Turn, prompts, scores
 from app.interviewer.catalogue import criteria
 from app.interviewer.errors import ModelInvalid
 from app.interviewer.model import ModelInterviewer
@@ -92,15 +92,8 @@ def test_it_stays_between_the_marks_and_out_of_the_rules(attack: dict[str, Any])
         assert ">" not in line
         assert json.loads(line)[field] == visible(text)
         assert len(line.splitlines()) == 1
-        hidden = {unicodedata.category(character) for character in line} & {
-            "Cc",
-            "Cf",
-            "Cs",
-            "Co",
-            "Zl",
-            "Zp",
-        }
-        assert not hidden
+        hidden = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+        assert not {unicodedata.category(character) for character in line} & hidden
 
 
 def test_no_two_requests_have_the_same_marks() -> None:
@@ -189,9 +182,7 @@ def test_nothing_said_scores_nothing(model: ModelInterviewer, gemini: Gemini) ->
     assert {judgement.score for judgement in feedback.criteria} == {1}
 
 
-def _feedback() -> Any:
-    from app.interviewer import Feedback, Judgement
-
+def _feedback() -> Feedback:
     return Feedback(tuple(Judgement(c.key, c.title, 1, "", None) for c in criteria("en")), (), ())
 
 
@@ -224,7 +215,9 @@ def _assert_plain(texts: dict[str, str]) -> None:
         ("data:text/html;base64,AAAA javascript:alert(1)", "[link] [link])"),
         ("https://me.example/cv.", "https://me.example/cv."),
         ("https://me.example/cv?leak=1", "[link]"),
-        ("Node.js, ASP.NET/C#, socket.io/redis, TCP/IP, 3.5/5", "Node.js, ASP.NET/C#, socket.io/redis, TCP/IP, 3.5/5"),
+        ("Node.js, ASP.NET/C#, socket.io/redis", "Node.js, ASP.NET/C#, socket.io/redis"),
+        ("TCP/IP, 3.5/5", "TCP/IP, 3.5/5"),
+        ("![cut](https://evil.example/a b", "! [cut] ([link] b"),
         ("시간: 10:30, 비율 1:2, and/or", "시간: 10:30, 비율 1:2, and/or"),
         ("a\u200bb\u3164c\U000e0041", "abc"),
     ],
@@ -237,7 +230,7 @@ def test_a_models_text_becomes_plain(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "See ![a picture of it](https://evil.example/x?d=1 2) and [the page](https://evil.example) now [0] ok",
+        "See ![a picture](https://evil.example/x?d=1 2) and [the page](https://evil.example) now [0] ok",
         "Open < b and <img src=x onerror=alert(1)> then List<Map<A, B>> [not a link] (really) !",
         "Go to https://evil.example/a , www.evil.example/b or evil.com/c d.e/f",
         "[" * 50 + " nested " + "](" * 20 + " x " + ")" * 10,
@@ -246,7 +239,7 @@ def test_a_models_text_becomes_plain(text: str, expected: str) -> None:
 )
 def test_a_growing_text_is_told_as_it_will_be_and_never_as_an_address(text: str, size: int) -> None:
     told: list[str] = []
-    preview = Preview(lambda pointer, more: told.append(more), "", ())
+    preview = Preview(lambda _, more: told.append(more), "", ())
     document = json.dumps({"summary": text}, ensure_ascii=False)
     for begin in range(0, len(document), size):
         preview.feed(document[begin : begin + size])
