@@ -11,9 +11,9 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 
-# What tests of the app need; the Gemini SDK adds 200 MB that no code of this release imports.
 APP = ["flask>=3.0,<4", "gunicorn>=23", "pymysql>=1.1"]
 GEMINI = ["google-generativeai>=0.8,<0.9"]
+GENAI = ["google-genai>=3.4,<4"]  # its successor, for who sets INTERVIEW_SDK=google-genai
 SSH = ["paramiko>=3.4"]
 AWS = ["boto3>=1.34"]
 JENKINS = ["python-jenkins>=1.8"]
@@ -71,11 +71,14 @@ setup(
     ],
     extras_require={
         "app": [*APP, *GEMINI],
+        "genai": GENAI,
         "aws": AWS,
         "jenkins": JENKINS,
         "ssh": SSH,
         "dev": [
             *APP,
+            *GEMINI,
+            *GENAI,
             *SSH,
             # Exact to the minor: a newer one knows new faults, and a clone must not fail on its first day.
             "import-linter==2.16.*",
