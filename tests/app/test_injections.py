@@ -226,6 +226,17 @@ def test_a_models_text_becomes_plain(text: str, expected: str) -> None:
     assert plain(text, "My pages: https://me.example/cv and more") == expected
 
 
+@pytest.mark.parametrize(
+    "unit", ["[", "![", "](", "[a](", "[a][", "[ ](( ", "<", "<a", "a.", "a-", "a.com", "www.", "x://", "a:"]
+)
+def test_a_text_made_to_be_slow_is_not(unit: str) -> None:
+    # The test's time limit is what fails here: a pattern that backtracks takes minutes for so many characters.
+    text = (unit * 50_000)[:50_000]
+    assert len(plain(text, text)) <= 2 * len(text)
+    assert settled(text) <= len(text)
+    assert len(quotation(text, text, 300) or "") <= 300
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
 @pytest.mark.parametrize(
     "text",
