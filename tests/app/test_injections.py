@@ -230,7 +230,7 @@ def test_a_models_text_becomes_plain(text: str, expected: str) -> None:
     "unit", ["[", "![", "](", "[a](", "[a][", "[ ](( ", "<", "<a", "a.", "a-", "a.com", "www.", "x://", "a:"]
 )
 def test_a_text_made_to_be_slow_is_not(unit: str) -> None:
-    # The test's time limit is what fails here: a pattern that backtracks takes minutes for so many characters.
+    # What fails here is the time limit of the test: a pattern that backtracks takes minutes for that much.
     text = (unit * 50_000)[:50_000]
     assert len(plain(text, text)) <= 2 * len(text)
     assert settled(text) <= len(text)
