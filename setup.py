@@ -24,7 +24,7 @@ APP = [
     "tzdata>=2025.1",
 ]
 GEMINI = ["google-generativeai>=0.8,<0.9"]
-GENAI = ["google-genai>=1.20"]
+GENAI = ["google-genai>=3.4,<4"]  # its successor, for who sets INTERVIEW_SDK=google-genai
 SSH = ["paramiko>=3.4"]
 AWS = ["boto3>=1.34"]
 JENKINS = ["python-jenkins>=1.8"]

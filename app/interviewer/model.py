@@ -40,7 +40,7 @@ from app.interviewer.wire import Failure, ModelConfig, Request, Wire
 from app.languages import Language
 from app.messages import say
 
-MOST_CHARACTERS = 100_000  # of an answer; one that goes on and on is cut off
+MOST_CHARACTERS = 50_000  # of an answer; one that goes on and on is cut off
 REFUSALS = frozenset(
     {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "IMAGE_SAFETY"}
 )

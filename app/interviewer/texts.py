@@ -32,6 +32,7 @@ _ADDRESS = re.compile(
     rf"(?:[a-z0-9-]{{1,63}}\.){{1,8}}(?:{_DOMAINS})(?:[/?#:][^\s<>‹›\"'“”‘’)\]]+)",
     re.IGNORECASE,
 )
+_OF_THE_WEB = re.compile(r"https?://|[^:]*(?:[/?#]|$)", re.IGNORECASE)  # no `javascript:`, no `data:`
 _REMOVED = "[link]"
 _OUTER = " \t\n\"'“”‘’«»「」『』…."
 
@@ -47,12 +48,14 @@ def plain(text: str, own: str) -> str:
     :param own: what the person wrote; an address that stands in there word for word is kept.
     """
     text = _MARKDOWN_LINK.sub(lambda link: f"{link[1]} {link[2] or ''}".rstrip(), visible(text))
+    text = text.replace("](", "] (").replace("![", "! [")  # a link that was cut, or nested in another one
     # A frontend interview speaks of <div> too: the sign is replaced, nothing is lost, nothing is markup.
     text = _TAG_BEGIN.sub("‹", _TAG.sub(r"‹\1›", text))
 
     def known(address: re.Match[str]) -> str:
         bare = address[0].rstrip(".,;:!?")
-        return address[0] if _stands_in(bare, own) else _REMOVED + address[0][len(bare) :]
+        kept = _OF_THE_WEB.match(bare) and _stands_in(bare, own)
+        return address[0] if kept else _REMOVED + address[0][len(bare) :]
 
     return _ADDRESS.sub(known, text).strip()
 
@@ -64,11 +67,16 @@ def shorten(text: str, limit: int) -> str:
 
 def settled(text: str) -> int:
     """How many characters of a growing text stay the same in `plain`, whatever follows: up to the last white
-    space, but not into a Markdown link or a tag that is still open."""
-    tail = max(0, len(text) - 1000)
-    if still_open := _OPEN.search(text, tail):
-        text = text[: still_open.start()]
-    return max(text.rfind(" "), text.rfind("\n")) + 1
+    space that is not in a Markdown link or a tag, complete or still open."""
+    still_open = _OPEN.search(text, max(0, len(text) - 1000))
+    end = still_open.start() if still_open else len(text)
+    wholes = [found.span() for pattern in (_MARKDOWN_LINK, _TAG) for found in pattern.finditer(text)]
+    while True:
+        end = max(text.rfind(" ", 0, end), text.rfind("\n", 0, end)) + 1
+        inside = [begin for begin, after in wholes if begin < end < after]
+        if not inside:
+            return end
+        end = inside[0]
 
 
 def quotation(quote: str, source: str, limit: int) -> str | None:

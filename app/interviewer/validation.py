@@ -79,7 +79,7 @@ class Reader:
         if not isinstance(value, str):
             self.fault(place, "a text is missing")
             return ""
-        text = shorten(plain(value, self._own), limit)
+        text = shorten(plain(value[: 4 * limit], self._own), limit)
         if not text and not empty:
             self.fault(place, "it is empty")
         if any(rule in " ".join(text.split()) for rule in _RULES):

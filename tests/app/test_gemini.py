@@ -1,4 +1,4 @@
-"""What goes wrong with a model, through both SDKs: what is raised, how often it was asked, and what is told."""
+"""What goes wrong with a model, by both SDKs: what is raised, how often it was asked, and what is told."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from app.interviewer import Audio, Cancelled, Kind
 from app.interviewer.errors import (
+    CannotHear,
     ModelError,
     ModelForbidden,
     ModelInvalid,
@@ -203,19 +204,13 @@ def test_a_file_that_cannot_be_read_is_rejected(model: ModelInterviewer, gemini:
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_every_error_has_its_sentences(language: Language) -> None:
     errors = [
-        QuotaExhausted(5), ModelUnavailable(), ModelTimeout(), ModelRetired(model="m", key="k"), ModelInvalid(),
-        ModelForbidden(key="k"), ModelRefused(), ModelRejected(status=400), ModelError(),
+        QuotaExhausted(5), ModelUnavailable(), ModelTimeout(), ModelRetired(model="m", key="k"), CannotHear(),
+        ModelForbidden(key="k"), ModelRefused(), ModelRejected(status=400), ModelInvalid(), ModelError(),
     ]  # fmt: skip
-    assert {type(error) for error in errors} >= set(ModelError.__subclasses__()) - {_cannot_hear()}
+    assert {type(error) for error in errors} == {ModelError, *ModelError.__subclasses__()}
     for error in errors:
         assert say(error.code, language)
         assert say(f"{error.code}.detail", language, **error.values)
-
-
-def _cannot_hear() -> type[ModelError]:
-    from app.interviewer.errors import CannotHear
-
-    return CannotHear
 
 
 # -- nobody wants it any more -------------------------------------------------------
@@ -330,7 +325,7 @@ def test_scores_are_brought_into_range(
 
 
 def test_an_endless_answer_is_cut_off(model: ModelInterviewer, gemini: Gemini) -> None:
-    gemini.script(*[Act(text='{"summary": "' + "word " * 30_000)] * 2)
+    gemini.script(*[Act(text='{"summary": "' + "word " * 11_000)] * 2)
     with pytest.raises(ModelInvalid):
         model.ask(brief(), Calls())
     assert all(seen.ended.wait(30) for seen in gemini.requests)
@@ -383,8 +378,9 @@ def test_no_key_and_no_personal_text_gets_into_errors_or_the_log(
     caplog.set_level(logging.DEBUG)
     secret = "Zaphod Beeblebrox built the heart of gold"
     acts = [
-        Act("error", status=400), Act("quota-minute", 3), Act("quota-day"), Act("cut", after=5), Act("hang-up"),
-        Act("unfinished"), Act("blocked-prompt"), Act("finish", text="SAFETY", after=5), *REPAIRED[:2], *REPAIRED[:2],
+        Act("error", status=400), Act("quota-minute", 3), Act("quota-day"), Act("cut", after=5),
+        Act("hang-up"), Act("unfinished"), Act("blocked-prompt"), Act("finish", text="SAFETY", after=5),
+        *REPAIRED[:2], *REPAIRED[:2],
     ]  # fmt: skip
     gemini.script(*acts)
     while len(gemini.requests) < len(acts):

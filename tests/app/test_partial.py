@@ -76,9 +76,8 @@ def test_it_agrees_with_json_on_random_documents(seed: int) -> None:
                 return random_.choice([{}, [], ""])
             case 4 | 5:
                 return [value(depth - 1) for _ in range(random_.randrange(4))]
-        return {
-            f"k{n}{random_.choice(['', '한', '"'])}": value(depth - 1) for n in range(random_.randrange(4))
-        }
+        marks = ["", "한", '"', "\\", "/"]
+        return {f"k{n}" + random_.choice(marks): value(depth - 1) for n in range(random_.randrange(4))}
 
     document = value(6)
     text = json.dumps(document, ensure_ascii=random_.random() < 0.5, indent=random_.choice([None, 1]))

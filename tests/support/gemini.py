@@ -28,7 +28,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
@@ -86,7 +86,7 @@ class Act:
 
 @dataclass
 class Seen:
-    """A request that came; `at` is seconds of the monotonic clock."""
+    """A request that came; `at` is seconds of the double's clock."""
 
     number: int
     at: float
@@ -127,10 +127,12 @@ class Gemini:
         per_day: int | None = None,
         pace: float = 0.0,
         bare_errors: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.key = key
         self.limit, self.window, self.per_day, self.pace = limit, window, per_day, pace
         self.bare_errors = bare_errors
+        self.clock = clock
         self.requests: list[Seen] = []
         self.obeys: set[str] = set()
         self.closing = threading.Event()
@@ -180,7 +182,7 @@ class Gemini:
                 return act
             if self.per_day is not None and self._day >= self.per_day:
                 return Act("quota-day")
-            now = time.monotonic()
+            seen.at = now = self.clock()
             while self._granted and self._granted[0] <= now - self.window:
                 self._granted.popleft()
             if self.limit is not None and len(self._granted) >= self.limit:
@@ -226,7 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = parse_qs(address.query)
         seen = Seen(
             number=0,
-            at=time.monotonic(),
+            at=self.double.clock(),
             path=self.path,
             model=model,
             method=method,
@@ -236,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         act = self.double.receive(seen)
         try:
-            self._meet(seen, act, numbers="enum-encoding=int" in address.query)
+            self._meet(seen, act, numbers=query.get("$alt") == ["json;enum-encoding=int"])
         except OSError:
             seen.disconnected = True
             self.close_connection = True
