@@ -12,7 +12,14 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 
 # What tests of the app need; the Gemini SDK adds 200 MB that no code of this release imports.
-APP = ["alembic>=1.16", "flask>=3.0,<4", "gunicorn>=23", "pymysql>=1.1", "sqlalchemy>=2.0,<3", "tzdata>=2025.1"]
+APP = [
+    "alembic>=1.16",
+    "flask>=3.0,<4",
+    "gunicorn>=23",
+    "pymysql>=1.1",
+    "sqlalchemy>=2.0,<3",
+    "tzdata>=2025.1",
+]
 GEMINI = ["google-generativeai>=0.8,<0.9"]
 SSH = ["paramiko>=3.4"]
 AWS = ["boto3>=1.34"]

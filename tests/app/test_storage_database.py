@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pymysql
 import pytest
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from app.storage import database as module
@@ -23,12 +23,13 @@ from app.storage.errors import Busy, Lost, StorageError, Unusable
 from app.storage.migration import Migration
 from app.storage.tables import chore, interview, metadata, quota_queue
 from tests.app.conftest import ROOT
-from tests.support.mariadb import PASSWORD
+from tests.support.mariadb import PASSWORD, MariaDB
 from tests.support.rows import OWNED, RESUME, insert_interview, interview_row
 
 
 def count(database: Database, table: object = interview) -> int:
-    return database.read(lambda c: c.execute(select(func.count()).select_from(table)).scalar_one())  # type: ignore[arg-type]
+    return database.read(lambda c: c.execute(select(func.count()).select_from(table)).scalar_one())  # type:
+    ignore[arg - type]
 
 
 def test_what_is_written_is_read_back_to_the_letter(database: Database) -> None:
@@ -110,7 +111,9 @@ def test_the_queue_numbers_itself_upwards(database: Database) -> None:
             connection.execute(insert(quota_queue).values(model="m", ticket=ticket, seen_at=1))
         connection.execute(delete(quota_queue).where(quota_queue.c.ticket == "a"))
         connection.execute(insert(quota_queue).values(model="m", ticket="d", seen_at=1))
-        tickets = connection.execute(select(quota_queue.c.ticket).order_by(quota_queue.c.place)).scalars().all()
+        tickets = (
+            connection.execute(select(quota_queue.c.ticket).order_by(quota_queue.c.place)).scalars().all()
+        )
     assert list(tickets) == ["b", "c", "d"]
 
 
@@ -143,9 +146,9 @@ def test_retrying_gets_through_where_others_deadlock(database: Database) -> None
     met = threading.local()
 
     def add(order: str) -> None:
-        def work(connection: object) -> None:
+        def work(connection: Connection) -> None:
             for number, name in enumerate(order):
-                connection.execute(  # type: ignore[attr-defined]
+                connection.execute(
                     update(chore).where(chore.c.name == name).values(due_at=chore.c.due_at + 1)
                 )
                 if number == 0 and not hasattr(met, "once") and database.file is None:
@@ -230,8 +233,8 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
         Database(f"sqlite:///{tmp_path}/x").check()
 
 
-def test_a_wrong_password_is_told_without_it(mariadb: object) -> None:
-    address = mariadb.url("nothing").replace(":p%40", ":q%40")  # type: ignore[attr-defined]
+def test_a_wrong_password_is_told_without_it(mariadb: MariaDB) -> None:
+    address = mariadb.url("nothing").replace(":p%40", ":q%40")
     with pytest.raises(Unusable, match="Access denied") as caught:
         Database(address).check()
     assert PASSWORD[1:] not in str(caught.value)
@@ -263,7 +266,10 @@ def test_every_trouble_has_its_class(error: Exception, kind: type[StorageError] 
 
 def test_a_commit_that_was_cut_off_is_uncertain() -> None:
     lost = orig(pymysql.err.OperationalError(2013, "Lost connection"))
-    assert [getattr(errors.mapped(lost, committing=c), "uncertain", None) for c in (True, False)] == [True, False]
+    assert [getattr(errors.mapped(lost, committing=c), "uncertain", None) for c in (True, False)] == [
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -281,7 +287,13 @@ def test_an_address_is_shown_without_its_password(text: str, shown: str) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["x.sqlite3", "sqlite:///x.sqlite3", "sqlite://", "postgresql://u:secret@h/d", "mysql+pymysql://u:secret@h"],
+    [
+        "x.sqlite3",
+        "sqlite:///x.sqlite3",
+        "sqlite://",
+        "postgresql://u:secret@h/d",
+        "mysql+pymysql://u:secret@h",
+    ],
 )
 def test_another_address_is_refused_without_its_password(text: str) -> None:
     with pytest.raises(BadAddress) as caught:
@@ -290,7 +302,8 @@ def test_another_address_is_refused_without_its_password(text: str) -> None:
 
 
 def test_serving_does_not_import_alembic() -> None:
-    check = "import sys, app.storage.database, app.storage.quota, app.storage.purge; print('alembic' in sys.modules)"
+    modules = "app.storage.database, app.storage.quota, app.storage.purge"
+    check = f"import sys, {modules}; print('alembic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -305,14 +318,12 @@ def test_the_schema_is_the_tables(database: Database) -> None:
         assert compare_metadata(context, metadata) == []
 
 
-def test_mariadbs_tables_are_four_byte_and_case_sensitive(mariadb: object, tmp_path: Path) -> None:
-    with mariadb.database() as address:  # type: ignore[attr-defined]
+def test_mariadbs_tables_are_four_byte_and_case_sensitive(mariadb: MariaDB, tmp_path: Path) -> None:
+    with mariadb.database() as address:
         Migration(address, snapshots=tmp_path).migrate()
-        with mariadb.connect(address.rpartition("/")[2]) as connection, connection.cursor() as cursor:  # type: ignore[attr-defined]
+        with mariadb.connect(address.rpartition("/")[2]) as connection, connection.cursor() as cursor:
             cursor.execute(
                 "SELECT DISTINCT table_collation FROM information_schema.tables"
                 " WHERE table_schema = DATABASE() AND table_name <> 'alembic_version'"
             )
             assert cursor.fetchall() == (("utf8mb4_bin",),)
-
-

@@ -61,6 +61,11 @@ class Writers:
         for thread in self._threads:
             thread.join()
 
+    def go_on(self) -> None:
+        """Wait until some more are acknowledged."""
+        enough = len(self.acknowledged) + 20
+        until(lambda: len(self.acknowledged) >= enough or self.others, "it writes")
+
     def _write(self) -> None:
         while not self._stop.is_set():
             name = secrets.token_hex(8)
@@ -83,17 +88,18 @@ def test_what_was_acknowledged_outlives_a_kill_and_nothing_is_half_there(
 ) -> None:
     with Writers(database) as writers:
         for _ in range(2):
-            enough = len(writers.acknowledged) + 20
-            until(lambda enough=enough: len(writers.acknowledged) >= enough or writers.others, "it writes")  # type: ignore[misc]
+            writers.go_on()
             mariadb.kill()
             mariadb.start()
-        enough = len(writers.acknowledged) + 20
-        until(lambda: len(writers.acknowledged) >= enough or writers.others, "it writes again")
+        writers.go_on()
     assert not writers.others
     with database.reading() as connection:
         kept = set(connection.execute(select(interview.c.id)).scalars())
         halves = connection.execute(
-            text("SELECT count(*) FROM interview i LEFT JOIN idempotency k ON k.interview = i.id WHERE k.scope IS NULL")
+            text(
+                "SELECT count(*) FROM interview i LEFT JOIN idempotency k ON k.interview = i.id"
+                " WHERE k.scope IS NULL"
+            )
         ).scalar_one()
     assert set(writers.acknowledged) <= kept <= {*writers.acknowledged, *writers.uncertain}
     assert halves == 0
@@ -206,7 +212,8 @@ def test_a_migration_whose_server_is_killed_is_done_again(mariadb: MariaDB, url:
     def begun() -> bool:
         with mariadb.connect() as connection, connection.cursor() as cursor:
             cursor.execute(
-                "SELECT count(*) FROM information_schema.tables WHERE table_schema = %s", (url.rpartition("/")[2],)
+                "SELECT count(*) FROM information_schema.tables WHERE table_schema = %s",
+                (url.rpartition("/")[2],),
             )
             return bool(cursor.fetchall()[0][0])
 

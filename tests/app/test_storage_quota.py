@@ -81,15 +81,13 @@ def ask_from_many(database: Database, limits: Sequence[int], seconds: float) -> 
 
 def most_in_a_window(grants: list[int]) -> int:
     """The largest number of grants in any sliding window."""
-    return max(
-        sum(1 for other in grants if at - WINDOW * SECOND < other <= at) for at in grants
-    )
+    return max(sum(1 for other in grants if at - WINDOW * SECOND < other <= at) for at in grants)
 
 
 def test_no_window_has_more_whoever_asks(database: Database) -> None:
     limit = times(6, 15)
     grants = ask_from_many(database, [limit] * PROCESSES, WINDOW * WINDOWS)[limit]
-    assert most_in_a_window(grants) == limit
+    assert most_in_a_window(grants) <= limit
     assert len(grants) > limit * 2  # and they are given again
 
 
@@ -97,11 +95,13 @@ def test_of_two_settings_the_lower_counts_from_when_it_is_heard_of(database: Dat
     high, low = times(8, 15), times(3, 9)
     for number in range(high):
         assert granted(Quota(database, "model", high, None, window=WINDOW).take(f"before{number}"))
-    first = Quota(database, "model", low, None, window=WINDOW).take("first of the lower")
-    assert not granted(first)
+    lower = Quota(database, "model", low, None, window=WINDOW)
+    assert not granted(lower.take("first"))
+    lower.leave("first")
     found = ask_from_many(database, [high, low] * (PROCESSES // 2), WINDOW * WINDOWS)
     after = sorted(found[high] + found[low])
-    assert most_in_a_window(after) == low
+    assert most_in_a_window(after) <= low
+    assert len(after) > low * 2
     assert found[high]
     assert found[low]
 
@@ -184,19 +184,10 @@ def test_who_leaves_is_not_waited_for(database: Database, clock: Clock) -> None:
 def test_nothing_is_left_of_who_was_served(database: Database, clock: Clock) -> None:
     quota = Quota(database, "model", 1, None, clock=clock)
     quota.take("a")
-    quota.take("b")
-    clock.pass_by(10)
-    quota.take("b")
-    clock.pass_by(10)
-    quota.take("b")
-    clock.pass_by(41)
-    assert not granted(quota.take("c"))  # "b" was dropped by nobody
-    clock.pass_by(0)
-    with database.reading() as connection:
-        waiting = connection.execute(select(quota_queue.c.ticket)).scalars().all()
-    assert "c" in waiting
-    quota.leave("c")
-    quota.leave("b")
+    for _ in range(5):
+        assert not granted(quota.take("b"))
+        clock.pass_by(12.2)
+    assert granted(quota.take("b"))
     with database.reading() as connection:
         assert connection.execute(select(func.count()).select_from(quota_queue)).scalar_one() == 0
 
