@@ -19,6 +19,7 @@ from app.storage import database as module
 from app.storage import errors
 from app.storage.address import BadAddress, mask, parse
 from app.storage.database import Database, now_us
+from app.storage.engines import SERVING
 from app.storage.errors import Busy, Lost, StorageError, Unusable
 from app.storage.migration import Migration
 from app.storage.tables import chore, interview, metadata, quota_queue
@@ -27,9 +28,8 @@ from tests.support.mariadb import PASSWORD, MariaDB
 from tests.support.rows import OWNED, RESUME, insert_interview, interview_row
 
 
-def count(database: Database, table: object = interview) -> int:
-    return database.read(lambda c: c.execute(select(func.count()).select_from(table)).scalar_one())  # type:
-    ignore[arg - type]
+def count(database: Database, table: Table = interview) -> int:
+    return database.read(lambda c: c.execute(select(func.count()).select_from(table)).scalar_one())
 
 
 def test_what_is_written_is_read_back_to_the_letter(database: Database) -> None:
@@ -124,7 +124,7 @@ def test_the_databases_clock_goes_on(database: Database) -> None:
 
 
 def test_a_lock_that_is_not_to_be_had_is_busy(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SERVING", replace(module.SERVING, lock=1.0))
+    monkeypatch.setattr(module, "SERVING", replace(SERVING, lock=1.0))
     impatient = Database(str(database.url.render_as_string(hide_password=False)))
     with database.writing() as connection:
         connection.execute(insert(chore).values(name="x", due_at=1))

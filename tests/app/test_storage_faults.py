@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 from sqlalchemy import func, select, text
@@ -51,7 +52,7 @@ class Writers:
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._write) for _ in range(threads)]
 
-    def __enter__(self) -> Writers:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
