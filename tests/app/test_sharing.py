@@ -27,16 +27,6 @@ def migrate(settings: Settings) -> subprocess.Popen[str]:
     )
 
 
-def test_of_many_that_migrate_at_once_one_does_it_and_all_succeed(settings: Settings) -> None:
-    processes = [migrate(settings) for _ in range(8)]
-    outputs = [(*process.communicate(timeout=60), process.returncode) for process in processes]
-    assert [status for _, _, status in outputs] == [0] * 8, outputs
-    assert sum(f"from schema 0 to {schema.VERSION}" in out for out, _, _ in outputs) == 1
-    with contextlib.closing(sqlite3.connect(settings.database)) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-
-
 def test_migrating_again_changes_nothing_and_a_newer_schema_is_left_alone(settings: Settings) -> None:
     assert schema.migrate(settings.database) == (0, schema.VERSION)
     assert schema.migrate(settings.database) == (schema.VERSION, schema.VERSION)

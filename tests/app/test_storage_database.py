@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from app.storage import database as module
 from app.storage import errors
 from app.storage.address import BadAddress, mask, parse
+from app.storage.beginning import begin
 from app.storage.database import Database, now_us
 from app.storage.engines import SERVING
 from app.storage.errors import Busy, Lost, StorageError, Unusable
@@ -327,3 +328,20 @@ def test_mariadbs_tables_are_four_byte_and_case_sensitive(mariadb: MariaDB, tmp_
                 " WHERE table_schema = DATABASE() AND table_name <> 'alembic_version'"
             )
             assert cursor.fetchall() == (("utf8mb4_bin",),)
+
+
+def test_a_first_start_makes_the_file_and_no_later_one_touches_it(tmp_path: Path) -> None:
+    database = Database(f"{tmp_path}/interview.sqlite3")
+    begin(database)
+    database.check()
+    database.close()
+    (tmp_path / "other.sqlite3").write_text("my notes")
+    begin(Database(f"{tmp_path}/other.sqlite3"))
+    assert (tmp_path / "other.sqlite3").read_text() == "my notes"
+
+
+def test_a_first_start_that_fails_is_left_to_the_readiness_check(tmp_path: Path) -> None:
+    database = Database(f"{tmp_path}/none/interview.sqlite3")
+    begin(database)
+    with pytest.raises(Unusable):
+        database.check()

@@ -24,6 +24,7 @@ from app.storage.errors import Busy, Lost, Unusable
 from app.storage.migration import VERSIONS, Migration
 from app.storage.tables import interview, metadata, schema_step
 from tests.app.conftest import ROOT
+from tests.support.bound import BOUND
 from tests.support.mariadb import MariaDB
 from tests.support.names import free_port
 from tests.support.rows import insert_interview
@@ -79,7 +80,7 @@ def command(url: str, *words: str, folder: Path | None = None) -> subprocess.Pop
     outer = {name: value for name, value in os.environ.items() if not name.startswith("INTERVIEW_")}
     more = {"INTERVIEW_SNAPSHOTS": str(folder)} if folder else {}
     return subprocess.Popen(
-        [sys.executable, "-m", "app", *words],
+        [*BOUND, sys.executable, "-m", "app", *words],
         cwd=ROOT,
         env=outer | {"INTERVIEW_DATABASE": url} | more,
         stdout=subprocess.PIPE,
@@ -197,7 +198,7 @@ def test_the_turn_is_given_up_by_who_dies(url: str) -> None:
         "with Migration(sys.argv[1])._alone(): print('held', flush=True); time.sleep(600)"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", hold, url], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [*BOUND, sys.executable, "-c", hold, url], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as holder:
         try:
             assert holder.stdout

@@ -14,6 +14,7 @@ from app.storage.database import Database
 from app.storage.quota import PACIFIC, SECOND, Grant, Quota, Wait, day_of, next_day
 from app.storage.tables import quota_queue
 from tests.app.conftest import ROOT
+from tests.support.bound import BOUND
 from tests.support.scale import times
 
 WINDOW = times(2, 61)  # seconds
@@ -60,6 +61,7 @@ def ask_from_many(
     processes = [
         subprocess.Popen(
             [
+                *BOUND,
                 sys.executable,
                 "-m",
                 "tests.support.quota_worker",

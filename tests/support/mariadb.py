@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import pymysql
 
+from tests.support.bound import BOUND
 from tests.support.names import abandoned, free_port, service_name
 from tests.support.waiting import until
 
@@ -60,8 +61,7 @@ class MariaDB:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    "setpriv",
-                    "--pdeathsig=KILL",
+                    *BOUND,
                     "mariadbd",
                     "--no-defaults",
                     f"--datadir={self.folder}/data",
