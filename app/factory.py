@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
-import sys
 
 from flask import Flask, Response, request
 from flask.json.provider import DefaultJSONProvider
@@ -21,6 +18,7 @@ from app.problems import Problem
 from app.responses import Responses
 from app.runner import Runner
 from app.settings import Settings
+from app.storage.beginning import begin
 from app.storage.database import Database
 from app.storage.errors import StorageError
 from app.storage.purge import purge_if_due
@@ -48,7 +46,7 @@ def build(settings: Settings) -> Flask:
     largest = max(settings.max_body, settings.max_resume, settings.max_audio)
     flask.config["MAX_CONTENT_LENGTH"] = largest + FORM
     database = Database(settings.database, threads=settings.threads)
-    _begin_empty_database(database, settings)
+    begin(database)
     interviewer = interviewer_of(settings)
     quota = (
         Quota(database, settings.model, settings.per_minute, settings.per_day)
@@ -87,26 +85,6 @@ def interviewer_of(settings: Settings) -> Interviewer:
             total_timeout=2 * settings.model_timeout,
         )
     )
-
-
-def _begin_empty_database(database: Database, settings: Settings) -> None:
-    """A first start needs no command; a schema that exists is changed by `python -m app migrate` alone.
-
-    By a process of its own: what changes schemas is large, and never needed again. A failure is left to the
-    readiness check, which tells it for as long as it lasts and notices its end.
-    """
-    if database.file is None or (database.file.exists() and database.file.stat().st_size):
-        return
-    done = subprocess.run(
-        [sys.executable, "-m", "app", "migrate"],
-        env={**os.environ, "INTERVIEW_DATABASE": settings.database},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        log.error("cannot create the database: %s", done.stderr.strip())
 
 
 def _refuse_in_problems(flask: Flask, settings: Settings) -> None:

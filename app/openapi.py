@@ -55,7 +55,7 @@ def describe(settings: Settings) -> Schema:
             "description": "Work of the interviewer is answered when it is done, or as Server-Sent Events "
             "where `Accept: text/event-stream` is sent. Either way it is written down before it begins: a "
             "request that was cut off is sent again with the same `Idempotency-Key`, or its stream is taken up "
-            "again by `GET .../tasks/{task}/events` with `Last-Event-ID`.",
+            "again by `GET .../events` with `Last-Event-ID`.",
         },
         "paths": _paths(),
         "components": {
@@ -196,9 +196,9 @@ def _paths() -> Schema:
 
 
 _STREAM: Schema = {
-    "description": "Server-Sent Events: `queued` (place and seconds), `started`, `delta` (a piece of text: where "
-    "in the result, and what is added; an empty path: all of it begins anew), `result` (as without a "
-    "stream), `error` (code, values), `done`. Those with an id can be asked for again by `Last-Event-ID`.",
+    "description": "Server-Sent Events: `queued` (place and seconds), `started`, `delta` (a piece of text: "
+    "where in the result, and what is added; an empty path: all of it begins anew), `result` (as without "
+    "a stream), `error` (code, values), `done`. Those with an id can be asked for again by `Last-Event-ID`.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 
@@ -390,7 +390,7 @@ def _schemas() -> Schema:
                 report=_maybe({"type": "object"}),
                 tasks={"type": "array", "items": _ref("schemas", "Task")},
             ),
-            "description": "`token` is there in the answer to the request that made it, also when that is sent again.",
+            "description": "`token` is there in the answer to the request that made it, sent again too.",
         },
         "Interviews": _object(
             interviews={"type": "array", "items": _object(**summary, questions=count, answered=count)}

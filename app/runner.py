@@ -57,7 +57,7 @@ class _Waiting:
         self.task = task
         self.channel = channel
         self.granted = granted
-        self.asked = 0.0
+        self.next = 0.0
         self.alone_since: float | None = None
 
 
@@ -234,20 +234,18 @@ class Runner:
             room = self._width - len(self._running)
         abandoned = [item for item in waiting if self._is_abandoned(item)]
         self._release(abandoned, "parked")
-        asked = 0
         for item in waiting:
             if room <= 0:
                 return
             if item in abandoned or self.stopping.is_set():
                 continue
             if not item.granted and self.quota is not None:
-                due = asked < ASKED or time.monotonic() - item.asked >= KEEP_ALIVE
-                asked += 1
-                if not due:
+                if time.monotonic() < item.next:
                     continue
-                item.asked = time.monotonic()
                 answer = self.quota.take(item.task.id)
                 if isinstance(answer, Wait):
+                    # Halfway to when it should be: turns come sooner when others go away.
+                    item.next = time.monotonic() + min(LONGEST, answer.seconds / 2)
                     item.channel.note(
                         json.dumps(
                             {"task": item.task.id, "place": answer.place, "seconds": round(answer.seconds)}

@@ -33,8 +33,8 @@ SETTINGS: Mapping[str, str] = {
     "MAX_WAIT": "0..3600 seconds that a client may wait for its turn at the model; 429 beyond (120)",
     "PLAIN_WAIT": "1..600 seconds after which a client without a stream gets 202 instead of a result (50)",
     "MAX_BODY": "1024..67108864 bytes of a JSON body (262144)",
-    "MAX_RESUME": "1024..104857600 bytes of a resume file (10485760)",
-    "MAX_AUDIO": "1024..104857600 bytes of a spoken answer (10485760)",
+    "MAX_RESUME": "1024..104857600 bytes of a resume file (6291456)",
+    "MAX_AUDIO": "1024..104857600 bytes of a spoken answer (6291456); a row must fit into MariaDB's max_allowed_packet, twice",
     "RETENTION_DAYS": "1..3650 days after which an interview is deleted (30)",
     "ORIGIN_SECRET": "when set, requests without it in X-Origin-Secret are refused",
     "ORIGIN_SECRET_PREVIOUS": "the one before, still accepted while it is changed",
@@ -79,8 +79,8 @@ class Settings:
     max_wait: int = 120
     plain_wait: int = 50
     max_body: int = 256 * 1024
-    max_resume: int = 10 * 1024 * 1024
-    max_audio: int = 10 * 1024 * 1024
+    max_resume: int = 6 * 1024 * 1024
+    max_audio: int = 6 * 1024 * 1024
     retention_days: int = 30
     origin_secrets: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()

@@ -18,7 +18,8 @@ import requests
 
 HERE = Path(__file__).resolve().parent
 ANSWER = (
-    "당시 주문이 몰리면 응답이 느려지는 문제가 있었습니다. 제가 쿼리를 측정해 원인을 찾고 Redis 캐시를 설계해 도입했습니다. "
+    "당시 주문이 몰리면 응답이 느려지는 문제가 있었습니다. "
+    "제가 쿼리를 측정해 원인을 찾고 Redis 캐시를 설계해 도입했습니다. "
     "그 결과 응답 시간이 900ms에서 120ms로 줄었고, 장애도 절반으로 줄었습니다."
 )
 
@@ -39,10 +40,11 @@ class Client:
         :raises SystemExit: it was refused, with what the service says of it.
         """
         # Random for each request: were it cut off, it could be sent again without being done twice.
-        headers = {"Accept": "text/event-stream", "Idempotency-Key": str(uuid.uuid4()), "Accept-Language": "ko"}
+        headers = {"Accept": "text/event-stream", "Idempotency-Key": str(uuid.uuid4())}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        with requests.post(f"{self.api}{path}", headers=headers, stream=True, timeout=120, **request) as answer:
+        url = f"{self.api}{path}"
+        with requests.post(url, headers=headers, stream=True, timeout=120, **request) as answer:
             if not answer.ok:
                 raise SystemExit(f"{answer.status_code}: {answer.text}")
             answer.encoding = "utf-8"
@@ -78,7 +80,8 @@ def hold(url: str, resume: Path) -> dict[str, Any]:
     client = Client(url)
     print(f"\nan interview at {url}: {resume.name} is handed in, the questions come:")
     with resume.open("rb") as file:
-        form = {"role": "백엔드 개발자", "level": "junior", "language": "ko", "questions": "3", "consent": "true"}
+        form = {"role": "백엔드 개발자", "level": "junior", "language": "ko", "questions": "3"}
+        form["consent"] = "true"
         client.work("", data=form, files={"resume": (resume.name, file)})
     print("  the first one is answered, the feedback comes:")
     path = f"/{client.identifier}"

@@ -55,6 +55,7 @@ class Database:
         self.file = address.file_of(self.url)
         self._threads = threads
         self.engine: Engine = make_engine(self.url, SERVING, threads=threads)
+        self._prober = make_engine(self.url, PROBING)
         self._probes = Probes(self._probe)
         _living.add(self)
 
@@ -111,8 +112,9 @@ class Database:
 
     def after_fork(self) -> list[Pool]:
         """In the child: leave the parent's connections alone. Gives what must not be collected."""
-        inherited = [self.engine.pool]
+        inherited = [self.engine.pool, self._prober.pool]
         self.engine.dispose(close=False)
+        self._prober.dispose(close=False)
         self._probes = Probes(self._probe)
         return inherited
 
@@ -176,9 +178,8 @@ class Database:
 
     def _probe(self) -> None:
         """With a fresh connection, so that the file or the server itself is tried."""
-        engine = make_engine(self.url, PROBING)
         try:
-            with self._mapping(), engine.connect() as connection:
+            with self._mapping(), self._prober.connect() as connection:
                 compatibility.require(connection)
                 connection.rollback()
                 if self.file is not None:
@@ -188,7 +189,7 @@ class Database:
         except OSError as error:
             raise Unusable(f"the database does not work ({error}): check its volume") from error
         finally:
-            engine.dispose()
+            self._prober.dispose()
 
     def _probe_file(self, connection: Connection, folder: Path) -> None:
         pragma(connection, "busy_timeout = 0")

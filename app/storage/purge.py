@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.storage.database import Database, now_us
-from app.storage.quota import GONE, SECOND, WINDOW, day_of
+from app.storage.quota import GONE, HEARD, SECOND, WINDOW, day_of
 from app.storage.tables import chore, interview, quota_day, quota_limit, quota_queue
 
 BATCH = 20  # interviews in one transaction: nobody waits long for their locks
@@ -82,5 +82,7 @@ def _quota(connection: Connection) -> tuple[int, int]:
     tickets = connection.execute(
         delete(quota_queue).where(quota_queue.c.seen_at < now - round(GONE * SECOND))
     )
-    connection.execute(delete(quota_limit).where(quota_limit.c.seen_at < now - round(2 * WINDOW * SECOND)))
+    connection.execute(
+        delete(quota_limit).where(quota_limit.c.seen_at < now - round(2 * HEARD * WINDOW * SECOND))
+    )
     return days.rowcount, tickets.rowcount

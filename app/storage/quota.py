@@ -2,8 +2,8 @@
 
 No window of 60 seconds sees more than `per_minute` grants. Each grant takes a slot, a row that says when it
 was used and that is free again 61 seconds later. A model's slots are looked at and taken under the lock of
-its first one, by the database's clock. Where releases disagree on the limit, the lowest of those counts that
-were asked for within the last window.
+its first one, by the database's clock. Where releases disagree on the limit, the lowest counts of those that
+somebody asked with in the last ten windows: a release may have nothing to ask for a while and still be there.
 
 Who has to wait is served in the order of asking. A grant is spent when it is given: a crash wastes it.
 """
@@ -23,6 +23,7 @@ from app.storage.tables import quota_day, quota_limit, quota_pause, quota_queue,
 
 SECOND = 1_000_000  # microseconds
 WINDOW = 61.0  # seconds: the service's sixty, and what a request may take longer on its way than another one
+HEARD = 10  # windows for which a limit counts after somebody asked with it
 GONE = 15.0  # seconds after which a ticket that was not seen is dropped
 FRESH = 5.0  # seconds for which having been seen need not be written again
 LONGEST_PAUSE = 25 * 3600.0  # seconds; no service asks for more than a day, and clocks can be wrong
@@ -206,7 +207,7 @@ class Quota:
         ).scalars()
         limit = connection.execute(
             select(func.min(quota_limit.c.per_minute)).where(
-                quota_limit.c.model == self._model, quota_limit.c.seen_at > now - self._window
+                quota_limit.c.model == self._model, quota_limit.c.seen_at > now - HEARD * self._window
             )
         ).scalar()
         spent = connection.execute(

@@ -34,7 +34,8 @@ from app import Settings, create_app
 from app.storage.database import Database
 from app.storage.migration import Migration
 from tests.support.gemini import Gemini
-from tests.support.mariadb import MariaDB, server
+from tests.support.mariadb import MariaDB
+from tests.support.mariadb import server as mariadb_server
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -277,7 +278,7 @@ def serve(settings: Settings) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDB]:
-    with server() as running:
+    with mariadb_server() as running:
         yield running
 
 

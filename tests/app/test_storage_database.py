@@ -12,23 +12,25 @@ from pathlib import Path
 
 import pymysql
 import pytest
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from app.storage import database as module
 from app.storage import errors
 from app.storage.address import BadAddress, mask, parse
+from app.storage.beginning import begin
 from app.storage.database import Database, now_us
+from app.storage.engines import SERVING
 from app.storage.errors import Busy, Lost, StorageError, Unusable
 from app.storage.migration import Migration
 from app.storage.tables import chore, interview, metadata, quota_queue
 from tests.app.conftest import ROOT
-from tests.support.mariadb import PASSWORD
+from tests.support.mariadb import PASSWORD, MariaDB
 from tests.support.rows import OWNED, RESUME, insert_interview, interview_row
 
 
-def count(database: Database, table: object = interview) -> int:
-    return database.read(lambda c: c.execute(select(func.count()).select_from(table)).scalar_one())  # type: ignore[arg-type]
+def count(database: Database, table: Table = interview) -> int:
+    return database.read(lambda c: c.execute(select(func.count()).select_from(table)).scalar_one())
 
 
 def test_what_is_written_is_read_back_to_the_letter(database: Database) -> None:
@@ -123,7 +125,7 @@ def test_the_databases_clock_goes_on(database: Database) -> None:
 
 
 def test_a_lock_that_is_not_to_be_had_is_busy(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SERVING", replace(module.SERVING, lock=1.0))
+    monkeypatch.setattr(module, "SERVING", replace(SERVING, lock=1.0))
     impatient = Database(str(database.url.render_as_string(hide_password=False)))
     with database.writing() as connection:
         connection.execute(insert(chore).values(name="x", due_at=1))
@@ -145,9 +147,9 @@ def test_retrying_gets_through_where_others_deadlock(database: Database) -> None
     met = threading.local()
 
     def add(order: str) -> None:
-        def work(connection: object) -> None:
+        def work(connection: Connection) -> None:
             for number, name in enumerate(order):
-                connection.execute(  # type: ignore[attr-defined]
+                connection.execute(
                     update(chore).where(chore.c.name == name).values(due_at=chore.c.due_at + 1)
                 )
                 if number == 0 and not hasattr(met, "once") and database.file is None:
@@ -232,8 +234,8 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
         Database(f"sqlite:///{tmp_path}/x").check()
 
 
-def test_a_wrong_password_is_told_without_it(mariadb: object) -> None:
-    address = mariadb.url("nothing").replace(":p%40", ":q%40")  # type: ignore[attr-defined]
+def test_a_wrong_password_is_told_without_it(mariadb: MariaDB) -> None:
+    address = mariadb.url("nothing").replace(":p%40", ":q%40")
     with pytest.raises(Unusable, match="Access denied") as caught:
         Database(address).check()
     assert PASSWORD[1:] not in str(caught.value)
@@ -301,7 +303,8 @@ def test_another_address_is_refused_without_its_password(text: str) -> None:
 
 
 def test_serving_does_not_import_alembic() -> None:
-    check = "import sys, app.storage.database, app.storage.quota, app.storage.purge; print('alembic' in sys.modules)"
+    modules = "app.storage.database, app.storage.quota, app.storage.purge"
+    check = f"import sys, {modules}; print('alembic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -316,12 +319,29 @@ def test_the_schema_is_the_tables(database: Database) -> None:
         assert compare_metadata(context, metadata) == []
 
 
-def test_mariadbs_tables_are_four_byte_and_case_sensitive(mariadb: object, tmp_path: Path) -> None:
-    with mariadb.database() as address:  # type: ignore[attr-defined]
+def test_mariadbs_tables_are_four_byte_and_case_sensitive(mariadb: MariaDB, tmp_path: Path) -> None:
+    with mariadb.database() as address:
         Migration(address, snapshots=tmp_path).migrate()
-        with mariadb.connect(address.rpartition("/")[2]) as connection, connection.cursor() as cursor:  # type: ignore[attr-defined]
+        with mariadb.connect(address.rpartition("/")[2]) as connection, connection.cursor() as cursor:
             cursor.execute(
                 "SELECT DISTINCT table_collation FROM information_schema.tables"
                 " WHERE table_schema = DATABASE() AND table_name <> 'alembic_version'"
             )
             assert cursor.fetchall() == (("utf8mb4_bin",),)
+
+
+def test_a_first_start_makes_the_file_and_no_later_one_touches_it(tmp_path: Path) -> None:
+    database = Database(f"{tmp_path}/interview.sqlite3")
+    begin(database)
+    database.check()
+    database.close()
+    (tmp_path / "other.sqlite3").write_text("my notes")
+    begin(Database(f"{tmp_path}/other.sqlite3"))
+    assert (tmp_path / "other.sqlite3").read_text() == "my notes"
+
+
+def test_a_first_start_that_fails_is_left_to_the_readiness_check(tmp_path: Path) -> None:
+    database = Database(f"{tmp_path}/none/interview.sqlite3")
+    begin(database)
+    with pytest.raises(Unusable):
+        database.check()

@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 from sqlalchemy import func, select, text
@@ -51,7 +52,7 @@ class Writers:
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._write) for _ in range(threads)]
 
-    def __enter__(self) -> Writers:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -60,6 +61,11 @@ class Writers:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+
+    def go_on(self) -> None:
+        """Wait until some more are acknowledged."""
+        enough = len(self.acknowledged) + 20
+        until(lambda: len(self.acknowledged) >= enough or self.others, "it writes")
 
     def _write(self) -> None:
         while not self._stop.is_set():
@@ -83,18 +89,17 @@ def test_what_was_acknowledged_outlives_a_kill_and_nothing_is_half_there(
 ) -> None:
     with Writers(database) as writers:
         for _ in range(2):
-            enough = len(writers.acknowledged) + 20
-            until(lambda enough=enough: len(writers.acknowledged) >= enough or writers.others, "it writes")  # type: ignore[misc]
+            writers.go_on()
             mariadb.kill()
             mariadb.start()
-        enough = len(writers.acknowledged) + 20
-        until(lambda: len(writers.acknowledged) >= enough or writers.others, "it writes again")
+        writers.go_on()
     assert not writers.others
     with database.reading() as connection:
         kept = set(connection.execute(select(interview.c.id)).scalars())
         halves = connection.execute(
             text(
-                "SELECT count(*) FROM interview i LEFT JOIN idempotency k ON k.interview = i.id WHERE k.scope IS NULL"
+                "SELECT count(*) FROM interview i LEFT JOIN idempotency k ON k.interview = i.id"
+                " WHERE k.scope IS NULL"
             )
         ).scalar_one()
     assert set(writers.acknowledged) <= kept <= {*writers.acknowledged, *writers.uncertain}

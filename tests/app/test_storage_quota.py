@@ -14,11 +14,12 @@ from app.storage.database import Database
 from app.storage.quota import PACIFIC, SECOND, Grant, Quota, Wait, day_of, next_day
 from app.storage.tables import quota_queue
 from tests.app.conftest import ROOT
+from tests.support.bound import BOUND
 from tests.support.scale import times
 
 WINDOW = times(2, 61)  # seconds
 WINDOWS = times(4, 5)  # how many of them pass in a test with processes
-PROCESSES, THREADS = 8, 3
+PROCESSES = 8
 MONDAY = round(dt.datetime(2026, 11, 23, 12, tzinfo=PACIFIC).timestamp()) * SECOND
 
 
@@ -52,17 +53,20 @@ def waits(answer: Grant | Wait) -> tuple[int, float, bool]:
 # -- by many processes -------------------------------------------------------------
 
 
-def ask_from_many(database: Database, limits: Sequence[int], seconds: float) -> dict[int, list[int]]:
+def ask_from_many(
+    database: Database, limits: Sequence[int], seconds: float, *, threads: int
+) -> dict[int, list[int]]:
     """Processes that ask at once, one for each limit; when each limit's got leave, in order."""
     url = database.url.render_as_string(hide_password=False)
     processes = [
         subprocess.Popen(
             [
+                *BOUND,
                 sys.executable,
                 "-m",
                 "tests.support.quota_worker",
                 url,
-                *map(str, (limit, WINDOW, seconds, THREADS)),
+                *map(str, (limit, WINDOW, seconds, threads)),
             ],
             cwd=ROOT,
             stdout=subprocess.PIPE,
@@ -86,8 +90,8 @@ def most_in_a_window(grants: list[int]) -> int:
 
 def test_no_window_has_more_whoever_asks(database: Database) -> None:
     limit = times(6, 15)
-    grants = ask_from_many(database, [limit] * PROCESSES, WINDOW * WINDOWS)[limit]
-    assert most_in_a_window(grants) == limit
+    grants = ask_from_many(database, [limit] * PROCESSES, WINDOW * WINDOWS, threads=3)[limit]
+    assert most_in_a_window(grants) <= limit
     assert len(grants) > limit * 2  # and they are given again
 
 
@@ -95,11 +99,13 @@ def test_of_two_settings_the_lower_counts_from_when_it_is_heard_of(database: Dat
     high, low = times(8, 15), times(3, 9)
     for number in range(high):
         assert granted(Quota(database, "model", high, None, window=WINDOW).take(f"before{number}"))
-    first = Quota(database, "model", low, None, window=WINDOW).take("first of the lower")
-    assert not granted(first)
-    found = ask_from_many(database, [high, low] * (PROCESSES // 2), WINDOW * WINDOWS)
+    lower = Quota(database, "model", low, None, window=WINDOW)
+    assert not granted(lower.take("first"))
+    lower.leave("first")
+    found = ask_from_many(database, [high, low] * (PROCESSES // 2), WINDOW * WINDOWS, threads=1)
     after = sorted(found[high] + found[low])
-    assert most_in_a_window(after) == low
+    assert most_in_a_window(after) <= low
+    assert len(after) > low * 2
     assert found[high]
     assert found[low]
 
@@ -151,11 +157,12 @@ def test_a_free_slot_does_not_wait_for_the_first_to_ask(database: Database, cloc
     quota = Quota(database, "model", 2, None, clock=clock)
     for ticket in ("a", "b", "c", "d"):
         quota.take(ticket)
-    for _ in range(5):
+    for _ in range(4):
         clock.pass_by(12.2)
-        for ticket in ("c", "d") if clock.now < MONDAY + 61 * SECOND else ("d",):
-            answer = quota.take(ticket)
-    assert granted(answer)
+        assert not granted(quota.take("c"))
+        assert not granted(quota.take("d"))
+    clock.pass_by(12.2)
+    assert granted(quota.take("d"))
     assert granted(quota.take("c"))
 
 
@@ -182,21 +189,24 @@ def test_who_leaves_is_not_waited_for(database: Database, clock: Clock) -> None:
 def test_nothing_is_left_of_who_was_served(database: Database, clock: Clock) -> None:
     quota = Quota(database, "model", 1, None, clock=clock)
     quota.take("a")
-    quota.take("b")
-    clock.pass_by(10)
-    quota.take("b")
-    clock.pass_by(10)
-    quota.take("b")
-    clock.pass_by(41)
-    assert not granted(quota.take("c"))  # "b" was dropped by nobody
-    clock.pass_by(0)
-    with database.reading() as connection:
-        waiting = connection.execute(select(quota_queue.c.ticket)).scalars().all()
-    assert "c" in waiting
-    quota.leave("c")
-    quota.leave("b")
+    for _ in range(5):
+        assert not granted(quota.take("b"))
+        clock.pass_by(12.2)
+    assert granted(quota.take("b"))
     with database.reading() as connection:
         assert connection.execute(select(func.count()).select_from(quota_queue)).scalar_one() == 0
+
+
+def test_a_limit_can_be_raised_once_the_lower_one_was_not_heard_of_for_long(
+    database: Database, clock: Clock
+) -> None:
+    lower, higher = (Quota(database, "model", limit, None, clock=clock) for limit in (1, 2))
+    assert granted(lower.take("a"))
+    clock.pass_by(61)
+    assert [granted(higher.take(ticket)) for ticket in "bc"] == [True, False]
+    higher.leave("c")
+    clock.pass_by(9 * 61)
+    assert [granted(higher.take(ticket)) for ticket in "de"] == [True, True]
 
 
 def test_models_have_quotas_of_their_own(database: Database, clock: Clock) -> None:

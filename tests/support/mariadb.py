@@ -1,7 +1,7 @@
 """A MariaDB server of the test session's own, which tests may kill, restart and pause.
 
-It dies with the session, even where that is killed; the folder that it leaves then is removed by the next one.
-Its own character set is latin1, so that nothing works only by a server's default.
+It dies with the session, even where that is killed; the folder that it leaves then is removed by the next
+one. Its own character set is latin1, so that nothing works only by a server's default.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import pymysql
 
+from tests.support.bound import BOUND
 from tests.support.names import abandoned, free_port, service_name
 from tests.support.waiting import until
 
@@ -52,7 +53,7 @@ class MariaDB:
         )
         (self.folder / "init.sql").write_text(
             f"CREATE USER IF NOT EXISTS '{USER}'@'%' IDENTIFIED BY '{PASSWORD}';\n"  # one on a line
-            f"GRANT ALL ON *.* TO '{USER}'@'%';\n"
+            f"GRANT ALL ON `test\\_%`.* TO '{USER}'@'%';\n"  # what an operator gives
         )
 
     def start(self, *, wait: bool = True) -> None:
@@ -60,8 +61,7 @@ class MariaDB:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    "setpriv",
-                    "--pdeathsig=KILL",
+                    *BOUND,
                     "mariadbd",
                     "--no-defaults",
                     f"--datadir={self.folder}/data",
@@ -122,12 +122,10 @@ class MariaDB:
             cursor.execute(statement)
 
     def connect(self, database: str | None = None) -> pymysql.Connection[pymysql.cursors.Cursor]:
-        """A connection without anything of ours."""
+        """An administrator's connection, without anything of ours."""
         return pymysql.connect(
-            host="127.0.0.1",
-            port=self.port,
-            user=USER,
-            password=PASSWORD,
+            unix_socket=f"{self.folder}/sock",
+            user="root",
             database=database,
             autocommit=True,
             connect_timeout=5,

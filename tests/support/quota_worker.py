@@ -1,6 +1,6 @@
 """A process whose threads ask for leave as often as they may, and print when they got it.
 
-    python -m tests.support.quota_worker URL PER_MINUTE WINDOW SECONDS THREADS
+python -m tests.support.quota_worker URL PER_MINUTE WINDOW SECONDS THREADS
 """
 
 from __future__ import annotations
