@@ -54,8 +54,8 @@ def describe(settings: Settings) -> Schema:
             "summary": "Interviews a person on their own resume, in Korean and English.",
             "description": "Work of the interviewer is answered when it is done, or as Server-Sent Events "
             "where `Accept: text/event-stream` is sent. Either way it is written down before it begins: a "
-            "request that was cut off is sent again with the same `Idempotency-Key`, or its stream is taken up "
-            "again by `GET .../events` with `Last-Event-ID`.",
+            "request that was cut off is sent again with the same `Idempotency-Key`, or its stream is "
+            "taken up again by `GET .../events` with `Last-Event-ID`.",
         },
         "paths": _paths(),
         "components": {

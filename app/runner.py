@@ -34,10 +34,7 @@ TICK = 0.25  # seconds between two looks at the queue
 RENEWAL = 5.0  # seconds between two renewals of our leases
 SEARCH = 5.0  # seconds between two searches for tasks without a process
 FLUSH = 0.25  # seconds that an event may be told before it is written down
-ASKED = 16  # tickets that are asked for at every tick; those behind them are only kept alive
-KEEP_ALIVE = (
-    5.0  # seconds between two questions for those; a ticket that is not asked for is dropped after 15
-)
+LONGEST = 5.0  # seconds between two questions for a turn; a ticket not asked for is dropped after 15
 CHORE = 60.0  # seconds between two looks at what is to be cleared away
 ABANDONED = 60.0  # seconds after which a task that nobody follows leaves the queue
 

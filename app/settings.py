@@ -34,7 +34,7 @@ SETTINGS: Mapping[str, str] = {
     "PLAIN_WAIT": "1..600 seconds after which a client without a stream gets 202 instead of a result (50)",
     "MAX_BODY": "1024..67108864 bytes of a JSON body (262144)",
     "MAX_RESUME": "1024..104857600 bytes of a resume file (6291456)",
-    "MAX_AUDIO": "1024..104857600 bytes of a spoken answer (6291456); a row must fit into MariaDB's max_allowed_packet, twice",
+    "MAX_AUDIO": "1024..104857600 bytes of a recording (6291456)",
     "RETENTION_DAYS": "1..3650 days after which an interview is deleted (30)",
     "ORIGIN_SECRET": "when set, requests without it in X-Origin-Secret are refused",
     "ORIGIN_SECRET_PREVIOUS": "the one before, still accepted while it is changed",
