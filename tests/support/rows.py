@@ -18,6 +18,7 @@ def interview_row(identifier: str, **changes: Any) -> dict[str, Any]:
     """A row of `interview`."""
     return {
         "id": identifier,
+        "holder": secrets.token_hex(8),
         "token_hash": secrets.token_bytes(32),
         "created_at": 1,
         "expires_at": 4_000_000_000_000,
