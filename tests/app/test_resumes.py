@@ -200,6 +200,21 @@ def test_a_pdf_that_is_only_protected_against_changes_is_read(algorithm: str) ->
 
 OLE = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504)
 
+
+def operator_bomb() -> bytes:
+    """Text is shown five million times, none each time; pages without such operators are not gone through."""
+    return resumes.flate_bomb(60 * MB, b"BT () Tj ET\n")
+
+
+def docx_bomb(size: int) -> bytes:
+    return resumes.docx_of(b" " * size)
+
+
+def many_parts(count: int, size: int) -> bytes:
+    part = resumes.section([" "])[:-9] + b" " * size
+    return resumes.hwpx_file(*[part] * count)
+
+
 REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     # empty
     "nothing": ("resume-empty", lambda: b""),
@@ -301,20 +316,6 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
         lambda: resumes.packed({f"word/{number}": b"" for number in range(5000)}),
     ),
 }
-
-
-def operator_bomb() -> bytes:
-    """Text is shown five million times, each time none; a page without such operators would not be gone through."""
-    return resumes.flate_bomb(60 * MB, b"BT () Tj ET\n")
-
-
-def docx_bomb(size: int) -> bytes:
-    return resumes.docx_of(b" " * size)
-
-
-def many_parts(count: int, size: int) -> bytes:
-    part = resumes.section([" "])[:-9] + b" " * size
-    return resumes.hwpx_file(*[part] * count)
 
 
 @pytest.mark.parametrize("name", REFUSED)
