@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -43,8 +44,11 @@ def code(data: bytes, **limits: float) -> str:
 
 def children() -> list[int]:
     """Processes that this one has started and not ended, zombies too."""
-    threads = Path("/proc/self/task").iterdir()
-    return [int(pid) for thread in threads for pid in (thread / "children").read_text().split()]
+    found = []
+    for thread in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it has ended
+            found += [int(pid) for pid in (thread / "children").read_text().split()]
+    return found
 
 
 @pytest.fixture(autouse=True)

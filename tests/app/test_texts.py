@@ -31,7 +31,7 @@ def test_a_message_is_in_both_languages_with_the_same_values(key: str) -> None:
 def test_every_message_is_used_and_every_one_used_exists() -> None:
     strings = {
         node.value
-        for module in APP.glob("*.py")
+        for module in APP.rglob("*.py")
         if module.name != "messages.py"
         for node in ast.walk(ast.parse(module.read_text("utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
