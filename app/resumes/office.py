@@ -140,7 +140,7 @@ class _Words:
         for piece in pieces:
             parser.Parse(piece)
         parser.Parse(b"", True)
-        return "".join(self._text)
+        return "".join(self._text).strip("\n")
 
     def _start(self, tag: str, attributes: Mapping[str, str]) -> None:
         name = tag.rpartition(" ")[2]

@@ -95,5 +95,5 @@ def _paints(page: PageObject) -> bool:
 
 
 def _has_pictures(page: PageObject) -> bool:
-    resources = page.get("/Resources", {}).get_object()
-    return bool(resources.get("/XObject", {}).get_object())
+    resources = page.get("/Resources")
+    return isinstance(resources, DictionaryObject) and bool(resources.get("/XObject"))

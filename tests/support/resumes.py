@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -175,7 +176,10 @@ def deep_tree_pdf(depth: int) -> bytes:
 def packed(entries: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> bytes:
     """A zip; the entry `mimetype` is stored, the others deflated."""
     out = BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        warnings.catch_warnings(action="ignore"),
+        zipfile.ZipFile(out, "w") as archive,
+    ):  # of a name given twice
         for name, content in entries.items() if isinstance(entries, Mapping) else entries:
             kind = zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
             archive.writestr(name, content, compress_type=kind)
