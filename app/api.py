@@ -18,6 +18,9 @@ from app.problems import Problem
 from app.responses import Responses
 from app.settings import Settings
 
+READERS = 1
+"""Resumes that a process reads at once: each may take 256 MB, of a container that has 512."""
+
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 """The Content-Security-Policy of a page without scripts."""
 
@@ -167,7 +170,7 @@ def _stand_in(data: bytes) -> str:
 
 def _read(data: bytes, settings: Settings, language: Language) -> resumes.Resume:
     try:
-        return resumes.read(data, limits=resumes.Limits(size=settings.max_resume))
+        return resumes.read(data, limits=resumes.Limits(size=settings.max_resume, children=READERS))
     except resumes.ResumeError as error:
         status = {"resume-busy": 503, "resume-too-large": 413, "resume-unknown-format": 415}.get(
             error.code, 422

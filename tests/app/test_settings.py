@@ -24,7 +24,7 @@ OTHERS = {
     "PER_MINUTE": "5", "PER_DAY": "20", "MAX_WAIT": "9", "PLAIN_WAIT": "8", "MAX_BODY": "2048",
     "MAX_RESUME": "4096", "MAX_AUDIO": "8192", "RETENTION_DAYS": "3", "ORIGIN_SECRET": "0123456789abcdef",
     "ORIGIN_SECRET_PREVIOUS": "fedcba9876543210", "CORS_ORIGINS": "https://a.example, http://b.example:81",
-    "RATE": "60", "TRUSTED_HOPS": "2", "PORT": "81", "METRICS_PORT": "82", "WORKERS": "2", "THREADS": "40",
+    "RATE": "60", "TRUSTED_HOPS": "2", "PORT": "81", "METRICS_PORT": "82", "WORKERS": "2", "THREADS": "48",
     "VERSION": "9.9", "GIT_SHA": "abc", "BUILT_AT": "2026-01-01T00:00:00Z",
 }  # fmt: skip
 
@@ -44,7 +44,7 @@ def test_every_setting_is_read_and_is_another_than_without_it(tmp_path: Path) ->
     assert same == []
     assert settings.origin_secrets == ("0123456789abcdef", "fedcba9876543210")
     assert settings.cors_origins == ("https://a.example", "http://b.example:81")
-    assert settings.max_following == 8
+    assert settings.max_following == 16
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from flask import Flask, Response, jsonify, request
 from flask.testing import FlaskClient
 
 from app.problems import Problem
-from app.uploads import FIELDS, PARTS, resume_part
+from app.uploads import FIELDS, PARTS, file_part
 
 LIMIT = 2 * 2**20
 EDGE = "-----------------edge"
@@ -27,7 +27,7 @@ def client() -> FlaskClient:
 
     @flask.post("/")
     def take() -> Response:
-        data, fields = resume_part(request, LIMIT)
+        data, fields = file_part(request, "resume", LIMIT)
         return jsonify(size=len(data), start=data[:20].hex(), fields=fields)
 
     @flask.errorhandler(Problem)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import subprocess
+import threading
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import jinja2
 import pytest
 import requests
+import yaml
 from docker import DockerClient
 from docker.models.containers import Container
 
@@ -19,7 +24,11 @@ from deployer.image.context import DOCKERFILE, BuildContext, read
 from deployer.image.dockerfile import labelled
 from tests.support import engine as support
 from tests.support import images
+from tests.support.gemini import Gemini
 from tests.support.names import service_name
+from tests.support.project import Project
+from tests.support.scale import times
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 PORT = 8000
@@ -152,7 +161,7 @@ def test_sigterm_ends_it_with_zero(start: Start) -> None:
 def test_the_hook_migrates_and_says_so(start: Start) -> None:
     first = start(["python", "-m", "app", "migrate"])
     assert first.wait(timeout=60)["StatusCode"] == 0
-    assert b"migrated from schema 0" in first.logs()
+    assert b"migrated from schema 0000 to" in first.logs()
     again = start(["python", "-m", "app", "migrate"])
     assert again.wait(timeout=60)["StatusCode"] == 0
     assert b"already" in again.logs()
@@ -178,3 +187,127 @@ def test_the_image_holds_no_pip_no_wheels_and_nothing_of_the_deployer(start: Sta
     release = start(["sh", "-c", "ls -d /wheelhouse /opt/venv/bin/pip* /srv/interview/* 2>/dev/null; true"])
     release.wait(timeout=60)
     assert release.logs().split() == [b"/srv/interview/app"]
+
+
+@pytest.fixture
+def interviews(
+    engine: DockerClient, image: str, projects: Callable[[], Project]
+) -> Iterator[tuple[Project, Gemini]]:
+    """The app as config.yaml has it, behind an edge; the model is the double's, on the host."""
+    gateway = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
+    with Gemini(host=gateway, pace=0.1) as gemini:
+        project = projects()
+        config = yaml.safe_load((ROOT / "config.yaml").read_text("utf-8"))
+        service = {key: value for key, value in config["service"].items() if key not in ("name", "build")}
+        service |= {
+            "image": image,
+            "volumes": [f"{project.name}-data:/data"],
+            "env": {
+                "INTERVIEW_DATABASE": "/data/interview.sqlite3",
+                "INTERVIEW_GEMINI_KEY": gemini.key,
+                "INTERVIEW_MODEL_ENDPOINT": gemini.url,
+                "INTERVIEW_PER_MINUTE": "1000",
+                "INTERVIEW_RATE": "0",
+            },
+        }
+        project.config(service=service, rollout={**config["rollout"], "observe": "0s"})
+        yield project, gemini
+
+
+class Person:
+    """Holds interviews one after the other, streams cut or not, until told to stop; counts what was promised."""
+
+    def __init__(self, url: str, stop: threading.Event) -> None:
+        self.url = f"{url}/api/interviews"
+        self.stop = stop
+        self.works = 0
+        self.cut = 0
+        self.failure = ""
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        try:
+            while not self.stop.is_set():
+                self._interview()
+        except Exception as error:  # noqa: BLE001 -- told by the test
+            self.failure = repr(error)
+
+    def _interview(self) -> None:
+        body = {"resume": RESUME, "role": "developer", "questions": 2, "consent": True}
+        opened, result = self._work(self.url, {}, body)
+        assert len(result["questions"]) == 2
+        headers = {"Authorization": f"Bearer {opened['token']}"}
+        path = f"{self.url}/{opened['interview']}"
+        for number in (1, 2):
+            _, judged = self._work(f"{path}/answers", headers, {"question": number, "text": ANSWER})
+            assert judged["question"] == number
+        seen = requests.get(path, headers=headers, timeout=30).json()
+        assert [question["answer"]["text"] for question in seen["questions"][:2]] == [ANSWER] * 2
+        assert all(question["answer"]["feedback"] for question in seen["questions"][:2])
+
+    def _work(self, url: str, headers: dict[str, str], body: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        """POST, follow the stream to its result, and take it up again wherever it was cut."""
+        key = {"Idempotency-Key": uuid.uuid4().hex, "Accept": "text/event-stream"}
+        opened: dict[str, Any] = {}
+        last = 0
+        self.works += 1
+        while True:
+            if opened:
+                again = f"{self.url}/{opened['interview']}/tasks/{opened['task']}/events"
+                token = headers or {"Authorization": f"Bearer {opened['token']}"}
+                response = requests.get(
+                    again, headers={**token, "Last-Event-ID": str(last)}, stream=True, timeout=60
+                )
+            else:
+                response = requests.post(url, json=body, headers={**headers, **key}, stream=True, timeout=60)
+            assert response.ok, response.text
+            with response, contextlib.suppress(requests.RequestException):
+                for name, number, data in _events(response):
+                    last = number or last
+                    if name == "queued" and "interview" in data:
+                        opened = opened or data
+                    elif name == "result":
+                        return opened, data
+                    assert name != "error", data
+            self.cut += 1
+
+
+def _events(response: requests.Response) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    name, number = "", 0
+    response.encoding = "utf-8"
+    for line in response.iter_lines(decode_unicode=True):
+        field, _, value = line.partition(": ")
+        if field == "id":
+            number = int(value)
+        elif field == "event":
+            name = value
+        elif field == "data":
+            yield name, number, json.loads(value)
+            number = 0
+
+
+RESUME = "- Built the order API in Flask and PostgreSQL for 300 users\n- Introduced Redis: 900 ms to 120 ms"
+ANSWER = "The order API was slow. I measured the queries and introduced Redis: from 900 ms to 120 ms."
+
+
+def test_rollouts_in_the_middle_of_interviews_lose_nothing_and_ask_nothing_twice(
+    interviews: tuple[Project, Gemini],
+) -> None:
+    project, gemini = interviews
+    project.run("rollout")
+    stop = threading.Event()
+    people = [Person(project.url, stop) for _ in range(6)]
+    for person in people:
+        person.thread.start()
+    until(lambda: len(gemini.requests) > 12, "interviews are being held")
+    changes = [("rollout",), ("rollback",), ("rollout", "--strategy", "recreate")] * times(1, 4)
+    for words in changes:
+        seen = len(gemini.requests)
+        project.run(*words)
+        until(lambda seen=seen: len(gemini.requests) > seen + 6, "they go on")
+    stop.set()
+    for person in people:
+        person.thread.join()
+    assert [person.failure for person in people] == [""] * len(people)
+    assert len(gemini.requests) == sum(person.works for person in people)
+    assert project.leftovers() == []
