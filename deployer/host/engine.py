@@ -268,12 +268,14 @@ class Engine:
     def resident(self, name: str) -> int:
         """Bytes of memory that a container's processes have, pages that they share counted for each.
 
+        0 of one that has just ended.
+
         :raises ValueError: the engine's `ps` answers in a way of its own.
         """
         with self._mapped(f"listing the processes of {name}"):
             # The engine wants to find a column PID.
             found = self.api.top(name, "-eo pid,rss")
-        return sum(int(row[1]) for row in found["Processes"]) * 1024
+        return sum(int(row[1]) for row in found["Processes"] or ()) * 1024
 
     def put_files(self, name: str, folder: str, files: Mapping[str, str]) -> None:
         """Write small text files, readable by root only, into a container, running or not."""

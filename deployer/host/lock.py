@@ -100,7 +100,7 @@ class Lock:
         self._starting: Future[None] | None = None
 
     def acquire(self, patience: float = 0.0, waiting: Callable[[Holder, float], None] | None = None) -> None:
-        """Take the lock; nothing may be changed before `check`.
+        """Take the lock; nothing may be changed before `check`. Whatever this raises, `release` is to follow.
 
         :param patience: seconds to wait for somebody else's to go; `GRACE` at least.
         :param waiting: called once with the holder when we begin to wait.
@@ -141,7 +141,7 @@ class Lock:
             raise lost
 
     def release(self) -> None:
-        """Give the lock back and wait until its container has gone; a second time is fine."""
+        """Give back what `acquire` got, and wait until the container has gone; a second time is fine."""
         self._stop.set()
         if self._starting is not None:
             # Or the engine would start what we are removing.
@@ -168,10 +168,8 @@ class Lock:
             self._stdin = getattr(stream, "_sock", stream)
         except (NotFound, Conflict):
             # Somebody took us for stillborn: the engine was that slow. Try again.
+            self.id = ""
             return False
-        except BaseException:
-            self.release()
-            raise
         self._starting = Future()
         threading.Thread(target=self._live, args=(self._starting,), name="lock", daemon=True).start()
         return True

@@ -45,9 +45,9 @@ def changing(
     shell = _shell_in(engine, standing)
     lock = Lock(engine, operation.service, image, command)
     wait = config.rollout.lock_wait if operation.lock_wait is None else operation.lock_wait
-    lock.acquire(wait, lambda holder, seconds: emit(LockAwaited(str(holder), seconds)))
     work: Work | None = None
     try:
+        lock.acquire(wait, lambda holder, seconds: emit(LockAwaited(str(holder), seconds)))
         if preflight:
             _from_host(engine, lock, shell, preflight)
         work = _open(operation, lock, image, shell, create=create, public=public)

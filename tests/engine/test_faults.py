@@ -36,7 +36,8 @@ def test_a_serving_release_that_keeps_dying_does_not_stop_the_rollout_of_a_bette
 def test_a_warm_release_that_the_edge_fell_back_to_serves_until_there_is_a_better_one(
     shop_project: Project, variant: Variant, engine: DockerClient
 ) -> None:
-    shop_project.config(service={"stop_timeout": "1s"}, rollout={"observe": "0s", "ready_timeout": "3s"})
+    brief = {"observe": "0s", "ready_timeout": "3s", "drain": "2s", "drain_streams": "2s"}
+    shop_project.config(service={"stop_timeout": "1s"}, rollout=brief)
     warm = shop_project.json("rollout", "--image", variant(V="1"))
     stuck = shop_project.json("rollout", "--image", variant(V="2"))
     # It runs, and answers nobody.

@@ -61,3 +61,19 @@ def test_something_else_that_answers_there_is_no_engine(
     monkeypatch.setattr(Picky, "do_GET", lambda self: self.answer(404, "no such page"))
     with pytest.raises(EngineError, match="404"):
         Engine(address)
+
+
+@pytest.mark.parametrize(("processes", "size"), [("null", 0), ('[["1", "40"], ["7", "2"]]', 42 * 1024)])
+def test_a_container_that_has_just_ended_has_nothing_in_memory(
+    address: str, monkeypatch: pytest.MonkeyPatch, processes: str, size: int
+) -> None:
+    def answer(handler: Picky) -> None:
+        text = "OK" if handler.path == "/_ping" else f'{{"Titles": ["PID", "RSS"], "Processes": {processes}}}'
+        handler.answer(200, text)
+
+    monkeypatch.setattr(Picky, "do_GET", answer)
+    engine = Engine(address)
+    try:
+        assert engine.resident("shop") == size
+    finally:
+        engine.close()
