@@ -156,7 +156,7 @@ class Runner:
                     stop.set()
 
     def stop(self) -> None:
-        """Take up nothing more, and leave what waits to others; what runs is finished."""
+        """Look for no more work, and leave what waits for a turn to others; all else is finished."""
         self.stopping.set()
         self._wake.set()
 
@@ -188,7 +188,7 @@ class Runner:
         if not self.stopping.is_set():
             return
         with self._lock:
-            given = list(self._waiting.values())
+            given = [item for item in self._waiting.values() if not self._may_begin(item)]
         self._release(given, "waiting")
         self.hub.stop()
 
@@ -234,9 +234,11 @@ class Runner:
         for item in waiting:
             if room <= 0:
                 return
-            if item in abandoned or self.stopping.is_set():
+            if item in abandoned:
                 continue
-            if not item.granted and self.quota is not None:
+            if not self._may_begin(item) and self.quota is not None:
+                if self.stopping.is_set():
+                    continue
                 if time.monotonic() < item.next:
                     continue
                 answer = self.quota.take(item.task.id)
@@ -252,8 +254,11 @@ class Runner:
             self._begin(item)
             room -= 1
 
+    def _may_begin(self, item: _Waiting) -> bool:
+        return item.granted or self.quota is None
+
     def _is_abandoned(self, item: _Waiting) -> bool:
-        if self.quota is None or item.granted or self.hub.followers(item.task.id):
+        if self._may_begin(item) or self.hub.followers(item.task.id):
             item.alone_since = None
             return False
         if item.alone_since is None:

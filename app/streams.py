@@ -32,9 +32,9 @@ def wait(hub: Hub, task: str, timeout: float) -> None:
     channel = hub.join(task)
     try:
         after = noted = 0
-        while (left := deadline - time.monotonic()) > 0 and not hub.stopping:
+        while (left := deadline - time.monotonic()) > 0:
             events, (noted, _), ended = channel.wait(after, noted, left)
-            if ended:
+            if ended or (hub.stopping and not channel.local):
                 return
             after = events[-1].number if events else after
     finally:

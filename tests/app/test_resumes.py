@@ -515,7 +515,7 @@ def test_damaged_files_are_read_or_refused_and_nothing_else() -> None:
         (resumes.mutated_inside if number % 10 >= 6 and number % 2 else resumes.mutated)(
             dice.choice(archives) if number % 10 >= 6 else dice.choice(good), dice
         )
-        for number in range(times(300, 20_000))
+        for number in range(times(120, 20_000))
     ]
     with ThreadPoolExecutor(2) as pool:
         outcomes = set(pool.map(outcome, cases))

@@ -215,7 +215,7 @@ def interviews(
 
 
 class Person:
-    """Holds interviews one after the other, streams cut or not, until told to stop; counts what was promised."""
+    """Holds interviews one after the other until told to stop, and counts the work that was accepted."""
 
     def __init__(self, url: str, stop: threading.Event) -> None:
         self.url = f"{url}/api/interviews"

@@ -208,9 +208,7 @@ def test_up_starts_an_engine_that_outlives_it_and_down_ends_it(machine: Machine)
 
 
 def test_two_at_once_start_one_engine(machine: Machine) -> None:
-    runs = [
-        subprocess.Popen([str(ROOT / "scripts/engine"), "up"], env=machine.environment) for _ in range(4)
-    ]
+    runs = [subprocess.Popen([str(ROOT / "scripts/engine"), "up"], env=machine.environment) for _ in range(4)]
     assert [run.wait(timeout=60) for run in runs] == [0, 0, 0, 0]
     assert len(machine.starts) == 1
 
