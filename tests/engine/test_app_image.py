@@ -9,6 +9,7 @@ import subprocess
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -290,6 +291,10 @@ RESUME = "- Built the order API in Flask and PostgreSQL for 300 users\n- Introdu
 ANSWER = "The order API was slow. I measured the queries and introduced Redis: from 900 ms to 120 ms."
 
 
+def more_than(gemini: Gemini, number: int) -> bool:
+    return len(gemini.requests) > number
+
+
 def test_rollouts_in_the_middle_of_interviews_lose_nothing_and_ask_nothing_twice(
     interviews: tuple[Project, Gemini],
 ) -> None:
@@ -302,9 +307,9 @@ def test_rollouts_in_the_middle_of_interviews_lose_nothing_and_ask_nothing_twice
     until(lambda: len(gemini.requests) > 12, "interviews are being held")
     changes = [("rollout",), ("rollback",), ("rollout", "--strategy", "recreate")] * times(1, 4)
     for words in changes:
-        seen = len(gemini.requests)
         project.run(*words)
-        until(lambda seen=seen: len(gemini.requests) > seen + 6, "they go on")
+        asked = partial(more_than, gemini, len(gemini.requests) + 6)
+        until(asked, "they go on")
     stop.set()
     for person in people:
         person.thread.join()
