@@ -97,6 +97,7 @@ class Seen:
     key: str
     body: Document
     status: int = 0
+    began: float = 0.0
     disconnected: bool = False
     ended: threading.Event = field(default_factory=threading.Event, repr=False)
 
@@ -325,6 +326,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._wait(pause)
             if self._left():
                 raise _Gone
+            seen.began = seen.began or time.monotonic()
             text = json.dumps(chunk, ensure_ascii=False, indent=None if seen.sse else 2)
             self._write(f"data: {text}\r\n\r\n" if seen.sse else ("," if number else "[") + text + "\r\n")
         if not seen.sse:
