@@ -60,7 +60,7 @@ SHORT = 40  # characters below which an answer shows nothing
 # A line that only says what somebody is is no piece of work, although "개발" is in it: "백엔드 개발자",
 # "Senior Backend Engineer (3 years)".
 TITLE = re.compile(
-    r"[^.,:;\n]{0,40}(?:개발자|엔지니어|디자이너|기획자|매니저|관리자|담당자|운영자|연구원|분석가|리더"
+    r"(?:[^.,:;\n]{1,20},\s*)?[^.,:;\n]{0,40}(?:개발자|엔지니어|디자이너|기획자|매니저|관리자|담당자|운영자|연구원|분석가|리더"
     r"|engineer|developer|designer|manager|analyst|architect|researcher|administrator|lead)s?"
     r"(?:\s*[(/|·,-].{0,40})?",
     re.IGNORECASE,

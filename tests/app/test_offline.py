@@ -96,6 +96,8 @@ def test_a_follow_up_asks_after_the_weakest_point_and_quotes(language: Language)
 @pytest.mark.parametrize(
     "title",
     [
+        "김민지, 백엔드 개발자",
+        "Minji Kim, backend engineer",
         "백엔드 개발자",
         "김민지 · 백엔드 개발자",
         "시니어 프론트엔드 개발자 (5년차)",
