@@ -1,4 +1,4 @@
-"""An interview from the resume's file to the report, on both databases; and while a database dies under it."""
+"""An interview from the resume to the report, on both databases; and while a database dies under it."""
 
 from __future__ import annotations
 
