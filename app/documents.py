@@ -41,17 +41,11 @@ def interview_document(db: Connection, row: RowMapping) -> Document:
     questions = question_documents(db, row["id"])
     tasks = of_interview(db, row["id"])
     return {
-        "id": row["id"],
-        "created_at": shown(row["created_at"]),
-        "expires_at": shown(row["expires_at"]),
-        "role": row["role"],
-        "level": row["level"],
-        "language": row["language"],
+        **_head(row, questions, tasks),
         "persona": row["persona"],
         "kinds": [kind for kind in row["kinds"].split(",") if kind],
         "depth": row["depth"],
         "interviewer": row["interviewer"],
-        "state": state_of(row, questions, tasks),
         "plan": json.loads(row["plan"]) if row["plan"] else None,
         "questions": questions,
         "report": json.loads(row["report"]) if row["report"] else None,
@@ -63,15 +57,21 @@ def summary_document(db: Connection, row: RowMapping) -> Document:
     """The interview in a list."""
     questions = question_documents(db, row["id"])
     return {
+        **_head(row, questions, of_interview(db, row["id"])),
+        "questions": len(questions),
+        "answered": sum(item["answer"] is not None for item in questions),
+    }
+
+
+def _head(row: RowMapping, questions: list[Document], tasks: list[Task]) -> Document:
+    return {
         "id": row["id"],
         "created_at": shown(row["created_at"]),
         "expires_at": shown(row["expires_at"]),
         "role": row["role"],
         "level": row["level"],
         "language": row["language"],
-        "state": state_of(row, questions, of_interview(db, row["id"])),
-        "questions": len(questions),
-        "answered": sum(item["answer"] is not None for item in questions),
+        "state": state_of(row, questions, tasks),
     }
 
 

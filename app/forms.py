@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from app.interviewer import KINDS, Brief, Kind, Level
 from app.interviewer.catalogue import personas
 from app.languages import Language, as_language
+from app.plain import clean
 from app.problems import FieldError, Problem, invalid
 from app.resumes import Resume
 
@@ -20,7 +20,6 @@ QUESTIONS = (1, 10)
 FOLLOW_UPS = (0, 3)  # that one question may have
 NUMBER = (1, 1_000)
 IDEMPOTENCY_KEY = (16, 200)
-INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co"})  # Unicode categories
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -147,28 +146,6 @@ def idempotency_key(header: str | None) -> str | None:
     if not low <= len(header) <= high or not all("!" <= character <= "~" for character in header):
         raise invalid(FieldError("Idempotency-Key", "field.not-a-key", "remedy.key", {}))
     return header
-
-
-def clean(text: str) -> str:
-    """Composed, and without what no reader sees: controls, zero-width and tag characters, lone surrogates."""
-    seen = unicodedata.normalize("NFC", _few_marks(text.replace("\r\n", "\n").replace("\t", " ")))
-    return "".join(c for c in seen if c == "\n" or unicodedata.category(c) not in INVISIBLE).strip()
-
-
-def _few_marks(text: str) -> str:
-    """At most 30 combining marks in a row, as UAX #15 has it for streams.
-
-    Normalising sorts a row of marks in quadratic time: a minute for 250 kB, in which nothing else runs.
-    """
-    if text.isascii():
-        return text
-    kept: list[str] = []
-    row = 0
-    for character in text:
-        row = row + 1 if unicodedata.combining(character) else 0
-        if row <= 30:
-            kept.append(character)
-    return "".join(kept)
 
 
 class _Form:

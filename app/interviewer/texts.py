@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from app.forms import clean
+from app.plain import clean
 
 # Letters and marks without a shape, which `clean` lets pass because Unicode does not call them formats:
 # fillers, joiners, and the variation selectors that can carry a hidden message behind one visible sign.

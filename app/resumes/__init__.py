@@ -47,7 +47,7 @@ class Limits:
 class Resume:
     """What was read.
 
-    :param text: cleaned by `app.forms.clean`; empty where `document` is given.
+    :param text: cleaned by `app.plain.clean`; empty where `document` is given.
     :param document: the PDF itself where it has no text layer (a scan); else None.
     """
 

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app import forms
+from app.plain import clean
 from app.resumes import Limits, Resume, ResumeError, formats
 from app.resumes.child import NOT_STARTED
 
@@ -44,7 +44,7 @@ def _cleaned(raw: str, limits: Limits) -> str:
         raise ResumeError("resume-too-much-text", limit=limits.text)
     # Every kind of line end, before `clean` takes away form feeds and lone carriage returns without a trace.
     lines = "\n".join(line.rstrip() for line in raw.splitlines())
-    text = re.sub(r"\n{3,}", "\n\n", forms.clean(lines))
+    text = re.sub(r"\n{3,}", "\n\n", clean(lines))
     if not text:
         raise ResumeError("resume-empty")
     if len(text) > limits.text:

@@ -19,9 +19,9 @@ from typing import get_args
 
 import pytest
 
-from app import forms
 from app.languages import Language
 from app.messages import MESSAGES, say
+from app.plain import clean
 from app.resumes import Limits, Resume, ResumeError, read
 from tests.app.conftest import ROOT
 from tests.support import resumes
@@ -167,8 +167,8 @@ def test_text_is_cleaned() -> None:
 
 def test_a_row_of_combining_marks_is_cut_before_it_costs_a_minute() -> None:
     marks = "\u0301" * 60_000 + "\u0323" * 60_000
-    assert len(forms.clean("a" + marks)) <= 31
-    assert forms.clean("é" + "e\u0301") == "éé"
+    assert len(clean("a" + marks)) <= 31
+    assert clean("é" + "e\u0301") == "éé"
 
 
 def test_a_scan_is_handed_on_as_it_is() -> None:
@@ -493,7 +493,7 @@ def outcome(data: bytes) -> str:
     assert 0 <= len(resume.text) <= Limits().text
     assert bool(resume.text) != bool(resume.document)
     assert resume.document is None or resume.format == "pdf"
-    assert forms.clean(resume.text) == resume.text
+    assert clean(resume.text) == resume.text
     return resume.format
 
 

@@ -64,6 +64,20 @@ def put_together(events: list[Event]) -> dict[str, str]:
     return texts
 
 
+def begun_answer(client: FlaskClient, created: dict[str, Any]) -> TestResponse:
+    """The stream of an answer's feedback, of which the first words have come."""
+    stream = client.post(
+        f"/api/interviews/{created['id']}/answers",
+        json={"question": 1, "text": ANSWERS["en"]},
+        headers=bearer(created) | STREAM,
+        buffered=False,
+    )
+    for piece in stream.iter_encoded():
+        if b"event: delta" in piece:
+            break
+    return stream
+
+
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_questions_and_feedback_come_as_they_are_generated(
     asking: Flask, gemini: Gemini, language: str
@@ -136,15 +150,7 @@ def test_work_goes_on_when_its_client_has_gone(asking: Flask, gemini: Gemini) ->
     created = begin(client, questions=1)
     gemini.pace = 0.05
     path = f"/api/interviews/{created['id']}"
-    stream = client.post(
-        f"{path}/answers",
-        json={"question": 1, "text": ANSWERS["en"]},
-        headers=bearer(created) | STREAM,
-        buffered=False,
-    )
-    for piece in stream.iter_encoded():
-        if b"event: delta" in piece:
-            break
+    stream = begun_answer(client, created)
     stream.close()
     until(
         lambda: client.get(path, headers=bearer(created)).get_json()["questions"][0]["answer"]["feedback"],
@@ -420,15 +426,7 @@ def test_deleting_an_interview_ends_its_work(asking: Flask, gemini: Gemini) -> N
     created = begin(client, questions=1)
     gemini.pace = 0.1
     path = f"/api/interviews/{created['id']}"
-    stream = client.post(
-        f"{path}/answers",
-        json={"question": 1, "text": ANSWERS["en"]},
-        headers=bearer(created) | STREAM,
-        buffered=False,
-    )
-    for piece in stream.iter_encoded():
-        if b"event: delta" in piece:
-            break
+    stream = begun_answer(client, created)
     assert client.delete(path, headers=bearer(created)).status_code == 204
     stream.close()
     until(lambda: not asking.extensions["runner"].in_hand()[1], "nobody works on it")
