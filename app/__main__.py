@@ -95,13 +95,14 @@ def check_rollback(options: argparse.Namespace, url: str, snapshots: Path | None
     from app.storage import compatibility
     from app.storage.database import Database
 
+    wanted = options.to or compatibility.SCHEMA
     database = Database(url)
     state = database.read(compatibility.state)
     database.close()
-    if objection := state.objection(options.to):
+    if objection := state.objection(wanted):
         sys.stderr.write(f"{database.name}: {objection}\n")
         return STRANDED
-    _say(f"{database.name}: at schema {state.revision}, which releases made for {options.to} run on")
+    _say(f"{database.name}: at schema {state.revision}, which releases made for {wanted} run on")
     return DONE
 
 
@@ -130,10 +131,13 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("purge", help="remove what is past its time")
     command.set_defaults(run=purge)
     command = commands.add_parser(
-        "check-rollback", help="whether an older release could run on this schema; exit code 3: no"
+        "check-rollback", help="whether this release, or an older one, could run on this schema; exit code 3: no"
     )
     command.add_argument(
-        "--to", required=True, type=_revision, metavar="REVISION", help="what that release's `schema` prints"
+        "--to",
+        type=_revision,
+        metavar="REVISION",
+        help="what that release's `schema` prints; without it: this release",
     )
     command.set_defaults(run=check_rollback)
     command = commands.add_parser("schema", help="print the schema that this release was made for")

@@ -148,6 +148,11 @@ def _literal_secrets(config: Config) -> Iterator[Finding]:
 def _variables(config: Config) -> Iterator[tuple[Location, str]]:
     """Every variable a container gets: where it stands, and its text."""
     yield from ((("service", "env", name), text) for name, text in config.service.env.items())
-    for when, hooks in (("before", config.rollout.before), ("after", config.rollout.after)):
+    rollout = config.rollout
+    for when, hooks in (
+        ("before", rollout.before),
+        ("before_rollback", rollout.before_rollback),
+        ("after", rollout.after),
+    ):
         for index, hook in enumerate(hooks):
             yield from ((("rollout", when, index, "env", name), text) for name, text in hook.env.items())

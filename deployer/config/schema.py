@@ -475,6 +475,11 @@ class Rollout(Section):
         default_factory=list, description="Requests the candidate must pass before the switch."
     )
     before: list[Hook] = Field(default_factory=list, description="Hooks run before the switch: migrations.")
+    before_rollback: list[Hook] = Field(
+        default_factory=list,
+        description="Hooks run before a rollback to a release that is not warm, in its image: whether it can "
+        "run on the database as it is now.",
+    )
     after: list[Hook] = Field(
         default_factory=list, description="Hooks run after the switch; one that fails is warned of."
     )
@@ -512,7 +517,7 @@ class Rollout(Section):
         examples=["256m"],
     )
 
-    @field_validator("before", "after")
+    @field_validator("before", "before_rollback", "after")
     @classmethod
     def _names_differ(cls, hooks: list[Hook]) -> list[Hook]:
         _all_differ([hook.name for hook in hooks], "two hooks are named")

@@ -57,7 +57,8 @@ def check_needs(engine: Engine, config: Config, environ: Mapping[str, str]) -> N
     :raises ConfigError: secrets cannot be had; the details list them.
     :raises PreflightError: one of `service.networks` is not there.
     """
-    hooks = (*config.rollout.before, *config.rollout.after)
+    rollout = config.rollout
+    hooks = (*rollout.before, *rollout.before_rollback, *rollout.after)
     for env in (config.service.env, *(hook.env for hook in hooks)):
         resolve_all(env, environ)
     for network in config.service.networks:

@@ -150,9 +150,8 @@ class Change:
             self.work.evict(self.slot)
 
     def _before(self) -> None:
-        if self.candidate.kind == "rollback":
-            return
-        for hook in self.config.rollout.before:
+        rollout = self.config.rollout
+        for hook in rollout.before_rollback if self.candidate.kind == "rollback" else rollout.before:
             with self.phases.phase(f"before:{hook.name}", f"running {hook.name} before the switch"):
                 self._step()
                 run_hook(self.work, hook, self.candidate.image, self.candidate.release)

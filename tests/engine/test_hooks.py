@@ -37,6 +37,23 @@ def test_a_failing_before_hook_stops_the_rollout(project: Project, variant: Vari
     assert project.leftovers() == []
 
 
+def test_what_an_older_release_says_before_a_rollback_is_heard(
+    project: Project, variant: Variant, engine: DockerClient
+) -> None:
+    ask = "import os, sys; v = os.environ['V']; print('asked', v); sys.exit(3 if v == '1' else 0)"
+    hook = {"name": "schema", "command": ["python3", "-c", ask]}
+    project.config(rollout={"before_rollback": [hook], "observe": "0s", "keep_warm": "0s"})
+    first = project.json("rollout", "--image", variant(V="1"))["release"]
+    second = project.json("rollout", "--image", variant(V="2"))["release"]
+    third = project.json("rollout", "--image", variant(V="3"))["release"]
+    refused = project.run("rollback", "--to", first, expect=8)
+    assert "asked 1" in refused.stderr
+    assert "hook schema failed with exit code 3" in refused.stderr
+    assert project.status()["active"]["release"] == third
+    assert project.json("rollback", "--to", second)["outcome"] == "succeeded"
+    assert project.leftovers() == []
+
+
 def test_a_hook_that_hangs_is_stopped_at_its_timeout(project: Project) -> None:
     hook = {"name": "slow", "command": ["python3", "-c", "import time; time.sleep(600)"], "timeout": "1s"}
     project.config(rollout={"before": [hook]})
