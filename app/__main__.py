@@ -131,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("purge", help="remove what is past its time")
     command.set_defaults(run=purge)
     command = commands.add_parser(
-        "check-rollback", help="whether this release, or an older one, could run on this schema; exit code 3: no"
+        "check-rollback", help="whether this release, or an older one, can run on the schema; exit code 3: no"
     )
     command.add_argument(
         "--to",

@@ -98,6 +98,7 @@ def test_two_lines_are_enough_and_have_every_default(write: Write) -> None:
             "ready_timeout": 60.0,
             "smoke": [],
             "before": [],
+            "before_rollback": [],
             "after": [],
             "drain": 30.0,
             "drain_streams": 300.0,

@@ -67,7 +67,7 @@ def test_the_examples_that_are_switched_off_are_right_too(write: Write) -> None:
         .replace("smoke: []", "smoke:")
         .replace("before: []", "before:")
     )
-    text = text.replace("after: []", "after:")
+    text = text.replace("before_rollback: []", "before_rollback:").replace("after: []", "after:")
     while re.search(r"^ *#+ *[a-z_-]+:|^ *#+ *-$", text, re.MULTILINE):
         text = re.sub(r"^( *)#( *)([a-z_]+:|-$|#)", r"\1\2\3", text, flags=re.MULTILINE)
         text = re.sub(r"^ *# [A-Z`$5].*$|^ *#$|^ *#  ?[a-z ]+[a-z0-9 ,.`$]*$", "", text, flags=re.MULTILINE)
