@@ -374,10 +374,13 @@ class Runner:
     def _lookup(self, wanted: Mapping[str, int]) -> dict[str, Seen]:
         found = {}
         with self.database.reading() as db:
-            states = tasks.states(db, list(wanted))
+            states, newest = tasks.states(db, list(wanted)), tasks.last_numbers(db, list(wanted))
             for identifier, last in wanted.items():
+                # States first: an end that is seen has its events in what is read after it.
                 ended = states.get(identifier) in (None, "done", "failed")
-                found[identifier] = Seen(tasks.events(db, identifier, last), ended=ended)
+                new = tasks.events(db, identifier, last) if newest.get(identifier, 0) > last else []
+                if new or ended:
+                    found[identifier] = Seen(new, ended=ended)
         return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 from urllib.parse import urlsplit
@@ -65,10 +65,10 @@ class SettingsError(Exception):
 class Settings:
     """The app's settings; sizes are bytes, times seconds. `database` is an SQLAlchemy URL."""
 
-    database: str
+    database: str = field(repr=False)
     snapshots: Path | None = None
     language: Language = "en"
-    gemini_key: str = ""
+    gemini_key: str = field(default="", repr=False)
     sdk: Sdk = "google-generativeai"
     model: str = "gemini-flash-latest"
     model_endpoint: str = ""
@@ -82,7 +82,7 @@ class Settings:
     max_resume: int = 6 * 1024 * 1024
     max_audio: int = 6 * 1024 * 1024
     retention_days: int = 30
-    origin_secrets: tuple[str, ...] = ()
+    origin_secrets: tuple[str, ...] = field(default=(), repr=False)
     cors_origins: tuple[str, ...] = ()
     rate: int = 300
     trusted_hops: int = 1

@@ -205,6 +205,16 @@ def last_number(db: Connection, identifier: str) -> int:
     return found or 0
 
 
+def last_numbers(db: Connection, identifiers: Sequence[str]) -> dict[str, int]:
+    """The number of each task's newest event; tasks without events are left out."""
+    rows = db.execute(
+        select(event.c.task, func.max(event.c.number).label("last"))
+        .where(event.c.task.in_(identifiers))
+        .group_by(event.c.task)
+    )
+    return {row.task: row.last for row in rows}
+
+
 def append(db: Connection, identifier: str, events: Iterable[Event]) -> None:
     """Keep events."""
     rows = [

@@ -99,3 +99,12 @@ def test_the_server_says_what_is_wrong_without_a_traceback(settings: Settings) -
     assert run.returncode == 1
     assert "INTERVIEW_THREADS: 'many'" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_secrets_are_not_in_what_a_failure_may_print() -> None:
+    secrets = {
+        "INTERVIEW_DATABASE": "mysql+pymysql://u:hunter2hunter2@db/name",
+        "INTERVIEW_GEMINI_KEY": "key-hunter2hunter2",
+        "INTERVIEW_ORIGIN_SECRET": "origin-hunter2hunter2",
+    }
+    assert "hunter2" not in repr(Settings.from_environ(secrets))
