@@ -84,7 +84,7 @@ class Runner:
         self.patience = patience
         self.abandoned = abandoned
         self._chore = chore
-        self.owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._owner = (0, "")
         self.hub = Hub(self._lookup)
         self.stopping = threading.Event()
         self._stopped = threading.Event()
@@ -97,10 +97,18 @@ class Runner:
         self._thread: threading.Thread | None = None
         self._renewed = self._searched = self._tidied = 0.0
 
+    @property
+    def owner(self) -> str:
+        """This process, as tasks name it: one that was forked from another is another one."""
+        if self._owner[0] != os.getpid():
+            self._owner = (os.getpid(), f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}")
+        return self._owner[1]
+
     def start(self) -> None:
         """Begin to work; in the process that serves, not in the one that it was forked from."""
         with self._lock:
             if self._thread is None:
+                log.debug("%s begins", self.owner)
                 self._thread = threading.Thread(target=self._keep, name="runner", daemon=True)
                 self._thread.start()
 
@@ -148,12 +156,14 @@ class Runner:
     def cancel(self, interview: str) -> None:
         """Stop what is done for an interview that was deleted."""
         with self._lock:
-            for waiting in [item for item in self._waiting.values() if item.task.interview == interview]:
-                del self._waiting[waiting.task.id]
-                self._give_up_place(waiting)
+            gone = [item for item in self._waiting.values() if item.task.interview == interview]
+            for item in gone:
+                del self._waiting[item.task.id]
             for key, stop in self._running.items():
                 if key.partition("/")[0] == interview:
                     stop.set()
+        for item in gone:
+            self._give_up_place(item)
 
     def stop(self) -> None:
         """Look for no more work, and leave what waits for a turn to others; all else is finished."""
@@ -273,7 +283,8 @@ class Runner:
         with self._lock:
             for item in items:
                 self._waiting.pop(item.task.id, None)
-                self._give_up_place(item)
+        for item in items:
+            self._give_up_place(item)
 
     def _give_up_place(self, item: _Waiting) -> None:
         self.hub.close(item.task.id)
@@ -301,9 +312,11 @@ class Runner:
             log.exception("task %s", task.id)
         finally:
             with self._lock:
-                self._running.pop(_key(task), None)
-                waits_again = task.id in self._waiting
-            if not waits_again:
+                if self._running.get(_key(task)) is stop:
+                    del self._running[_key(task)]
+                # Put back into the queue, it may have been begun again by now.
+                ours = task.id in self._waiting or _key(task) in self._running
+            if not ours:
                 self.hub.close(task.id)
             self._wake.set()
 
