@@ -23,28 +23,28 @@ def main(arguments: list[str] | None = None) -> int:
     from app.storage.errors import StorageError
 
     try:
-        url, snapshots = _storage(os.environ)
+        options.url, options.snapshots = _storage(os.environ)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return USAGE
-    command: Callable[[argparse.Namespace, str, Path | None], int] = options.run
+    command: Callable[[argparse.Namespace], int] = options.run
     try:
-        return command(options, url, snapshots)
+        return command(options)
     except BadAddress as error:
         sys.stderr.write(f"bad settings:\n  INTERVIEW_DATABASE: {error}\n")
         return USAGE
     except StorageError as error:
         from app.storage.address import mask
 
-        sys.stderr.write(f"{mask(url)}: cannot {options.command}: {error}\n")
+        sys.stderr.write(f"{mask(options.url)}: cannot {options.command}: {error}\n")
         return FAILED
 
 
-def migrate(options: argparse.Namespace, url: str, snapshots: Path | None) -> int:
+def migrate(options: argparse.Namespace) -> int:
     """Bring the database to this release's schema, or tell what would be done."""
     from app.storage.migration import Migration
 
-    migration = Migration(url, snapshots=snapshots, wait=options.wait)
+    migration = Migration(options.url, snapshots=options.snapshots, wait=options.wait)
     if options.plan:
         state, steps = migration.plan()
         _say(f"{migration.name}: at schema {state.revision}, {len(steps)} to apply")
@@ -61,11 +61,11 @@ def migrate(options: argparse.Namespace, url: str, snapshots: Path | None) -> in
     return DONE
 
 
-def restore(options: argparse.Namespace, url: str, snapshots: Path | None) -> int:
+def restore(options: argparse.Namespace) -> int:
     """Put a snapshot in the place of what there is."""
     from app.storage.migration import Migration
 
-    migration = Migration(url, snapshots=snapshots)
+    migration = Migration(options.url, snapshots=options.snapshots)
     outcome = migration.restore(options.file)
     if outcome.snapshot:
         _say(f"{migration.name}: snapshot {outcome.snapshot}")
@@ -73,15 +73,15 @@ def restore(options: argparse.Namespace, url: str, snapshots: Path | None) -> in
     return DONE
 
 
-def purge(options: argparse.Namespace, url: str, snapshots: Path | None) -> int:  # noqa: ARG001
+def purge(options: argparse.Namespace) -> int:
     """Remove what is past its time."""
     from app.storage import snapshot
     from app.storage.database import Database
     from app.storage.purge import purge as remove
 
-    database = Database(url)
+    database = Database(options.url)
     purged = remove(database)
-    files = snapshot.remove_old(*snapshot.place(database.url, snapshots))
+    files = snapshot.remove_old(*snapshot.place(database.url, options.snapshots))
     database.close()
     _say(
         f"{database.name}: purged {purged.interviews} interviews, {purged.days} day counts, "
@@ -90,13 +90,13 @@ def purge(options: argparse.Namespace, url: str, snapshots: Path | None) -> int:
     return DONE
 
 
-def check_rollback(options: argparse.Namespace, url: str, snapshots: Path | None) -> int:  # noqa: ARG001
+def check_rollback(options: argparse.Namespace) -> int:
     """Say whether a release made for an older schema could run on this one."""
     from app.storage import compatibility
     from app.storage.database import Database
 
     wanted = options.to or compatibility.SCHEMA
-    database = Database(url)
+    database = Database(options.url)
     state = database.read(compatibility.state)
     database.close()
     if objection := state.objection(wanted):
@@ -106,7 +106,7 @@ def check_rollback(options: argparse.Namespace, url: str, snapshots: Path | None
     return DONE
 
 
-def schema(options: argparse.Namespace, url: str, snapshots: Path | None) -> int:  # noqa: ARG001
+def schema(_options: argparse.Namespace) -> int:
     """Tell what this release was made for: what another one's `check-rollback --to` wants to know."""
     from app.storage.compatibility import SCHEMA
 

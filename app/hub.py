@@ -6,10 +6,13 @@ one thread for all followers together, so that a thousand who wait cost one ques
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from app.tasks import Event
+
+log = logging.getLogger(__name__)
 
 Lookup = Callable[[Mapping[str, int]], Mapping[str, "Seen"]]
 
@@ -30,7 +33,7 @@ class Channel:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._events: list[Event] = []
-        self._notes: dict[str, str] = {}
+        self._note: str | None = None
         self._noted = 0
         self.ended = False
         self.followers = 0
@@ -52,8 +55,8 @@ class Channel:
     def note(self, data: str) -> None:
         """Tell something of the moment only: the place in the queue. It has no number and is not kept."""
         with self._changed:
-            if self._notes.get("queued") != data:
-                self._notes["queued"] = data
+            if self._note != data:
+                self._note = data
                 self._noted += 1
                 self._changed.notify_all()
 
@@ -69,7 +72,7 @@ class Channel:
             if not self._news(after, noted):
                 self._changed.wait(timeout)
             new = [item for item in self._events if item.number > after]
-            note = self._notes.get("queued") if self._noted > noted else None
+            note = self._note if self._noted > noted else None
             return new, (self._noted, note), self.ended
 
     def wake(self) -> None:
@@ -172,7 +175,9 @@ class Hub:
                     continue
             try:
                 found = self._lookup({task: channel.last for task, channel in wanted.items()})
-            except Exception:  # noqa: BLE001 -- the database is away; whoever follows waits for it to come back
+            except Exception:
+                # The database is away, or a fault of ours: whoever follows waits, and the log has where.
+                log.exception("looking for events")
                 found = {}
             for task, seen in found.items():
                 if not wanted[task].local:

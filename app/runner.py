@@ -190,8 +190,12 @@ class Runner:
             for step in (self._hand_over, self._renew, self._search, self._advance, self._tidy):
                 try:
                     step()
-                except Exception as error:  # noqa: BLE001 -- the database is away, say: the next round tries again
-                    log.warning("%s: %s", step.__name__.strip("_"), type(error).__name__)
+                except StorageError as error:  # the next round tries again
+                    log.warning("%s: %s", step.__name__.strip("_"), error)
+                    time.sleep(TICK)
+                except Exception:
+                    # A fault of ours; the other steps, and everybody's leases, must not die of it.
+                    log.exception("%s", step.__name__.strip("_"))
                     time.sleep(TICK)
 
     def _hand_over(self) -> None:
@@ -289,7 +293,7 @@ class Runner:
     def _give_up_place(self, item: _Waiting) -> None:
         self.hub.close(item.task.id)
         if self.quota is not None and not item.granted:
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(StorageError):  # who is not seen any more loses the place
                 self.quota.leave(item.task.id)
 
     def _begin(self, item: _Waiting) -> None:
@@ -325,7 +329,7 @@ class Runner:
             attempt = tasks.begin(db, task.id, self.owner)
             if attempt is None:
                 return
-            last = tasks.last_number(db, task.id)
+            last = tasks.last_numbers(db, [task.id]).get(task.id, 0)
             teller = _Teller(self, task, channel, stop, last + (tasks.GAP if last else 0))
             started = teller.made("started", {"task": task.id, "attempt": attempt})
             tasks.append(db, task.id, [started])
@@ -458,7 +462,7 @@ class _Teller:
     def _flush(self) -> None:
         self._written_at = time.monotonic()
         # That the database is away must not cost the model's work: what is not written is kept for later.
-        with contextlib.suppress(Exception), self._runner.database.writing() as db:
+        with contextlib.suppress(StorageError), self._runner.database.writing() as db:
             tasks.append(db, self._task.id, self._unwritten)
             self._unwritten = []
 

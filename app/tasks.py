@@ -197,14 +197,6 @@ def fail(db: Connection, identifier: str, owner: str, problem: ModelError) -> bo
 # -- events ----------------------------------------------------------------------
 
 
-def last_number(db: Connection, identifier: str) -> int:
-    """The number of the newest event; 0 before the first."""
-    found: int | None = db.execute(
-        select(func.max(event.c.number)).where(event.c.task == identifier)
-    ).scalar_one()
-    return found or 0
-
-
 def last_numbers(db: Connection, identifiers: Sequence[str]) -> dict[str, int]:
     """The number of each task's newest event; tasks without events are left out."""
     rows = db.execute(

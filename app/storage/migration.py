@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,7 @@ class Migration:
 
         self._config.attributes.update(connection=connection, applied=applied)
         for step in steps:
-            _patiently(lambda step=step: self._apply(connection, step), pause=PAUSE)  # type: ignore[misc]
+            _patiently(partial(self._apply, connection, step), pause=PAUSE)
 
     def _apply(self, connection: Connection, step: Step) -> None:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -264,6 +263,12 @@ class TestFailures:
         assert client.get(path, headers=bearer(problem)).get_json()["state"] == "asking"
 
 
+def paused(application: Flask) -> bool:
+    """Whether the model's pause is in the database, where everybody sees it."""
+    with application.extensions["database"].reading() as db:
+        return bool(db.exec_driver_sql("SELECT count(*) FROM quota_pause").scalar_one())
+
+
 class TestQuota:
     def test_who_waits_is_told_the_place_and_gets_a_turn(self, settings: Settings, gemini: Gemini) -> None:
         application = create_app(with_model(settings, gemini, per_minute=1, max_wait=3600))
@@ -315,7 +320,7 @@ class TestQuota:
         waiting = threading.Thread(target=lambda: codes.append(answer(first, 1)))
         waiting.start()
         until(lambda: len(gemini.requests) == 2, "the refusal came")
-        time.sleep(0.3)
+        until(lambda: paused(first), "it is noted")
         codes.append(answer(second, 2))
         waiting.join()
         assert codes == [201, 201]
