@@ -42,20 +42,28 @@ def code(data: bytes, **limits: float) -> str:
     return refused.value.code
 
 
-def children() -> list[int]:
-    """Processes that this one has started and not ended, zombies too."""
-    found = []
+def children() -> set[int]:
+    """Processes that this one has started and not ended, zombies too, all of them at one moment.
+
+    Each thread lists its own, and while one list is read, a child of another may end and the next one begin.
+    Those that are in two rounds were all there between the rounds.
+    """
+    return _listed() & _listed()
+
+
+def _listed() -> set[int]:
+    found: set[int] = set()
     for thread in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # it has ended
-            found += [int(pid) for pid in (thread / "children").read_text().split()]
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            found |= {int(pid) for pid in (thread / "children").read_text().split()}
     return found
 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
-    before = set(children())
+    before = children()
     yield
-    assert set(children()) <= before
+    assert children() <= before
 
 
 @pytest.fixture
@@ -64,12 +72,12 @@ def held() -> Iterator[Callable[..., tuple[threading.Thread, int, list[str]]]]:
     running = []
 
     def hold(**limits: float) -> tuple[threading.Thread, int, list[str]]:
-        before = set(children())
+        before = children()
         outcome: list[str] = []
         bomb = operator_bomb()
         thread = threading.Thread(target=lambda: outcome.append(code(bomb, **limits)))
         thread.start()
-        child = until(lambda: next(iter(set(children()) - before), 0), "the child has begun")
+        child = until(lambda: next(iter(children() - before), 0), "the child has begun")
         # Stopped any earlier, it would hold up the one who starts it.
         until(lambda: b"child.py" in Path(f"/proc/{child}/cmdline").read_bytes(), "it is Python of its own")
         os.kill(child, signal.SIGSTOP)
