@@ -6,6 +6,7 @@ import logging
 
 from flask import Flask, Response, request
 from flask.json.provider import DefaultJSONProvider
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from app import api, guard, health, logs, metrics, openapi, page
@@ -110,6 +111,11 @@ def _refuse_in_problems(flask: Flask, settings: Settings) -> None:
         if error.code and error.code < 500:
             return respond(Problem(error.code, "bad-request"))
         return respond(Problem(500, "internal-error"))
+
+    @flask.errorhandler(ParseException)
+    def unreadable(_: ParseException) -> Response:
+        """A body in chunks that are none: the server finds out while it is read."""
+        return respond(Problem(400, "bad-request"))
 
     @flask.errorhandler(StorageError)
     def storage(error: StorageError) -> Response:
