@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Request
+from gunicorn.http.body import Body, LengthReader
+from gunicorn.http.unreader import SocketUnreader
 from werkzeug.test import EnvironBuilder
 
 from app import arrival
@@ -30,7 +32,7 @@ def request(server: socket.socket, length: int) -> Request:
         environ
         | {
             "gunicorn.socket": server,
-            "wsgi.input": server.makefile("rb"),
+            "wsgi.input": Body(LengthReader(SocketUnreader(server), length)),
             "wsgi.input_terminated": True,
             "CONTENT_LENGTH": str(length),
         }
