@@ -58,6 +58,7 @@ AGAIN_CODES = {
 }
 SKEWED = "RequestTimeTooSkewed"
 
+_ERROR = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<Error[\s>]")
 _CODE = re.compile(rb"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
 
@@ -174,7 +175,7 @@ class Client:
 
     def _failure(self, what: str, request: Request, answer: Answer) -> Failure | None:
         """What is wrong with an answer; None where it is one that was asked for."""
-        code, message = _told(answer)
+        code, message = _told(answer, request.method)
         if answer.status in request.accept and (answer.status >= 300 or not code):
             if not _differs(answer, request):
                 return None
@@ -272,12 +273,9 @@ def _digest(request: Request, *, secure: bool) -> str:
     return found.hexdigest()
 
 
-def _told(answer: Answer) -> tuple[str, str]:
+def _told(answer: Answer, method: str) -> tuple[str, str]:
     """The code and the message of an error, which may also come with status 200, after a long copy."""
-    if (
-        not answer.body[:300].lstrip().startswith((b"<?xml", b"<Error"))
-        or b"<Error>" not in answer.body[:300]
-    ):
+    if (answer.status < 300 and method not in ("PUT", "POST")) or not _ERROR.match(answer.body):
         return "", ""
     code, message = _CODE.search(answer.body), _MESSAGE.search(answer.body)
     return (
