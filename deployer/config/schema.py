@@ -168,6 +168,7 @@ Glob = Annotated[
 MetadataName = Annotated[
     str, *_matching(r"[a-z0-9][a-z0-9-]*", "must be a name of lower-case letters, digits and '-'")
 ]
+AsciiText = Annotated[str, *_matching(r"[ -~]*", "must be plain ASCII, since it becomes a header"), _SCALAR]
 RedirectTarget = Annotated[
     str, *_matching(r"(/|https?://)[^\s\"<>]*", "must be a path that begins with '/', or a whole address")
 ]
@@ -472,7 +473,7 @@ class SiteRule(Section):
         "earlier rule said. Every visitor gets it compressed.",
         examples=["gzip"],
     )
-    metadata: dict[MetadataName, Text] = Field(
+    metadata: dict[MetadataName, AsciiText] = Field(
         default_factory=dict,
         description="Further metadata of the object (x-amz-meta-*).",
         examples=[{"team": "front"}],
@@ -578,9 +579,10 @@ class Site(Section):
         default=[".well-known/**"],
         description="Patterns of files that are sent though they, or a folder above them, begin with a dot.",
     )
-    keep_releases: Annotated[int, Field(ge=1)] = Field(
+    keep_releases: Annotated[int, Field(ge=2)] = Field(
         default=5,
-        description="Releases that can be rolled back to, and whose files old tabs still find.",
+        description="Releases that are retained, the current one included: the others can be rolled back to, "
+        "and open tabs still find their files.",
         json_schema_extra={"unit": "releases"},
     )
     delete_limit: Share = Field(
