@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
+from deployer.aws.session import Account, client, mapped
 from deployer.config.schema import Site
 from deployer.errors import CloudError
 from deployer.site.invalidation import Invalidation, Used
@@ -23,6 +23,21 @@ _BUSY = ("TooManyInvalidationsInProgress", "ServiceUnavailable", "Throttling", "
 Sleep = Callable[[float], None]
 
 
+def open_distribution(site: Site, environ: Mapping[str, str]) -> CloudFront | None:
+    """The distribution in front of a site; None where the config names none. Nothing is sent yet.
+
+    :raises CredentialsMissing: there are none.
+    """
+    if site.distribution is None:
+        return None
+    from deployer.site.s3 import account_of
+
+    # A store that is not AWS's has keys of its own; the distribution is AWS's in any case.
+    credentials = None if site.endpoint else account_of(site, environ).credentials
+    account = Account(region="us-east-1", credentials=credentials)
+    return CloudFront(client("cloudfront", account), site.distribution)
+
+
 class CloudFront:
     """One distribution.
 
@@ -32,6 +47,7 @@ class CloudFront:
     def __init__(self, client: Any, distribution: str, sleep: Sleep = time.sleep) -> None:
         self._client = client
         self._id = distribution
+        self._what = f"asking distribution {distribution}"
         self._sleep = sleep
 
     def used(self) -> Used:
@@ -60,7 +76,7 @@ class CloudFront:
         pause = _FIRST_PAUSE
         for attempt in range(_ATTEMPTS):
             try:
-                with _mapped():
+                with mapped(self._what):
                     made = self._client.create_invalidation(DistributionId=self._id, InvalidationBatch=batch)
                 return str(made["Invalidation"]["Id"])
             except CloudError as error:
@@ -74,7 +90,7 @@ class CloudFront:
         """Whether the distribution has forgotten everywhere within `seconds`."""
         deadline = time.monotonic() + seconds
         while True:
-            with _mapped():
+            with mapped(self._what):
                 found = self._client.get_invalidation(DistributionId=self._id, Id=request)
             if found["Invalidation"]["Status"] == "Completed":
                 return True
@@ -85,7 +101,7 @@ class CloudFront:
     def _recent(self, since: datetime) -> Iterator[tuple[list[str], bool]]:
         """Paths of each invalidation of a month, and whether it is in progress."""
         summaries: list[Mapping[str, Any]] = []
-        with _mapped():
+        with mapped(self._what):
             for page in self._client.get_paginator("list_invalidations").paginate(DistributionId=self._id):
                 items = page["InvalidationList"].get("Items", [])
                 recent = [each for each in items if each["CreateTime"] >= since]
@@ -97,7 +113,7 @@ class CloudFront:
             return
 
         def paths(summary: Mapping[str, Any]) -> list[str]:
-            with _mapped():
+            with mapped(self._what):
                 found = self._client.get_invalidation(DistributionId=self._id, Id=summary["Id"])
             return list(found["Invalidation"]["InvalidationBatch"]["Paths"].get("Items", []))
 
