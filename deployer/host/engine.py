@@ -222,8 +222,18 @@ class Engine:
 
     def set_restart_policy(self, name: str, policy: str) -> None:
         """`no`, `always`, `unless-stopped` or `on-failure`."""
-        with self._mapped(f"setting the restart policy of {name}"):
-            self.api.update_container(name, restart_policy={"Name": policy})
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                with self._mapped(f"setting the restart policy of {name}"):
+                    self.api.update_container(name, restart_policy={"Name": policy})
+            except EngineError as error:
+                # The engine takes its update back where the process just ends; it is soon between restarts.
+                if "cannot update container" not in error.message.lower() or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
     def wait(self, name: str, timeout: float) -> int | None:
         """Wait for a container's exit; its exit code, or None when it still runs after `timeout` s."""
