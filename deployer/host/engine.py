@@ -19,6 +19,7 @@ from deployer.errors import (
     EngineError,
     EngineForbidden,
     EngineUnreachable,
+    ImageError,
     ImageMissing,
     NotFound,
 )
@@ -74,6 +75,10 @@ def _mapped(what: str, address: str) -> Iterator[None]:
         text = _explanation(error)
         if error.status_code == 409:
             raise Conflict(f"{what}: {text}") from error
+        if "invalid reference format" in text:
+            raise ImageError(
+                f"{what}: that is no name of an image", remedy="write name:tag, the name in lower case"
+            ) from error
         raise EngineError(f"{what}: the engine answered {error.status_code}: {text}") from error
     except (sdk.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
         raise _unreachable(what, address, error) from error
