@@ -49,12 +49,12 @@ def made(kind: type[Exception]) -> Exception:
 
 @pytest.mark.parametrize("kind", sdk_errors(), ids=lambda kind: kind.__name__)
 def test_every_exception_of_the_sdk_is_mapped(kind: type[Exception]) -> None:
-    with pytest.raises(CloudError, match="^deploying"), mapped("deploying"):
+    with pytest.raises(CloudError, match=r"^deploying"), mapped("deploying"):
         raise made(kind)
 
 
 def test_our_own_pass() -> None:
-    with pytest.raises(DeployerError, match="^ours$"), mapped("deploying"):
+    with pytest.raises(DeployerError, match=r"^ours$"), mapped("deploying"):
         raise DeployerError("ours")
 
 

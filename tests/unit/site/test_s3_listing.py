@@ -107,9 +107,9 @@ def test_what_is_no_listing_is_said_to_be_none(page: bytes) -> None:
 
 
 def test_a_page_without_objects_is_not_the_end() -> None:
+    token = b"<NextContinuationToken>t</NextContinuationToken>"
     pages = [
-        b"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>"
-        b"</ListBucketResult>",
+        b"<ListBucketResult><IsTruncated>true</IsTruncated>%s</ListBucketResult>" % token,
         b'<ListBucketResult><Contents><Key>a+b</Key><Size>1</Size><ETag>"e"</ETag></Contents></ListBucketResult>',
     ]
     found = listing.everything(lambda _: pages.pop(0), lambda _: [], "")
