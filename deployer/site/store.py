@@ -77,7 +77,7 @@ Progress = Callable[[Upload, int], None]
 
 
 class Store(Protocol):
-    """A bucket. Every method may be called from any thread, and raises CloudError's branch and nothing else."""
+    """A bucket. Methods may be called from any thread, and raise errors of CloudError's branch only."""
 
     def listing(self, prefix: str, *, boundaries: Sequence[str] = ()) -> list[Listed]:
         """All objects below a prefix, sorted by key.
