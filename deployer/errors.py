@@ -24,7 +24,8 @@
     │   ├── CloudForbidden        11  the credentials may not do this
     │   ├── CloudUnreachable      11  nothing answers, or nothing but failures
     │   ├── BucketMissing         11  no such bucket, or not in this region
-    │   └── Superseded            11  an object was changed by somebody else meanwhile
+    │   ├── Superseded            11  an object was changed by somebody else meanwhile
+    │   └── SiteDamaged           11  what a deployer keeps in the bucket is missing or unreadable
     └── Interrupted      129/130/143  a lost terminal, Ctrl-C, SIGTERM: cleaned up
 
 A message says what happened and where; `remedy` says what to do next; `details` holds the lines that
@@ -200,6 +201,10 @@ class BucketMissing(CloudError):
 
 class Superseded(CloudError):
     """An object is not what it was when we looked: somebody else changed it meanwhile."""
+
+
+class SiteDamaged(CloudError):
+    """A manifest or the pointer of a site is missing, unreadable, or of a format that we do not know."""
 
 
 class Interrupted(DeployerError):

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "build": "only build the image",
     "prune": "remove old releases and images of this service",
     "edge": "the edge's status, maintenance, upgrade",
+    "site": "the front end in its bucket: deploy, roll back, verify",
     "lock": "who holds the lock",
     "config": "check, show and explain config.yaml",
     "render": "show the files that templates make",

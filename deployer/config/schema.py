@@ -163,11 +163,14 @@ KeyPrefix = Annotated[
 ]
 Glob = Annotated[
     str,
-    *_matching(r"(?!/)[^\\\[\]{}\x00-\x1f]+", "must be a pattern of *, ? and **, as in assets/**; no leading '/'"),
+    *_matching(
+        r"(?!/)[^\\\[\]{}\x00-\x1f]+", "must be a pattern of *, ? and **, as in assets/**; no leading '/'"
+    ),
 ]
 MetadataName = Annotated[
     str, *_matching(r"[a-z0-9][a-z0-9-]*", "must be a name of lower-case letters, digits and '-'")
 ]
+AsciiText = Annotated[str, *_matching(r"[ -~]*", "must be plain ASCII, since it becomes a header"), _SCALAR]
 RedirectTarget = Annotated[
     str, *_matching(r"(/|https?://)[^\s\"<>]*", "must be a path that begins with '/', or a whole address")
 ]
@@ -175,7 +178,14 @@ Distribution = Annotated[str, *_matching(r"[A-Z0-9]+", "must be a distribution's
 Share = Annotated[
     str,
     *_matching(r"\d{1,2}%|100%|\d+", "must be a share such as 50%, or a number of files"),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^(\d{1,2}%|100%|\d+)$"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": r"^(\d{1,2}%|100%|\d+)$"},
+            ]
+        }
+    ),
 ]
 DockerAddress = Annotated[
     str, *_matching(r"unix:///\S+|(tcp|ssh)://\S+", "must begin with unix:///, tcp:// or ssh://")
@@ -472,7 +482,7 @@ class SiteRule(Section):
         "earlier rule said. Every visitor gets it compressed.",
         examples=["gzip"],
     )
-    metadata: dict[MetadataName, Text] = Field(
+    metadata: dict[MetadataName, AsciiText] = Field(
         default_factory=dict,
         description="Further metadata of the object (x-amz-meta-*).",
         examples=[{"team": "front"}],
@@ -578,9 +588,10 @@ class Site(Section):
         default=[".well-known/**"],
         description="Patterns of files that are sent though they, or a folder above them, begin with a dot.",
     )
-    keep_releases: Annotated[int, Field(ge=1)] = Field(
+    keep_releases: Annotated[int, Field(ge=2)] = Field(
         default=5,
-        description="Releases that can be rolled back to, and whose files old tabs still find.",
+        description="Releases that are retained, the current one included: the others can be rolled back to, "
+        "and open tabs still find their files.",
         json_schema_extra={"unit": "releases"},
     )
     delete_limit: Share = Field(
