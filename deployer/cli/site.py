@@ -99,7 +99,8 @@ def _operation(args: argparse.Namespace, context: Context) -> SiteOperation:
         )
     from deployer.site.opening import open_site
 
-    return open_site(config, context.environ, context.emit(args), lock_wait(args) or 0.0)
+    changing = args.action in ("deploy", "rollback", "prune") and not args.plan
+    return open_site(config, context.environ, context.emit(args), lock_wait(args) or 0.0, start=changing)
 
 
 def _deploy(args: argparse.Namespace, context: Context) -> int:

