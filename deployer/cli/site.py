@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from deployer.cli.context import Context
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
             raise UsageError(
                 f"{option} is for {' and '.join(takers)}", remedy=f"deployer site {takers[0]} {option}"
             )
-    actions: dict[str, Callable[[argparse.Namespace, Context], int]] = {
+    actions: dict[str, Callable[[SiteOperation, argparse.Namespace, Context], int]] = {
         "deploy": _deploy,
         "rollback": _rollback,
         "releases": _releases,
@@ -86,10 +87,13 @@ def run(args: argparse.Namespace, context: Context) -> int:
         "prune": _prune,
         "status": _status,
     }
-    return actions[str(args.action)](args, context)
+    lock_wait(args)  # what is wrong on the command line is said before anything is opened
+    limit(args.delete_limit)
+    with _opened(args, context) as operation:
+        return actions[str(args.action)](operation, args, context)
 
 
-def _operation(args: argparse.Namespace, context: Context) -> SiteOperation:
+def _opened(args: argparse.Namespace, context: Context) -> AbstractContextManager[SiteOperation]:
     config = context.config(args)
     site = config.site
     if site is None or site.bucket is None:
@@ -103,11 +107,10 @@ def _operation(args: argparse.Namespace, context: Context) -> SiteOperation:
     return open_site(config, context.environ, context.emit(args), lock_wait(args) or 0.0, start=changing)
 
 
-def _deploy(args: argparse.Namespace, context: Context) -> int:
+def _deploy(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
     from deployer.site import release
 
-    operation = _operation(args, context)
-    choices = release.Choices(args.trust_manifest, args.check_headers, _limit(args.delete_limit))
+    choices = release.Choices(args.trust_manifest, args.check_headers, limit(args.delete_limit))
     if args.plan:
         found = release.prepare(operation, choices)
         return _show_plan(found.plan, operation, args, context)
@@ -115,36 +118,33 @@ def _deploy(args: argparse.Namespace, context: Context) -> int:
     return _conclude(result, operation, args, context)
 
 
-def _rollback(args: argparse.Namespace, context: Context) -> int:
+def _rollback(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
     from deployer.site import rollback
 
-    operation = _operation(args, context)
     if args.plan:
         found = rollback.prepare(operation, args.to)
         return _show_plan(found.plan, operation, args, context)
     return _conclude(rollback.rollback(operation, args.to), operation, args, context)
 
 
-def _prune(args: argparse.Namespace, context: Context) -> int:
+def _prune(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
     from deployer.site import prune
 
-    operation = _operation(args, context)
     if args.keep is not None and args.keep < 2:
         raise UsageError(
             "--keep must be at least 2", remedy="the release before is what visitors still have open"
         )
-    limit = _limit(args.delete_limit)
+    most = limit(args.delete_limit)
     if args.plan:
-        found = prune.prepare(operation, args.keep, limit)
+        found = prune.prepare(operation, args.keep, most)
         return _show_plan(found.plan, operation, args, context)
-    return _conclude(prune.prune(operation, args.keep, limit), operation, args, context)
+    return _conclude(prune.prune(operation, args.keep, most), operation, args, context)
 
 
-def _releases(args: argparse.Namespace, context: Context) -> int:
+def _releases(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
     from deployer.site.claim import read_pointer
     from deployer.site.status import releases
 
-    operation = _operation(args, context)
     found = releases(read_pointer(operation.store, operation.keys).pointer)
     if args.json:
         context.print_json(found)
@@ -163,10 +163,10 @@ def _releases(args: argparse.Namespace, context: Context) -> int:
     return ExitStatus.OK
 
 
-def _verify(args: argparse.Namespace, context: Context) -> int:
+def _verify(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
     from deployer.site.verify import verify
 
-    verdict = verify(_operation(args, context))
+    verdict = verify(operation)
     status = ExitStatus.RELEASE_FAILED if verdict.faults else ExitStatus.OK
     if args.json:
         context.print_json(verdict.as_dict())
@@ -182,10 +182,10 @@ def _verify(args: argparse.Namespace, context: Context) -> int:
     return status
 
 
-def _status(args: argparse.Namespace, context: Context) -> int:
+def _status(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
     from deployer.site.status import status
 
-    found = status(_operation(args, context))
+    found = status(operation)
     if args.json:
         context.print_json(found)
         return ExitStatus.OK
@@ -202,7 +202,8 @@ def _status(args: argparse.Namespace, context: Context) -> int:
     return ExitStatus.OK
 
 
-def _limit(text: str | None) -> str | None:
+def limit(text: str | None) -> str | None:
+    """A limit of deletions, as the command line says it. :raises UsageError: it is none."""
     if (
         text is None
         or text.isdecimal()

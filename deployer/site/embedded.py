@@ -28,7 +28,7 @@ from deployer.image.edge import base_image
 from deployer.image.store import USER, store_image
 from deployer.interrupts import shielded
 from deployer.site.s3 import open_store
-from deployer.site.store import Headers, Store
+from deployer.site.store import Headers
 
 _FOLDER = "/data"
 _KEYS = f"{_FOLDER}/keys"
@@ -190,7 +190,7 @@ def _await(engine: Engine, site: Site, own: SiteStore, name: str) -> Account:
         account = _account(engine, name, own) if _answers(own) else None
         if account is not None:
             try:
-                _try(open_store(site, {}, account), site)
+                _try(site, account)
             except CloudError as error:
                 problem = error.message
             else:
@@ -228,11 +228,15 @@ def _account(engine: Engine, name: str, own: SiteStore) -> Account | None:
     return Account(endpoint=f"http://{STORE_ADDRESS}:{own.port}", credentials=Credentials(keys[0], keys[1]))
 
 
-def _try(store: Store, site: Site) -> None:
+def _try(site: Site, account: Account) -> None:
     """Store something, which also makes the bucket: S3 answers before there is a disk behind it."""
     key = f"{site.prefix}.deployer/alive"
-    store.write(key, b"", Headers("text/plain"))
-    store.delete([key])
+    store = open_store(site, {}, account)
+    try:
+        store.write(key, b"", Headers("text/plain"))
+        store.delete([key])
+    finally:
+        store.close()
 
 
 def _ours(found: Inspect | None, kind: str, service: str) -> Inspect | None:

@@ -90,6 +90,7 @@ class Record:
 
     :ivar at: when it was made, RFC 3339.
     :ivar size: bytes of all its files.
+    :ivar previous: what served when it was made.
     :ivar complete: whether it ever served as a whole; one that was given up half-way is retained for those who
         saw a page of it, and nobody can go back to it.
     """
@@ -100,6 +101,7 @@ class Record:
     files: int
     size: int
     git_sha: str | None = None
+    previous: str | None = None
     complete: bool = True
 
 

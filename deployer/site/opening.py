@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from deployer.aws.session import Account
 from deployer.config.schema import Config
@@ -12,10 +13,11 @@ from deployer.site.s3 import open_store
 from deployer.site.work import SiteOperation
 
 
+@contextmanager
 def open_site(
     config: Config, environ: Mapping[str, str], emit: Emit, lock_wait: float = 0.0, *, start: bool = False
-) -> SiteOperation:
-    """What the commands of a site work with. Nothing is sent yet.
+) -> Iterator[SiteOperation]:
+    """What the commands of a site work with, as long as the block lasts. Nothing is sent yet.
 
     :param lock_wait: seconds to wait while somebody else is at it.
     :param start: make the site's own store run, where it has one; otherwise it must run already.
@@ -33,7 +35,10 @@ def open_site(
         distribution = open_distribution(site, environ)
     account = _own(config, environ, emit, start) if site.store else None
     store = open_store(site, environ, account)
-    return SiteOperation(site, config.root, store, emit, distribution, lock_wait)
+    try:
+        yield SiteOperation(site, config.root, store, emit, distribution, lock_wait)
+    finally:
+        store.close()
 
 
 def _own(config: Config, environ: Mapping[str, str], emit: Emit, start: bool) -> Account:

@@ -108,6 +108,7 @@ class Plan:
     :ivar changed: paths that visitors may have got in another state before.
     :ivar gone: paths that the current release has, and this one does not.
     :ivar lost: paths whose content is nowhere any more.
+    :ivar fresh: whether it is another release than the current one, rather than that one to be mended.
     :ivar conflicts: files that are named as if by their content, but are not.
     """
 
@@ -124,6 +125,7 @@ class Plan:
     gone: list[str] = field(default_factory=list)
     unchanged: int = 0
     present: int = 0
+    fresh: bool = False
 
     @property
     def same(self) -> bool:
@@ -172,6 +174,7 @@ def plan_deploy(
                 plan.files[path] = entry
                 plan.unchanged += 1
                 continue
+        plan.fresh = plan.fresh or not same
         known = _known(path, source, headers, listed, others) if entry is None else None
         if known is not None:
             # A release before the current one has it, or one that was given up half-way.
@@ -210,6 +213,7 @@ def plan_deploy(
         else:
             plan.sends.append(Sending(file, wanted, reason, phase, before))
     plan.gone = [path for path in serving if path not in plan.files]
+    plan.fresh = plan.fresh or bool(plan.gone)
     plan.present = len(listing) if listing is not None else len(serving)
     _keep_what_is_replaced(
         plan, [(sending.file.path, sending.before) for sending in plan.sends], bucket, retained
