@@ -21,11 +21,11 @@ export function Header() {
       <nav aria-label="PreView">
         <a href={TO_START} aria-current={current("start")}>
           <Icon name="plus" />
-          <span>{say.toStart}</span>
+          <span>{say.nav.start}</span>
         </a>
         <a href={TO_LIST} aria-current={current("list")}>
           <Icon name="list" />
-          <span>{say.toList}</span>
+          <span>{say.nav.list}</span>
         </a>
       </nav>
       <div className="switches">
@@ -70,6 +70,8 @@ function ThemeSwitch() {
   );
 }
 
+const nameOf = ({ version, git_sha }: Version) => (/^[0-9a-f]{7,}$/.test(git_sha) ? `${version} ${git_sha.slice(0, 12)}` : version);
+
 /** Which release of the API answers: what an operator looks for after a rollout. */
 export function Footer() {
   const say = useWords();
@@ -80,7 +82,7 @@ export function Footer() {
   return (
     <footer>
       <p>{say.tagline}</p>
-      {found && <p className="soft">{say.release([found.version, found.git_sha.slice(0, 12)].filter(Boolean).join(" "), found.instance)}</p>}
+      {found && <p className="soft">{say.release(nameOf(found), found.instance)}</p>}
     </footer>
   );
 }

@@ -71,9 +71,9 @@ interface AskingProps {
 function Asking({ kept, interview, chosen, work }: AskingProps) {
   const say = useWords();
   const all = threads(interview.questions);
-  const open = all.findIndex((thread) => thread.some((each) => !each.answer));
+  const open = all.findIndex((thread) => thread.some((each) => !each.answer?.feedback));
   const found = all.findIndex((thread) => thread.some((each) => each.id === chosen));
-  // Without a choice it is the first that is open: of when the view was opened, lest it jumps on with an answer.
+  // Without a choice it is the first that is not done: of when the view was opened, lest it jumps on with an answer.
   const [first] = useState(Math.max(0, open));
   const index = found >= 0 ? found : first;
   const thread = all[index];
