@@ -98,6 +98,7 @@ def service() -> Iterator[int]:
     config = yaml.safe_load((ROOT / "config.yaml").read_text("utf-8"))
     config["service"] |= {"name": SERVICE, "volumes": [f"{SERVICE}-data:/data"]}
     config["edge"]["port"] = port = free_port()
+    del config["site"]  # the pages here are the service's own
     try:
         CONFIG.write_text(yaml.safe_dump(config, allow_unicode=True), "utf-8")
         print("$ deployer rollout", flush=True)
