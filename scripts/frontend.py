@@ -3,7 +3,7 @@
     python scripts/frontend.py [--api http://127.0.0.1:8080] [--port 8090]
 
 What is built lies in build/frontend, so that whoever works in examples/frontend is not disturbed; it is built
-again only where a source has changed. The server is for trying it and for tests: it does not cache, compress or encrypt.
+again only where a source has changed. The server is for trying it and for tests: no cache, no TLS.
 """
 
 from __future__ import annotations
