@@ -33,7 +33,11 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def distribution(server: Server) -> str:
-    origin = {"Id": "site", "DomainName": "site.s3.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}
+    origin = {
+        "Id": "site",
+        "DomainName": "site.s3.amazonaws.com",
+        "S3OriginConfig": {"OriginAccessIdentity": ""},
+    }
     made = server.client("cloudfront").create_distribution(
         DistributionConfig={
             "CallerReference": secrets.token_hex(8),
@@ -54,7 +58,9 @@ def batches(server: Server, distribution: str) -> list[dict[str, Any]]:
     client = server.client("cloudfront")
     listed = client.list_invalidations(DistributionId=distribution)["InvalidationList"].get("Items", [])
     return [
-        client.get_invalidation(DistributionId=distribution, Id=each["Id"])["Invalidation"]["InvalidationBatch"]
+        client.get_invalidation(DistributionId=distribution, Id=each["Id"])["Invalidation"][
+            "InvalidationBatch"
+        ]
         for each in listed
     ]
 
@@ -94,7 +100,9 @@ def test_what_a_killed_deploy_did_not_get_to_say_is_said_by_the_next(
         project.run("deploy")
         project.build(2)
         # The last effect ends the claim: the pointer is moved, the distribution told, and then it dies.
-        strikes = [code for strike in range(11, 15) if (code := project.accident("KILL", strike, "deploy")) == 0]
+        strikes = [
+            code for strike in range(11, 15) if (code := project.accident("KILL", strike, "deploy")) == 0
+        ]
         assert strikes
         project.run("deploy")
         assert project.run("status", "--json").json["at_work"] is None
@@ -128,7 +136,10 @@ class Busy:
     def create_invalidation(self, *, DistributionId: str, InvalidationBatch: dict[str, Any]) -> Any:  # noqa: N803
         self.references.append(InvalidationBatch["CallerReference"])
         if len(self.references) <= self.times:
-            error = {"Error": {"Code": self.code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+            error = {
+                "Error": {"Code": self.code, "Message": "m"},
+                "ResponseMetadata": {"HTTPStatusCode": 400},
+            }
             raise ClientError(error, "CreateInvalidation")  # type: ignore[arg-type]
         return {"Invalidation": {"Id": "I1"}}
 

@@ -95,7 +95,11 @@ def test_names_that_differ_in_case_only_are_said(dist: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("a\nb.txt", "control characters"), ("\udcff.txt", "no UTF-8"), ("d/" * 120 + "가" * 80 + "/" + "나" * 80 + "/" + "다" * 80 + "/" + "라" * 80, "1024 bytes")],
+    [
+        ("a\nb.txt", "control characters"),
+        ("\udcff.txt", "no UTF-8"),
+        ("d/" * 120 + "가" * 80 + "/" + "나" * 80 + "/" + "다" * 80 + "/" + "라" * 80, "1024 bytes"),
+    ],
 )
 def test_names_that_no_key_can_be_are_refused(dist: Path, name: str, said: str) -> None:
     write(dist, name)

@@ -87,9 +87,9 @@ def test_a_deploy(case: dict[str, dict[str, str]]) -> None:
     assert plan.unsure == want.get("unsure", [])
     assert plan.same == want.get("same", False)
     assert plan.fresh == want.get("fresh", not plan.same)
-    assert {sending.file.path: sending.phase for sending in plan.sends} == want.get("phases", {
-        sending.file.path: sending.phase for sending in plan.sends
-    })
+    assert {sending.file.path: sending.phase for sending in plan.sends} == want.get(
+        "phases", {sending.file.path: sending.phase for sending in plan.sends}
+    )
     assert set(plan.files) == set(case["disk"])
 
 

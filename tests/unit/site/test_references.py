@@ -43,8 +43,16 @@ def test_a_base_moves_what_is_relative() -> None:
     ("media", "text", "found"),
     [
         ("text/css", "a{src:url('../f.woff2')}@import 'b.css';", {"f.woff2", "assets/b.css"}),
-        ("text/javascript", 'import{a}from"./a.js";import("./b.js");import x from "react"', {"assets/a.js", "assets/b.js"}),
-        ("text/javascript", '__vite__mapDeps=["assets/c-1.js","assets/c-1.css"]', {"assets/c-1.js", "assets/c-1.css"}),
+        (
+            "text/javascript",
+            'import{a}from"./a.js";import("./b.js");import x from "react"',
+            {"assets/a.js", "assets/b.js"},
+        ),
+        (
+            "text/javascript",
+            '__vite__mapDeps=["assets/c-1.js","assets/c-1.css"]',
+            {"assets/c-1.js", "assets/c-1.css"},
+        ),
         ("text/javascript", "new URL('w.js', import.meta.url)", set()),
         ("text/javascript", "new URL('./w.js', import.meta.url)", {"assets/w.js"}),
         ("image/png", 'src="a.png"', set()),
