@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import gzip
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 import requests
 
 from app.messages import MESSAGES
-from scripts.frontend import SOURCES
+from scripts.frontend import SOURCES, npm
 from tests.app.conftest import ANSWERS, RESUMES
 from tests.e2e.conftest import PHONE, Serve, Visit, with_model
 from tests.e2e.visitor import Visitor
@@ -347,8 +346,8 @@ class TestWhatIsKept:
 
 
 def test_logic_is_tested_without_a_browser(built: Path) -> None:
-    done = subprocess.run(["npm", "test"], cwd=built, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = npm("test")
+    assert done.returncode == 0, done.stdout
 
 
 def test_what_everybody_loads_is_small(built: Path) -> None:
