@@ -104,7 +104,8 @@ def _opened(args: argparse.Namespace, context: Context) -> AbstractContextManage
         )
     from deployer.site.opening import open_site
 
-    return open_site(config, context.environ, context.emit(args), lock_wait(args) or 0.0)
+    changing = args.action in ("deploy", "rollback", "prune") and not args.plan
+    return open_site(config, context.environ, context.emit(args), lock_wait(args) or 0.0, start=changing)
 
 
 def _deploy(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
