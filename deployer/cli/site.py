@@ -259,9 +259,7 @@ def _conclude(result: Result, operation: SiteOperation, args: argparse.Namespace
         seconds = operation.site.invalidation_wait
         if not operation.distribution.wait(result.invalidation_id, seconds):
             operation.emit(
-                Warned(
-                    f"the distribution has not forgotten everything after {seconds:.0f} s; it goes on by itself"
-                )
+                Warned(f"the distribution has not forgotten all after {seconds:.0f} s; it goes on by itself")
             )
     if args.json:
         context.print_json(result.as_dict())
