@@ -138,7 +138,7 @@ def test_a_store_on_another_port_keeps_what_it_had(embedded: Project) -> None:
     assert "`deployer site deploy` starts it" in gone
     first = store_of(embedded).id
     embedded.config(site={"store": {"port": free_port()}})
-    assert "made anew" in embedded.run("site", "rollback").stderr
+    assert "made anew" in embedded.run("site", "deploy").stderr
     assert store_of(embedded).id != first
     assert embedded.json("site", "verify")["files"] == before
     embedded.run("edge", "upgrade")
