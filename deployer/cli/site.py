@@ -24,6 +24,7 @@ EPILOG = """examples:
   deployer site verify                   every file, every header, every reference
   deployer site releases                 what can be rolled back to
   deployer site prune --keep 2           delete what older releases alone need
+  deployer site status                   what serves, and who is at work
 
 `verify` exits with 8 where it finds faults.
 """
@@ -260,9 +261,7 @@ def _conclude(result: Result, operation: SiteOperation, args: argparse.Namespace
         seconds = operation.site.invalidation_wait
         if not operation.distribution.wait(result.invalidation_id, seconds):
             operation.emit(
-                Warned(
-                    f"the distribution has not forgotten everything after {seconds:.0f} s; it goes on by itself"
-                )
+                Warned(f"the distribution has not forgotten all after {seconds:.0f} s; it goes on by itself")
             )
     if args.json:
         context.print_json(result.as_dict())

@@ -552,7 +552,7 @@ class Site(Section):
     )
     store: SiteStore | None = Field(
         default=None,
-        description="Run a store with S3's protocol on the host's engine, and use that; instead of `endpoint`.",
+        description="Run a store with S3's protocol on the host's engine and use it, instead of `endpoint`.",
     )
     distribution: Distribution | None = Field(
         default=None,

@@ -65,7 +65,7 @@ class CloudFront:
         return Used(counted, in_progress, wildcards)
 
     def invalidate(self, wanted: Invalidation, reference: str) -> str:
-        """Ask for it, and give the request's id. With a reference that was used already, the id is the old one.
+        """Ask for it, and give the request's id; the old one where the reference was used already.
 
         :raises CloudError: it is refused, or too busy for longer than we wait.
         """

@@ -12,8 +12,8 @@ The order keeps the site whole at every instant:
     clear      what no retained release names is deleted
 
 Killed before `publish`, no visitor has noticed. Killed later, each page is still the old or the new one as a
-whole, with all that it refers to; whoever comes next finds `pending` in the pointer, finishes or replaces what
-was begun, and retains the files of a release that was given up, for those who have a page of it open.
+whole, with all that it refers to; whoever comes next finds `pending` in the pointer, finishes or replaces
+what was begun, and retains the files of a release that was given up, for those who have a page of it open.
 """
 
 from __future__ import annotations
@@ -262,7 +262,7 @@ class Change:
             self.result.deleted = len(self.plan.deletions)
 
     def learn_etags(self, manifest: Manifest) -> Manifest:
-        """Where the bucket's etags are no MD5s (it encrypts with a key of its owner's), note what they are."""
+        """Note the etags of a bucket where they are no MD5s: it encrypts with a key of its owner's."""
         if self.claim.plain_etags:
             return manifest
         listing = self.observer.list(self.keys.all(manifest.files)).listing or {}

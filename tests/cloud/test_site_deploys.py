@@ -76,14 +76,14 @@ def test_odd_names_arrive_and_go_as_they_are(project: SiteProject) -> None:
     project.build(3)
     project.run("deploy")
     project.run("prune", "--keep", "2")
-    assert not ODD.keys() & set(project.keys())
+    assert not ODD.keys() & set(project.there())
 
 
 def test_a_name_from_a_mac_is_sent_as_browsers_ask_for_it(project: SiteProject) -> None:
     name = "자기소개서.txt"
     project.write(unicodedata.normalize("NFD", name), "x")
     project.run("deploy")
-    assert name in project.keys()
+    assert name in project.there()
 
 
 def test_headers_are_by_rule(project: SiteProject) -> None:
@@ -96,7 +96,7 @@ def test_headers_are_by_rule(project: SiteProject) -> None:
         redirects={"/old": "/about.html", "/docs/": "https://docs.example/한"},
     )
     project.run("deploy")
-    heads = {key: project.store.head(key) for key in project.keys()}
+    heads = {key: project.store.head(key) for key in project.there()}
     headers = {key: found.headers for key, found in heads.items() if found}
     assert headers["index.html"].cache_control == "no-cache"
     assert headers["index.html"].content_type == "text/html; charset=utf-8"
@@ -146,7 +146,7 @@ def test_what_was_changed_by_hand_is_found_and_mended(project: SiteProject) -> N
     assert plan(project, "--check-headers")["about.html"] == "edited"
     project.run("deploy", "--check-headers")
     verified(project)
-    assert "left.txt" not in project.keys()
+    assert "left.txt" not in project.there()
     assert project.run("status", "--json").json["release"] == release
 
 
@@ -162,9 +162,9 @@ def test_a_first_deploy_leaves_what_was_there_until_the_second(project: SiteProj
     )
     done = result(project, "deploy")
     assert done["unchanged"] == 1  # the same content with the same headers
-    assert "assets/old-12345678.js" in project.keys()
+    assert "assets/old-12345678.js" in project.there()
     project.run("deploy")
-    assert "assets/old-12345678.js" not in project.keys()
+    assert "assets/old-12345678.js" not in project.there()
 
 
 def test_what_is_ignored_is_neither_sent_nor_deleted(project: SiteProject) -> None:
@@ -176,7 +176,7 @@ def test_what_is_ignored_is_neither_sent_nor_deleted(project: SiteProject) -> No
     client.put_object(Bucket=project.bucket, Key="elsewhere.txt", Body=b"x")
     project.run("deploy")
     project.run("deploy")
-    keys = project.keys()
+    keys = project.there()
     assert "front/uploads/cv.pdf" in keys
     assert "elsewhere.txt" in keys
     assert "front/index.html" in keys
@@ -237,8 +237,8 @@ def test_a_page_that_is_gone_is_gone_and_comes_back(project: SiteProject) -> Non
     project.build(2)
     assert plan(project)["prices.html"] == "removed"
     project.run("deploy")
-    assert "prices.html" not in project.keys()
-    assert "terms.txt" in project.keys()  # an open page may still ask for it
+    assert "prices.html" not in project.there()
+    assert "terms.txt" in project.there()  # an open page may still ask for it
     project.run("rollback")
     assert release_in(project.store, "prices.html") == 1
     verified(project)

@@ -140,7 +140,7 @@ class Busy:
                 "Error": {"Code": self.code, "Message": "m"},
                 "ResponseMetadata": {"HTTPStatusCode": 400},
             }
-            raise ClientError(error, "CreateInvalidation")  # type: ignore[arg-type]
+            raise ClientError(error, "CreateInvalidation")
         return {"Invalidation": {"Id": "I1"}}
 
     def get_invalidation(self, **_: str) -> Any:
@@ -148,7 +148,8 @@ class Busy:
 
 
 def test_too_many_in_progress_are_waited_for_with_the_same_reference() -> None:
-    busy, pauses = Busy("TooManyInvalidationsInProgress", 3), []
+    pauses: list[float] = []
+    busy = Busy("TooManyInvalidationsInProgress", 3)
     front = CloudFront(busy, "E1", sleep=pauses.append)
     assert front.invalidate(WANTED, "one") == "I1"
     assert busy.references == ["one"] * 4

@@ -1,4 +1,4 @@
-"""A visitor who loads the pages and all they refer to, while releases come, go back, and are killed on their way."""
+"""A visitor loads the pages and all they refer to, while releases come, go back, and are killed half-way."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def test_a_deploy_that_is_struck_before_each_effect(project: SiteProject, signal
     """The site is whole in between, and the next command, whichever it is, leaves one release."""
     number, whole, struck = 2, 1, 0
     with Visitor(project) as visitor:
-        for strike in range(1, MOST_EFFECTS, times(3, 1)):
+        # In `make test` each signal visits its own third of the moments.
+        for strike in range(1 if signal == "KILL" else 2, MOST_EFFECTS, times(3, 1)):
             project.build(number)
             code = project.accident(signal, strike, "deploy")
             if code == 0:
@@ -116,13 +117,13 @@ def test_a_first_deploy_that_is_killed_is_finished_by_the_next(server: Server, t
 
 def test_old_tabs_find_their_chunks_while_their_release_is_retained(project: SiteProject) -> None:
     project.config(keep_releases=2)
-    chunks = {key for key in project.keys() if key.startswith("assets/")}
+    chunks = {key for key in project.there() if key.startswith("assets/")}
     project.build(2)
     project.run("deploy")
-    assert chunks <= set(project.keys())
+    assert chunks <= set(project.there())
     project.build(3)
     project.run("deploy")
-    assert chunks.isdisjoint(project.keys())
+    assert chunks.isdisjoint(project.there())
     assert release_in(project.store, "about.html") == 3
 
 

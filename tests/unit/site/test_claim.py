@@ -31,7 +31,7 @@ class OneObject:
 
     @property
     def etag(self) -> str:
-        return hashlib.md5(self.body or b"").hexdigest()
+        return hashlib.md5(self.body or b"", usedforsecurity=False).hexdigest()
 
     def read(self, key: str) -> tuple[bytes, str] | None:
         assert key == KEYS.pointer

@@ -16,6 +16,10 @@ from deployer.site.files import LocalFile, scan
 from deployer.site.store import MULTIPART_ABOVE, PART
 
 
+def md5(content: bytes) -> bytes:
+    return hashlib.md5(content, usedforsecurity=False).digest()
+
+
 @pytest.fixture
 def dist(tmp_path: Path) -> Path:
     folder = tmp_path / "dist"
@@ -51,15 +55,15 @@ def test_content_is_read_and_sorted_by_path(dist: Path) -> None:
     read = scan(site(), dist.parent).files
     assert [file.path for file in read] == sorted(file.path for file in read)
     sizes = {file.path: (file.size, file.md5) for file in read}
-    assert sizes["empty.txt"] == (0, hashlib.md5(b"").digest())
-    assert sizes["b.txt"] == (1, hashlib.md5(b"1").digest())
+    assert sizes["empty.txt"] == (0, md5(b""))
+    assert sizes["b.txt"] == (1, md5(b"1"))
 
 
 def test_large_files_are_read_in_pieces(dist: Path) -> None:
     content = os.urandom(3 * 1024 * 1024 + 7)
     (dist / "big.bin").write_bytes(content)
     big = next(file for file in scan(site(), dist.parent).files if file.path == "big.bin")
-    assert (big.size, big.md5, big.etag) == (len(content), hashlib.md5(content).digest(), "")
+    assert (big.size, big.md5, big.etag) == (len(content), md5(content), "")
 
 
 def test_a_file_in_parts_has_the_etag_that_s3_will_give_it(
@@ -67,13 +71,14 @@ def test_a_file_in_parts_has_the_etag_that_s3_will_give_it(
 ) -> None:
     assert MULTIPART_ABOVE > PART
     monkeypatch.setattr(files, "MULTIPART_ABOVE", 3 * 1024 * 1024)
-    monkeypatch.setattr(files, "PART", 2 * 1024 * 1024)
+    part = 2 * 1024 * 1024
+    monkeypatch.setattr(files, "PART", part)
     content = os.urandom(5 * 1024 * 1024)
     (dist / "big.bin").write_bytes(content)
     big = next(file for file in scan(site(), dist.parent).files if file.path == "big.bin")
-    pieces = [content[at : at + files.PART] for at in range(0, len(content), files.PART)]
-    joined = b"".join(hashlib.md5(piece).digest() for piece in pieces)
-    assert big.etag == f"{hashlib.md5(joined).hexdigest()}-3"
+    pieces = [content[at : at + part] for at in range(0, len(content), part)]
+    joined = b"".join(md5(piece) for piece in pieces)
+    assert big.etag == f"{md5(joined).hex()}-3"
 
 
 def test_names_are_nfc(dist: Path) -> None:
@@ -127,7 +132,7 @@ def test_links_are_followed_inside_and_refused_outside(dist: Path, tmp_path: Pat
 def test_a_link_into_a_folder_that_it_lies_in_is_refused(dist: Path, target: str) -> None:
     write(dist, "a/b.txt")
     (dist / "a" / "loop").symlink_to(target)
-    with pytest.raises(PreflightError, match="leads back|leads out"):
+    with pytest.raises(PreflightError, match=r"leads (back|out)"):
         found(dist)
 
 
@@ -151,7 +156,7 @@ def test_redirects_are_small_pages(dist: Path) -> None:
 
 
 def test_a_build_that_is_missing_or_empty_or_has_no_page_is_refused(dist: Path, tmp_path: Path) -> None:
-    with pytest.raises(PreflightError, match="has no app.html"):
+    with pytest.raises(PreflightError, match=r"has no app\.html"):
         found(dist, index="app.html")
     (dist / "index.html").unlink()
     with pytest.raises(PreflightError, match="holds nothing"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -74,7 +75,7 @@ def told(plan: Plan) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("case", CASES["deploys"], ids=lambda case: case["name"])
-def test_a_deploy(case: dict[str, dict[str, str]]) -> None:
+def test_a_deploy(case: dict[str, Any]) -> None:
     releases = [manifest(name, files) for name, files in (case.get("releases") or {}).items()]
     current = releases[0].release if releases else None
     there = bucket(case.get("bucket") or {}, case.get("kept") or (), case.get("heads"))
@@ -94,7 +95,7 @@ def test_a_deploy(case: dict[str, dict[str, str]]) -> None:
 
 
 @pytest.mark.parametrize("case", CASES["returns"], ids=lambda case: case["name"])
-def test_a_return(case: dict[str, dict[str, str]]) -> None:
+def test_a_return(case: dict[str, Any]) -> None:
     releases = {name: manifest(name, files) for name, files in case["releases"].items()}
     there = bucket(case["bucket"], case.get("kept") or ())
     plan = plan_return(releases["old"], there, list(releases.values()), current="new")
@@ -118,19 +119,16 @@ def test_the_manifest_is_believed_where_there_is_no_listing() -> None:
     [("50%", None), ("49%", (2, 1)), ("2", None), ("1", (2, 1)), ("0", (2, 0)), ("100%", None)],
 )
 def test_more_than_the_limit_is_too_much(limit: str, excess: tuple[int, int] | None) -> None:
-    there = bucket(
-        {"index.html": "1", "a.txt": "1", "b.txt": "1", "icon.svg": "1", "assets/old-12345678.js": "1"}
-    )
-    there.listing and there.listing.pop("assets/old-12345678.js")
+    there = bucket({"index.html": "1", "a.txt": "1", "b.txt": "1", "icon.svg": "1"})
     plan = Plan(files={"index.html": entry("index.html", "1"), "icon.svg": entry("icon.svg", "1")}, present=4)
-    plan_clearing(plan, there, [], lambda path: False)
+    plan_clearing(plan, there, [], lambda _path: False)
     assert excessive(plan, limit, RULES.of) == excess
 
 
 def test_hashed_files_go_with_their_release_and_do_not_count_as_deleted() -> None:
     there = bucket({"index.html": "1", "assets/old-12345678.js": "1"})
     plan = Plan(files={"index.html": entry("index.html", "1")}, present=2)
-    plan_clearing(plan, there, [], lambda path: False)
+    plan_clearing(plan, there, [], lambda _path: False)
     assert told(plan) == {"assets/old-12345678.js": "stale"}
     assert excessive(plan, "0", RULES.of) is None
 
