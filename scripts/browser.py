@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,10 @@ from typing import Any, Self, cast
 
 PATIENCE = 30.0
 """Seconds that a page may take to become what it is waited for to be."""
+
+
+REPLACED = ("navigated or closed", "context was destroyed", "Cannot find context", "Promise was collected")
+"""What the browser says where a document was replaced while something was asked of it."""
 
 
 class BrowserError(Exception):
@@ -143,13 +148,20 @@ class Page:
         return found["result"].get("value")
 
     def wait(self, condition: str) -> None:
-        """Wait until a JavaScript expression is true."""
-        found = self.run(f"""new Promise((done) => {{
-            const end = Date.now() + {PATIENCE * 1000};
+        """Wait until a JavaScript expression is true, in this document or one that takes its place."""
+        end = time.time() + PATIENCE
+        script = f"""new Promise((done) => {{
             const look = () =>
-                ({condition}) ? done(true) : Date.now() > end ? done(false) : setTimeout(look, 50);
+                ({condition}) ? done(true) : Date.now() > {end * 1000} ? done(false) : setTimeout(look, 50);
             look();
-        }})""")
+        }})"""
+        found = None
+        while found is None:
+            try:
+                found = self.run(script)
+            except BrowserError as error:
+                if time.time() > end or not any(sign in str(error) for sign in REPLACED):
+                    raise
         if not found:
             raise BrowserError(f"did not come true within {PATIENCE:.0f} s: {condition}")
 

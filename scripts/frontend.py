@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import http.client
 import mimetypes
+import os
 import shutil
 import subprocess
 import sys
@@ -50,11 +51,11 @@ def build() -> Path:
         content = _digest(files)
         if not _is(".packages", packages):
             _copy(files)
-            _npm("ci", "--no-audit", "--no-fund", "--prefer-offline")
+            _made(npm("ci", "--prefer-offline"))
             _remember(".packages", packages)
         if not _is(".content", content):
             _copy(files)
-            _npm("run", "build")
+            _made(npm("run", "build"))
             _remember(".content", content)
     return FOLDER
 
@@ -97,16 +98,23 @@ def _copy(files: list[Path]) -> None:
         shutil.copy2(file, target)
 
 
-def _npm(*words: str) -> None:
-    done = subprocess.run(
+def npm(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run npm where the front end is built; its output is in the result, also where it failed."""
+    # scripts/venv puts a Node.js there where the system's is too old.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
         ["npm", *words],
         cwd=FOLDER,
+        env={**os.environ, "PATH": path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
+
+
+def _made(done: subprocess.CompletedProcess[str]) -> None:
     if done.returncode:
         sys.stderr.write(done.stdout)
         done.check_returncode()

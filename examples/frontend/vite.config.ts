@@ -1,5 +1,6 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig, type Plugin } from "vite";
+import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
 
 declare const process: { env: Record<string, string | undefined> };
 
@@ -33,6 +34,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // a data: URL is what the policy does not let in
     modulePreload: { polyfill: false },
   },
+  test: { isolate: false, pool: "threads" }, // they are small, and stub what they use
   server: {
     proxy: { "/api": { target: process.env.API ?? "http://127.0.0.1:8080", changeOrigin: false } },
   },

@@ -64,8 +64,8 @@ def serve(database: Path) -> Iterator[Serve]:
 
     yield start
     for server in servers:
-        server.terminate()
-    for server in servers:
+        if server.process.poll() is None:
+            server.kill()  # nothing of it is wanted any more
         server.stop()
 
 

@@ -93,7 +93,7 @@ class Visitor:
 
     def sees(self, text: str) -> None:
         """Wait until the page says this somewhere."""
-        self.page.wait(f"document.body.innerText.includes({text!r})")
+        self.page.wait(f"document.body?.innerText.includes({text!r})")
 
     def hears(self, text: str) -> None:
         """Wait until a screen reader is told this."""
