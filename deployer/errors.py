@@ -19,6 +19,11 @@
     ├── ReleaseFailed              8  the release is bad; the old one serves
     ├── EdgeError                  9  HAProxy, its configuration or its socket
     ├── RecoveryFailed            10  reconciliation could not mend the state
+    ├── JenkinsError              20  the Jenkins controller refused, or answered something unexpected
+    │   ├── JenkinsUnreachable    20  nothing answers, or too late, or nothing but failures
+    │   ├── JenkinsForbidden      20  not this user, not this token, not this crumb
+    │   ├── JenkinsMissing        20  no such job, build or queue item
+    │   └── JenkinsRefused        20  the job is disabled, exists already, or takes no such parameter
     └── Interrupted      129/130/143  a lost terminal, Ctrl-C, SIGTERM: cleaned up
 
 A message says what happened and where; `remedy` says what to do next; `details` holds the lines that
@@ -45,6 +50,10 @@ class ExitStatus(enum.IntEnum):
     RELEASE_FAILED = 8
     EDGE = 9
     RECOVERY = 10
+    JENKINS = 20
+    BUILD_FAILURE = 21
+    BUILD_UNSTABLE = 22
+    BUILD_ABORTED = 23
     HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -167,6 +176,28 @@ class RecoveryFailed(DeployerError):
     """Reconciliation could not bring the service to one good state."""
 
     exit_status = ExitStatus.RECOVERY
+
+
+class JenkinsError(DeployerError):
+    """The Jenkins controller refused, or answered something unexpected."""
+
+    exit_status = ExitStatus.JENKINS
+
+
+class JenkinsUnreachable(JenkinsError):
+    """Nothing answers at the controller's address, or too late, or nothing but failures."""
+
+
+class JenkinsForbidden(JenkinsError):
+    """The controller does not know the user or the token, or the user may not do this."""
+
+
+class JenkinsMissing(JenkinsError):
+    """The controller has no such job, build or queue item."""
+
+
+class JenkinsRefused(JenkinsError):
+    """The controller will not: the job is disabled, exists already, takes no such parameter."""
 
 
 class Interrupted(DeployerError):

@@ -229,3 +229,29 @@ class Pruned(Event):
 
     def sentence(self) -> str:
         return f"pruned {self.images} image(s), {self.bytes / 1e6:.1f} MB freed"
+
+
+# -- Jenkins --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BuildQueued(Event):
+    """A build waits in the controller's queue; `why` in the controller's own words."""
+
+    job: str
+    why: str
+
+    def sentence(self) -> str:
+        return f"{self.job} waits: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRuns(Event):
+    """A build has left the queue and runs."""
+
+    job: str
+    number: int
+    url: str
+
+    def sentence(self) -> str:
+        return f"{self.job} #{self.number} runs: {self.url}"

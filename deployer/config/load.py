@@ -16,7 +16,7 @@ from deployer.errors import ConfigError
 
 DEFAULT_NAME = "config.yaml"
 ENVIRONMENTS = "environments"
-TEXTS = frozenset({"env", "labels", "args"})
+TEXTS = frozenset({"env", "labels", "args", "credentials"})
 """Mappings whose keys are the operator's own: dots belong to the key, a null is no way to say 'default'."""
 
 
