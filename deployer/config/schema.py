@@ -572,7 +572,7 @@ class Jenkins(Section):
     branch: Word = Field(default="main", description="Branch that the jobs build.")
     github_token: SecretText | None = Field(
         default=None,
-        description="Token of GitHub, as a reference: to check out a private repository, to make the webhook.",
+        description="Token of GitHub, as a reference: for a private repository, and to make the webhook.",
         examples=["${env:GITHUB_TOKEN}"],
     )
     github_api: ControllerUrl = Field(

@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from deployer.config.schema import Build, Config
@@ -169,13 +170,40 @@ def build_dockerfile(engine: Engine, name: str, text: str, labels: Mapping[str, 
     :raises ImageMissing: the base image is not there and cannot be pulled.
     :raises BuildFailed: a step failed; the details are the tail of its output.
     """
+    return _build_context(engine, name, contexts.alone(text), _sha256(text), labels, events)
+
+
+def build_folder(
+    engine: Engine, name: str, folder: Path, text: str, labels: Mapping[str, str], events: Emit
+) -> str:
+    """An image from a Dockerfile and the folder beside it, built where the engine lacks it; its reference.
+
+    :return: `<name>:<12 hex digits>`, of the Dockerfile's text and the folder's contents.
+    :raises ImageMissing: a base image is not there and cannot be pulled.
+    :raises BuildFailed: a step failed; the details are the tail of its output.
+    """
+    context = contexts.read(folder, text, [])
+    return _build_context(engine, name, context, _content(context, text), labels, events)
+
+
+def folder_image(name: str, folder: Path, text: str) -> str:
+    """The reference that `build_folder` gives; nothing is built."""
+    return f"{name}:{_content(contexts.read(folder, text, []), text)[:_TAG_DIGITS]}"
+
+
+def _content(context: BuildContext, text: str) -> str:
+    return _sha256(json.dumps([context.digest, text]))
+
+
+def _build_context(
+    engine: Engine, name: str, context: BuildContext, content: str, labels: Mapping[str, str], events: Emit
+) -> str:
     began = time.monotonic()
-    content = _sha256(text)
     image = f"{name}:{content[:_TAG_DIGITS]}"
     reused = engine.image(image) is not None
     if not reused:
-        events(BuildStarted(image, 0))
-        _send(engine, image, contexts.alone(text), events, labels=dict(labels))
+        events(BuildStarted(image, context.size))
+        _send(engine, image, context, events, labels=dict(labels))
     return _finished(engine, image, content, events, reused=reused, began=began).image_ref
 
 

@@ -91,7 +91,7 @@ class Run:
                 number = self._client.find_build(self.job, self.item)
                 if number is None:
                     raise JenkinsMissing(
-                        f"the controller has forgotten queue item {self.item} of {self.job}; no build came of it",
+                        f"the controller has forgotten queue item {self.item} of {self.job}",
                         remedy=f"run it again: pipelines jenkins run {self.job}",
                     )
                 return number
