@@ -19,6 +19,7 @@
     ├── ReleaseFailed              8  the release is bad; the old one serves
     ├── EdgeError                  9  HAProxy, its configuration or its socket
     ├── RecoveryFailed            10  reconciliation could not mend the state
+    ├── CommandFailed             12  a command that the config names: a build, a test
     └── Interrupted      129/130/143  a lost terminal, Ctrl-C, SIGTERM: cleaned up
 
 A message says what happened and where; `remedy` says what to do next; `details` holds the lines that
@@ -45,6 +46,7 @@ class ExitStatus(enum.IntEnum):
     RELEASE_FAILED = 8
     EDGE = 9
     RECOVERY = 10
+    COMMAND = 12
     HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -167,6 +169,12 @@ class RecoveryFailed(DeployerError):
     """Reconciliation could not bring the service to one good state."""
 
     exit_status = ExitStatus.RECOVERY
+
+
+class CommandFailed(DeployerError):
+    """A command that the config names failed or cannot be run; `details` is the tail of its output."""
+
+    exit_status = ExitStatus.COMMAND
 
 
 class Interrupted(DeployerError):
