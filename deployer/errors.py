@@ -19,6 +19,7 @@
     ├── ReleaseFailed              8  the release is bad; the old one serves
     ├── EdgeError                  9  HAProxy, its configuration or its socket
     ├── RecoveryFailed            10  reconciliation could not mend the state
+    ├── CommandFailed             12  a command that the config names: a build, a test
     ├── JenkinsError              20  the Jenkins controller refused, or answered something unexpected
     │   ├── JenkinsUnreachable    20  nothing answers, or too late, or nothing but failures
     │   ├── JenkinsForbidden      20  not this user, not this token, not this crumb
@@ -50,6 +51,7 @@ class ExitStatus(enum.IntEnum):
     RELEASE_FAILED = 8
     EDGE = 9
     RECOVERY = 10
+    COMMAND = 12
     JENKINS = 20
     BUILD_FAILURE = 21
     BUILD_UNSTABLE = 22
@@ -176,6 +178,12 @@ class RecoveryFailed(DeployerError):
     """Reconciliation could not bring the service to one good state."""
 
     exit_status = ExitStatus.RECOVERY
+
+
+class CommandFailed(DeployerError):
+    """A command that the config names failed or cannot be run; `details` is the tail of its output."""
+
+    exit_status = ExitStatus.COMMAND
 
 
 class JenkinsError(DeployerError):

@@ -531,6 +531,89 @@ class Rollout(Section):
         return hooks
 
 
+class Commands(Section):
+    """What a stage of a pipeline runs, and what decides whether it has to run again."""
+
+    commands: list[Command] = Field(
+        default_factory=list,
+        description="Commands, run one after the other in the pipeline's `folder`; without any the stage has "
+        "nothing to do.",
+        examples=[[["make"], ["make", "check"]]],
+    )
+    inputs: list[Word] = Field(
+        default_factory=list,
+        description="Globs below the folder, written as in .dockerignore: while nothing that they match has "
+        "changed, the stage is skipped. Empty: every file that git does not ignore.",
+        examples=[["src/**", "Makefile"]],
+    )
+    outputs: list[Word] = Field(
+        default_factory=list,
+        description="Paths below the folder that the commands make: the stage is not skipped where one is "
+        "missing.",
+        examples=[["build/service.jar"]],
+    )
+
+
+def _npm(command: list[str], inputs: list[str], outputs: list[str]) -> Commands:
+    return Commands(commands=[command], inputs=inputs, outputs=outputs)
+
+
+class Backend(Section):
+    """What the back end's pipeline does before it builds the image."""
+
+    folder: Path = Field(
+        default=Path(), description="Folder the commands run in, relative to the config's own folder."
+    )
+    build: Commands = Field(default_factory=Commands, description="The stage `build`.")
+    test: Commands = Field(default_factory=Commands, description="The stage `test`.")
+
+
+class Frontend(Section):
+    """How the front end's pipeline makes what it deploys."""
+
+    folder: Path | None = Field(
+        default=None,
+        description="Folder of package.json, relative to the config's own folder; else the one that holds "
+        "`site.dist`.",
+        examples=["examples/frontend"],
+    )
+    install: Commands = Field(
+        default_factory=lambda: _npm(
+            ["npm", "ci"], ["package.json", "package-lock.json", ".npmrc"], ["node_modules"]
+        ),
+        description="The stage `install`.",
+    )
+    build: Commands = Field(
+        default_factory=lambda: _npm(["npm", "run", "build"], [], []),
+        description="The stage `build`; `site.dist` is among its outputs.",
+    )
+
+
+class Preflight(Section):
+    """What the host must have left before a stage that builds; with less, the stage is refused."""
+
+    memory: Size = Field(default=256 * 1024**2, description="Free memory, free swap included.")
+    disk: Size = Field(
+        default=1024**3,
+        description="Free disk in the workspace and where the engine keeps its data. Jenkins takes a node "
+        "with less than 1g out of service.",
+    )
+
+
+class Pipelines(Section):
+    """What `python -m pipelines` does before it deploys."""
+
+    backend: Backend = Field(default_factory=Backend, description="The back end's own commands.")
+    frontend: Frontend = Field(default_factory=Frontend, description="The front end's own commands.")
+    preflight: Preflight = Field(
+        default_factory=Preflight, description="What the host must have left before a build."
+    )
+    reports: Path = Field(
+        default=Path("build/reports"),
+        description="Folder for the JUnit report and the summary, relative to the config's own folder.",
+    )
+
+
 class Portainer(Section):
     """A page over the engine's containers, beside the controller."""
 
@@ -649,6 +732,9 @@ class Config(Section):
     )
     rollout: Rollout = Field(default_factory=Rollout, description="How a new release takes over.")
     host: Host = Field(default_factory=Host, description="The Docker engine everything runs on.")
+    pipelines: Pipelines = Field(
+        default_factory=Pipelines, description="What `python -m pipelines` runs before it deploys."
+    )
     jenkins: Jenkins = Field(
         default_factory=Jenkins, description="The Jenkins controller that runs the pipelines."
     )

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from pipelines.jenkins.client import Client
     from pipelines.jenkins.run import Outcome, Run
 
-HELP = "the Jenkins controller: make it, its jobs, its builds"
-
 EPILOG = """examples:
   pipelines jenkins up --plan                  what would be built and started
   pipelines jenkins up                         the controller on :9090, Portainer on :9000

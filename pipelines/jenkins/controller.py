@@ -191,8 +191,8 @@ def warnings(config: Config, host: Host) -> list[str]:
     needed = heap + BESIDE_HEAP + (config.service.memory or 256 * MIB)
     if host.memory < needed:
         found.append(
-            f"the host has {humanize_size(host.memory)} of memory; the controller (heap {humanize_size(heap)})"
-            f" and one release take {humanize_size(needed)}: builds will hang; {SWAP}, or set jenkins.heap"
+            f"the host has {humanize_size(host.memory)} of memory; the controller (heap"
+            f" {humanize_size(heap)}) and one release take {humanize_size(needed)}: builds will hang; {SWAP}, or set jenkins.heap"
         )
     elif host.swap == 0 and host.memory < 4 * 1024 * MIB:
         found.append(f"the host has {humanize_size(host.memory)} of memory and no swap: {SWAP}")

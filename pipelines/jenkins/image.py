@@ -69,6 +69,6 @@ def fill(config: Config, folder: Path) -> None:
         if not found.is_dir():
             raise ConfigError(
                 f"jenkins.wheels: {found} is no folder",
-                remedy="pip wheel --wheel-dir FOLDER --requirement templates/jenkins/requirements.txt makes it",
+                remedy="make it with `pip wheel --wheel-dir`, as docs/jenkins.md says",
             )
         shutil.copytree(found, folder / "wheels")
