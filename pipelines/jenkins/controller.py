@@ -22,7 +22,7 @@ from deployer.events import Emit, Note, PhaseFinished, PhaseProgress, PhaseStart
 from deployer.host.engine import Engine
 from deployer.render import render
 from pipelines.jenkins.compose import CONTENT, SECRETS, Composition, Service, composition
-from pipelines.jenkins.jobs import GITHUB_CREDENTIAL
+from pipelines.jenkins.jobs import CREDENTIALS, GITHUB_CREDENTIAL
 from pipelines.jenkins.watch import SWAP
 
 MIB = 1024**2
@@ -192,7 +192,8 @@ def warnings(config: Config, host: Host) -> list[str]:
     if host.memory < needed:
         found.append(
             f"the host has {humanize_size(host.memory)} of memory; the controller (heap"
-            f" {humanize_size(heap)}) and one release take {humanize_size(needed)}: builds will hang; {SWAP}, or set jenkins.heap"
+            f" {humanize_size(heap)}) and one release take {humanize_size(needed)}: builds will hang; {SWAP},"
+            " or set jenkins.heap"
         )
     elif host.swap == 0 and host.memory < 4 * 1024 * MIB:
         found.append(f"the host has {humanize_size(host.memory)} of memory and no swap: {SWAP}")
@@ -201,6 +202,9 @@ def warnings(config: Config, host: Host) -> list[str]:
             "jenkins.address is 0.0.0.0: whoever reaches the host reaches the controller, and with it the"
             " engine; bind it to 127.0.0.1 and come by SSH, or to an address behind a firewall"
         )
+    missing = [name for name in CREDENTIALS if name not in config.jenkins.credentials]
+    if missing:
+        found.append(f"the stages that want them will fail: jenkins.credentials lacks {', '.join(missing)}")
     return found
 
 

@@ -54,23 +54,40 @@ PARAMETERS = (
     Parameter("PIPELINE_FORCE", "Boolean", "Run also what has not changed.", "false"),
     Parameter("PIPELINE_ROLLBACK_TO", "String", "Release to go back to; nothing is built then."),
 )
-"""Those of both Jenkinsfiles; the names are what their stages find in the environment."""
+"""Those of the back end's Jenkinsfile; the names are what its stages find in the environment."""
 
 PIPELINES = {"frontend": "Jenkinsfile.fe", "backend": "Jenkinsfile.be"}
+
+CREDENTIALS = ("aws-access-key-id", "aws-secret-access-key", "gemini-api-key")
+"""Ids that the Jenkinsfiles ask the controller for: without one, the stage that wants it fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A pipeline job as it should be."""
+    """A pipeline job as it should be; `credentials` is the id of those that the repository wants."""
 
-    name: str
-    script: str
+    pipeline: str
     repository: str
     branch: str
     service: str
     credentials: str | None = None
-    parameters: tuple[Parameter, ...] = PARAMETERS
     builds_kept: int = 20
+
+    @property
+    def name(self) -> str:
+        """The job's name on the controller."""
+        return f"{self.service}-{self.pipeline}"
+
+    @property
+    def script(self) -> str:
+        """The Jenkinsfile's path in the repository."""
+        return PIPELINES[self.pipeline]
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What can be chosen: a site has no strategy."""
+        site = self.pipeline == "frontend"
+        return tuple(one for one in PARAMETERS if not (site and one.name == "PIPELINE_STRATEGY"))
 
     @property
     def description(self) -> str:
@@ -120,15 +137,8 @@ def jobs_of(config: Config) -> list[Job]:
         )
     credentials = GITHUB_CREDENTIAL if settings.github_token else None
     return [
-        Job(
-            job_name(config, pipeline),
-            script,
-            settings.repository,
-            settings.branch,
-            config.service.name,
-            credentials,
-        )
-        for pipeline, script in PIPELINES.items()
+        Job(pipeline, settings.repository, settings.branch, config.service.name, credentials)
+        for pipeline in PIPELINES
     ]
 
 

@@ -20,6 +20,7 @@ import hmac
 import json
 import re
 import secrets
+import socket
 import sys
 import threading
 import time
@@ -180,6 +181,7 @@ class JenkinsDouble:
         if self._server:
             self._server.shutdown()
             self._server.server_close()
+            self._server.cut()
             self._server = None
 
     def __enter__(self) -> Self:
@@ -314,6 +316,24 @@ class JenkinsDouble:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     double: JenkinsDouble
+
+    def __init__(self, *arguments: Any) -> None:
+        self._open: set[socket.socket] = set()
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def cut(self) -> None:
+        """Close what is open, as the end of a process does."""
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that leave are part of the tests."""
