@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 from deployer.cli.context import Context
 from deployer.cli.main import main
@@ -28,8 +28,11 @@ class Done:
 Cli = Callable[..., Done]
 
 
-def run(*words: str, **environ: str) -> Done:
-    """`run("rollout", "--plan")`: as a person would, with nothing but `environ` in the environment."""
+def run(*words: str, program: Callable[..., int] = main, stdin: TextIO | None = None, **environ: str) -> Done:
+    """`run("rollout", "--plan")`: as a person would, with nothing but `environ` in the environment.
+
+    :param program: another program's `main` than the deployer's.
+    """
     stdout, stderr = io.StringIO(), io.StringIO()
-    status = main(words, Context(io.StringIO(), stdout, stderr, environ))
+    status = program(words, Context(stdin or io.StringIO(), stdout, stderr, environ))
     return Done(status, stdout.getvalue(), stderr.getvalue())

@@ -52,7 +52,7 @@ def base() -> str:
     """The base image's tag; made by the repository's own script where the engine lacks it."""
     client = docker.from_env()
     try:
-        if not _exists(client, BASE):
+        if not exists(client, BASE):
             subprocess.run([ROOT / "scripts" / "base-image"], check=True, cwd=ROOT)
     finally:
         client.close()
@@ -62,15 +62,24 @@ def base() -> str:
 def shop(client: DockerClient) -> str:
     """The image of the shop with V=1, built where the engine lacks it."""
     source = (ROOT / "tests" / "support" / "service.py").read_bytes()
-    with _alone():
-        recipe = PYTHON.format(base=base())
-        base_id = str(client.images.get(BASE).id)
-        python = f"deployer-test/python:{_digest(recipe, base_id)}"
-        _build(client, python, recipe)
-        recipe = SHOP.format(python=python)
-        tag = f"{REPOSITORY}:{_digest(recipe, source)}"
+    with alone():
+        recipe = SHOP.format(python=_python(client))
+        tag = f"{REPOSITORY}:{digest(recipe, source)}"
         _build(client, tag, recipe, {"service.py": source})
         client.images.get(tag).tag(REPOSITORY, "1")
+    return tag
+
+
+def python(client: DockerClient) -> str:
+    """The base with Debian's Python, built where the engine lacks it."""
+    with alone():
+        return _python(client)
+
+
+def _python(client: DockerClient) -> str:
+    recipe = PYTHON.format(base=base())
+    tag = f"deployer-test/python:{digest(recipe, str(client.images.get(BASE).id))}"
+    _build(client, tag, recipe)
     return tag
 
 
@@ -82,7 +91,7 @@ def variant(client: DockerClient, image: str | None = None, **environment: str) 
     recipe = f"FROM {image or shop(client)}\n" + "".join(
         f"ENV {name}={json.dumps(value)}\n" for name, value in sorted(environment.items())
     )
-    tag = f"{REPOSITORY}:t{os.getpid():x}-{_digest(recipe)}"
+    tag = f"{REPOSITORY}:t{os.getpid():x}-{digest(recipe)}"
     _build(client, tag, recipe)
     return tag
 
@@ -98,7 +107,8 @@ def remove_variants(client: DockerClient) -> None:
                     client.images.remove(reference)
 
 
-def _exists(client: DockerClient, tag: str) -> bool:
+def exists(client: DockerClient, tag: str) -> bool:
+    """Whether the engine has an image."""
     try:
         client.images.get(tag)
     except ImageNotFound:
@@ -107,7 +117,7 @@ def _exists(client: DockerClient, tag: str) -> bool:
 
 
 def _build(client: DockerClient, tag: str, recipe: str, files: Mapping[str, bytes] | None = None) -> None:
-    if _exists(client, tag):
+    if exists(client, tag):
         return
     client.images.build(
         fileobj=_context({"Dockerfile": recipe.encode(), **(files or {})}),
@@ -130,7 +140,8 @@ def _context(files: Mapping[str, bytes]) -> io.BytesIO:
     return packed
 
 
-def _digest(*parts: str | bytes) -> str:
+def digest(*parts: str | bytes) -> str:
+    """Twelve hex digits that name a content."""
     total = hashlib.sha256()
     for part in parts:
         total.update(part.encode() if isinstance(part, str) else part)
@@ -139,7 +150,8 @@ def _digest(*parts: str | bytes) -> str:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
+    """Within: no other session of tests makes an image."""
     path = Path(tempfile.gettempdir()) / "deployer-test-images.lock"
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
