@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import signal
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.__main__ import main
+from pipelines.__main__ import PROGRAM, main
 from pipelines.jenkins.cli import ACTIONS
 from tests.support import cli
 from tests.support.cli import Done
@@ -202,6 +203,9 @@ class TestWebhook:
 @pytest.mark.parametrize("action", ACTIONS)
 def test_every_action_is_on_the_page_with_its_options(action: str) -> None:
     page = (ROOT / "docs" / "jenkins.md").read_text()
-    assert f"pipelines jenkins {action}" in page
-    options = cli.run("jenkins", action, "--help", program=main)
-    assert options.status == 0
+    assert f"pipelines jenkins {action} " in page
+    jenkins = PROGRAM.parser("jenkins").commands["jenkins"]
+    subs = next(found for found in jenkins._actions if isinstance(found, argparse._SubParsersAction))
+    known = {"--help", "--config", "--env", "--set", "--json"}
+    options = {name for name in subs.choices[action]._option_string_actions if name.startswith("--")} - known
+    assert {name for name in options if f"`{name}" not in page} == set()
