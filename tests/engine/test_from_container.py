@@ -39,12 +39,19 @@ class Controlled:
     name: str
     port: int
     portainer_port: int
+    password: str = PASSWORD
 
-    def run(self, *words: str, expect: int = 0, password: str = PASSWORD) -> Done:
+    def run(self, *words: str, expect: int = 0) -> Done:
         """`pipelines jenkins ...`"""
         config = str(self.folder / "config.yaml")
         done = cli.run(
-            "jenkins", *words, "-c", config, program=main, JENKINS_PASSWORD=password, GEMINI="gemini-s3cret"
+            "jenkins",
+            *words,
+            "-c",
+            config,
+            program=main,
+            JENKINS_PASSWORD=self.password,
+            GEMINI="gemini-s3cret",
         )
         assert done.status == expect, done.stdout + done.stderr
         return done
@@ -122,7 +129,7 @@ def test_it_runs_as_the_template_says(controlled: Controlled) -> None:
 def test_secrets_are_files_that_only_it_can_read(controlled: Controlled) -> None:
     shown = json.dumps([controlled.inspect(), controlled.client.api.history(controlled.inspect()["Image"])])
     assert "s3cret" not in shown
-    assert PASSWORD not in json.loads(shown).__repr__()
+    assert controlled.password not in repr(json.loads(shown))
     path = "/run/secrets/credential-gemini-api-key"
     assert controlled.inside("cat", path) == "gemini-s3cret"
     assert controlled.inside("stat", "-c", "%a %u", path) == "600 1000\n"
@@ -163,14 +170,14 @@ def test_what_is_as_it_should_be_is_kept_and_a_changed_secret_replaces_it(contro
     assert [step["action"] for step in steps] == ["keep", "keep"]
     assert controlled.inspect()["Id"] == before
     controlled.run("jobs")
-    controlled.run("up", password="another")
-    assert controlled.inspect()["Id"] != before
+    controlled.password = "another"
     plan = controlled.run("up", "--plan", "--json").json
     assert plan["steps"][0]["reason"] == "changed: admin-password"
+    controlled.run("up")
+    assert controlled.inspect()["Id"] != before
     # What it keeps is in its volume.
-    changes = controlled.run("jobs", "--plan", "--json", password="another").json["changes"]
+    changes = controlled.run("jobs", "--plan", "--json").json["changes"]
     assert [change["action"] for change in changes] == ["keep", "keep"]
-    controlled.run("up", password=PASSWORD)
 
 
 def _last(done: Done) -> dict[str, Any]:

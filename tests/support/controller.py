@@ -1,8 +1,8 @@
 """What stands in for the images that a controller is built from, where no registry can be reached.
 
 The base has an entry, a user and a plugin installer where the published image has them, and the double of the
-REST API in place of the war. The tools are this machine's own Node and Docker client; AWS CLI v2 is Debian's in
-`make soak`, and otherwise a script that says that it stands in.
+REST API in place of the war. The tools are this machine's own Node and Docker client; AWS CLI v2 is Debian's
+in `make soak`, and otherwise a script that says that it stands in.
 """
 
 from __future__ import annotations
