@@ -178,6 +178,14 @@ class Section(BaseModel):
     )
 
 
+def _below(description: str, **default: Any) -> Any:
+    """A section that need not be given. What it is then is validated as a part of the whole.
+
+    A default that is a section already would have pydantic build that section a second time, on its own.
+    """
+    return Field(default=default, validate_default=True, description=description)
+
+
 # --- sections --------------------------------------------------------------------------------------------
 
 
@@ -547,18 +555,14 @@ class Commands(Section):
     )
 
 
-def _npm(command: list[str], inputs: list[str], outputs: list[str]) -> Commands:
-    return Commands(commands=[command], inputs=inputs, outputs=outputs)
-
-
 class Backend(Section):
     """What the back end's pipeline does before it builds the image."""
 
     folder: Path = Field(
         default=Path(), description="Folder the commands run in, relative to the config's own folder."
     )
-    build: Commands = Field(default_factory=Commands, description="The stage `build`.")
-    test: Commands = Field(default_factory=Commands, description="The stage `test`.")
+    build: Commands = _below("The stage `build`.")
+    test: Commands = _below("The stage `test`.")
 
 
 class Frontend(Section):
@@ -570,15 +574,14 @@ class Frontend(Section):
         "`site.dist`.",
         examples=["examples/frontend"],
     )
-    install: Commands = Field(
-        default_factory=lambda: _npm(
-            ["npm", "ci"], ["package.json", "package-lock.json", ".npmrc"], ["node_modules"]
-        ),
-        description="The stage `install`.",
+    install: Commands = _below(
+        "The stage `install`.",
+        commands=[["npm", "ci"]],
+        inputs=["package.json", "package-lock.json", ".npmrc"],
+        outputs=["node_modules"],
     )
-    build: Commands = Field(
-        default_factory=lambda: _npm(["npm", "run", "build"], [], []),
-        description="The stage `build`; `site.dist` is among its outputs.",
+    build: Commands = _below(
+        "The stage `build`; `site.dist` is among its outputs.", commands=[["npm", "run", "build"]]
     )
 
 
@@ -596,11 +599,9 @@ class Preflight(Section):
 class Pipelines(Section):
     """What `python -m pipelines` does before it deploys."""
 
-    backend: Backend = Field(default_factory=Backend, description="The back end's own commands.")
-    frontend: Frontend = Field(default_factory=Frontend, description="The front end's own commands.")
-    preflight: Preflight = Field(
-        default_factory=Preflight, description="What the host must have left before a build."
-    )
+    backend: Backend = _below("The back end's own commands.")
+    frontend: Frontend = _below("The front end's own commands.")
+    preflight: Preflight = _below("What the host must have left before a build.")
     reports: Path = Field(
         default=Path("build/reports"),
         description="Folder for the JUnit report and the summary, relative to the config's own folder.",
@@ -622,15 +623,13 @@ class Config(Section):
     """A whole config, with its environment merged in."""
 
     service: Service = Field(description="The container that is deployed.")
-    edge: Edge = Field(default_factory=Edge, description="The proxy in front of the service.")
+    edge: Edge = _below("The proxy in front of the service.")
     site: Site | None = Field(
         default=None, description="Where everything outside the API goes; else all goes to the service."
     )
-    rollout: Rollout = Field(default_factory=Rollout, description="How a new release takes over.")
-    host: Host = Field(default_factory=Host, description="The Docker engine everything runs on.")
-    pipelines: Pipelines = Field(
-        default_factory=Pipelines, description="What `python -m pipelines` runs before it deploys."
-    )
+    rollout: Rollout = _below("How a new release takes over.")
+    host: Host = _below("The Docker engine everything runs on.")
+    pipelines: Pipelines = _below("What `python -m pipelines` runs before it deploys.")
 
     _environment: str | None = PrivateAttr(None)
     _path: Path | None = PrivateAttr(None)
