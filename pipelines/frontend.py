@@ -58,6 +58,7 @@ def pipeline(config: Config, parameters: Parameters) -> Pipeline:
                 "waiting until the distribution has forgotten",
                 invalidate,
                 needs=("invalidation",),
+                foresee=foresee_invalidation,
                 off="" if site.distribution else "the site has no distribution",
             ),
             Stage(
@@ -93,8 +94,8 @@ def _operation(job: Job) -> SiteOperation:
 def deploy(job: Job) -> Made:
     """Make the build the site; the distribution is asked to forget as a part of it.
 
-    Asking is not left to the next stage: a run that is killed in between would leave visitors with old pages, and
-    nobody who knows of it.
+    Asking is not left to the next stage: a run that is killed in between would leave visitors with old pages,
+    and nobody who knows of it.
     """
     from deployer.site import release
 
@@ -113,7 +114,10 @@ def foresee_deploy(job: Job) -> tuple[Decision, Values]:
     plan, current = found.plan, found.facts.pointer.release
     if not plan.same or plan.deletions or found.facts.pointer.pending is not None:
         return Decision(runs=True, reason=f"{len(plan.sends)} file(s) to send"), {}
-    return Decision(runs=False, reason=f"{current} has these files already"), {"site_release": current}
+    return Decision(runs=False, reason=f"{current} has these files already"), {
+        "site_release": current,
+        "invalidation": None,
+    }
 
 
 def go_back(job: Job) -> Made:
@@ -152,6 +156,12 @@ def invalidate(job: Job) -> Made:
     return Made(text=f"{request} goes on")
 
 
+def foresee_invalidation(job: Job) -> tuple[Decision, Values]:
+    """Whether there would be anything to wait for."""
+    waits = job.values.get("invalidation") is not None
+    return Decision(runs=waits, reason="" if waits else "nothing to forget"), {}
+
+
 def verify(job: Job) -> Made:
     """Compare what the bucket holds with the release, and follow every reference.
 
@@ -169,5 +179,5 @@ def verify(job: Job) -> Made:
         )
     return Made(
         {"verified": verdict.files},
-        f"{verdict.files} files, {verdict.references} references as they should be",
+        f"{verdict.files} files, {verdict.references} references are good",
     )
