@@ -142,7 +142,7 @@ def _deployed(result: Result) -> Made:
 
 
 def invalidate(job: Job) -> Made:
-    """Wait until the distribution has forgotten what it was asked to; it goes on by itself if that takes long."""
+    """Wait until the distribution has forgotten what it was asked to; it goes on by itself if we tire of it."""
     request = job.values["invalidation"]
     if request is None:
         return Made(unchanged="nothing to forget")
@@ -179,5 +179,5 @@ def verify(job: Job) -> Made:
         )
     return Made(
         {"verified": verdict.files},
-        f"{verdict.files} files, {verdict.references} references are good",
+        f"{verdict.files} files and {verdict.references} references are good",
     )

@@ -113,7 +113,11 @@ REFERENCE = "a secret reference is only resolved in 'env'; use --set for other k
             "must be an address without a path, as in http://10.0.0.5:8081",
         ),
         ("site={}", "site", "give either 'bucket' or 'origin'"),
-        ("site={origin: 'http://a', bucket: shop-site}", "site", "give either 'bucket' or 'origin', not both"),
+        (
+            "site={origin: 'http://a', bucket: shop-site}",
+            "site",
+            "give either 'bucket' or 'origin', not both",
+        ),
         ("site={origin: 'http://a', distribution: E1}", "site.distribution", BUCKETLESS),
         ("site={origin: 'http://a', store: {}}", "site.store", BUCKETLESS),
         (
