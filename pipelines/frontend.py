@@ -142,7 +142,7 @@ def _deployed(result: Result) -> Made:
 
 
 def invalidate(job: Job) -> Made:
-    """Wait until the distribution has forgotten what it was asked to; it goes on by itself if we tire of it."""
+    """Wait until the distribution has forgotten what it was asked to; it goes on even if we do not."""
     request = job.values["invalidation"]
     if request is None:
         return Made(unchanged="nothing to forget")

@@ -163,7 +163,9 @@ KeyPrefix = Annotated[
 ]
 Glob = Annotated[
     str,
-    *_matching(r"(?!/)[^\\\[\]{}\x00-\x1f]+", "must be a pattern of *, ? and **, as in assets/**; no leading '/'"),
+    *_matching(
+        r"(?!/)[^\\\[\]{}\x00-\x1f]+", "must be a pattern of *, ? and **, as in assets/**; no leading '/'"
+    ),
 ]
 MetadataName = Annotated[
     str, *_matching(r"[a-z0-9][a-z0-9-]*", "must be a name of lower-case letters, digits and '-'")
@@ -176,7 +178,14 @@ Distribution = Annotated[str, *_matching(r"[A-Z0-9]+", "must be a distribution's
 Share = Annotated[
     str,
     *_matching(r"\d{1,2}%|100%|\d+", "must be a share such as 50%, or a number of files"),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^(\d{1,2}%|100%|\d+)$"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": r"^(\d{1,2}%|100%|\d+)$"},
+            ]
+        }
+    ),
 ]
 DockerAddress = Annotated[
     str, *_matching(r"unix:///\S+|(tcp|ssh)://\S+", "must begin with unix:///, tcp:// or ssh://")

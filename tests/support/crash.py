@@ -1,6 +1,7 @@
 """The deployer, with an accident before its n-th effect.
 
     python -m tests.support.crash KILL 7 rollout --image shop:2
+    python -m tests.support.crash KILL 7 pipelines backend
 
 An effect is a call that changes something: on the engine (create, start, stop, ...), in HAProxy, in the
 edge's files, in the lock. The process sends itself the signal right before the n-th one, so that running
@@ -20,6 +21,7 @@ from typing import Any
 from deployer.cli.main import main
 from deployer.edge.session import EdgeSession
 from deployer.host.engine import Engine
+from pipelines import __main__ as pipelines
 
 ENGINE = (
     "create",
@@ -69,6 +71,8 @@ def run(words: list[str]) -> int:
         accident.wrap(Engine, name)
     for name in EDGE:
         accident.wrap(EdgeSession, name)
+    if words[2] == "pipelines":
+        return pipelines.main(words[3:])
     return main(words[2:])
 
 
