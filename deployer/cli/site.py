@@ -74,9 +74,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """Change or show the site."""
     for name, (option, actions) in _OPTIONS.items():
         if getattr(args, name) not in (None, False) and args.action not in actions:
-            raise UsageError(
-                f"{option} is for {' and '.join(actions)}", remedy=f"deployer site {actions[0]} {option}"
-            )
+            raise UsageError(f"{option} is for {' and '.join(actions)}", remedy=f"deployer site {actions[0]} {option}")
     actions = {
         "deploy": _deploy,
         "rollback": _rollback,
@@ -172,9 +170,7 @@ def _verify(args: argparse.Namespace, context: Context) -> int:
     for fault in verdict.faults:
         context.print(f"{fault.kind:<10} {fault.path or '-'}: {fault.text}")
     said = f"{verdict.files:,} files and {verdict.references:,} references of {verdict.release}"
-    context.print(
-        f"{said}: {len(verdict.faults)} fault(s)" if verdict.faults else f"{said} are as they should be"
-    )
+    context.print(f"{said}: {len(verdict.faults)} fault(s)" if verdict.faults else f"{said} are as they should be")
     if verdict.faults:
         context.stderr.write("  -> `deployer site deploy --check-headers` mends what is not as it was sent\n")
     return status
@@ -187,29 +183,19 @@ def _status(args: argparse.Namespace, context: Context) -> int:
     if args.json:
         context.print_json(found)
         return ExitStatus.OK
-    lines = [
-        f"{key:<13} {'-' if value is None else value}" for key, value in found.items() if key != "at_work"
-    ]
+    lines = [f"{key:<13} {'-' if value is None else value}" for key, value in found.items() if key != "at_work"]
     work = found["at_work"]
     lines.append(
-        f"at work       {work['who']}, {work['kind']} of {work['release']}, {work['step']}"
-        if work
-        else "at work       nobody"
+        f"at work       {work['who']}, {work['kind']} of {work['release']}, {work['step']}" if work else "at work       nobody"
     )
     context.print("\n".join(lines))
     return ExitStatus.OK
 
 
 def _limit(text: str | None) -> str | None:
-    if (
-        text is None
-        or text.isdecimal()
-        or (text.endswith("%") and text[:-1].isdecimal() and int(text[:-1]) <= 100)
-    ):
+    if text is None or text.isdecimal() or (text.endswith("%") and text[:-1].isdecimal() and int(text[:-1]) <= 100):
         return text
-    raise UsageError(
-        f"--delete-limit {text} is no limit", remedy="write a share such as 100%, or a number of files"
-    )
+    raise UsageError(f"--delete-limit {text} is no limit", remedy="write a share such as 100%, or a number of files")
 
 
 def _show_plan(plan: Plan, operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
@@ -257,9 +243,7 @@ def _conclude(result: Result, operation: SiteOperation, args: argparse.Namespace
         seconds = operation.site.invalidation_wait
         if not operation.distribution.wait(result.invalidation_id, seconds):
             operation.emit(
-                Warned(
-                    f"the distribution has not forgotten everything after {seconds:.0f} s; it goes on by itself"
-                )
+                Warned(f"the distribution has not forgotten everything after {seconds:.0f} s; it goes on by itself")
             )
     if args.json:
         context.print_json(result.as_dict())
@@ -267,9 +251,7 @@ def _conclude(result: Result, operation: SiteOperation, args: argparse.Namespace
     from deployer.config.units import humanize_size
 
     if result.outcome == "unchanged":
-        context.print(
-            f"{result.release or 'the site'} is unchanged ({result.files:,} files, {result.duration_s:.1f} s)"
-        )
+        context.print(f"{result.release or 'the site'} is unchanged ({result.files:,} files, {result.duration_s:.1f} s)")
         return ExitStatus.OK
     context.print(
         f"{result.release} is the site ({result.uploaded:,} sent, {humanize_size(result.sent)}, "

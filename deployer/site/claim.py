@@ -69,9 +69,7 @@ def is_gone(process: Process | None) -> bool:
     return _started(process.pid) != process.started
 
 
-def await_turn(
-    store: Store, keys: Keys, seen: Seen, wait: float, emit: Emit, sleep: Sleep = time.sleep
-) -> Seen:
+def await_turn(store: Store, keys: Keys, seen: Seen, wait: float, emit: Emit, sleep: Sleep = time.sleep) -> Seen:
     """The pointer once nobody is at work: as it was, or with the `pending` of somebody dead.
 
     :param wait: seconds to wait for somebody who lives.

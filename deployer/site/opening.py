@@ -11,9 +11,7 @@ from deployer.site.s3 import open_store
 from deployer.site.work import SiteOperation
 
 
-def open_site(
-    config: Config, environ: Mapping[str, str], emit: Emit, lock_wait: float = 0.0
-) -> SiteOperation:
+def open_site(config: Config, environ: Mapping[str, str], emit: Emit, lock_wait: float = 0.0) -> SiteOperation:
     """What the commands of a site work with. Nothing is sent yet.
 
     :param lock_wait: seconds to wait while somebody else is at it.

@@ -141,12 +141,7 @@ class Plan:
 
 
 def plan_deploy(
-    files: Sequence[LocalFile],
-    treat: Treat,
-    bucket: Bucket,
-    retained: Sequence[Manifest],
-    *,
-    current: str | None,
+    files: Sequence[LocalFile], treat: Treat, bucket: Bucket, retained: Sequence[Manifest], *, current: str | None
 ) -> Plan:
     """What makes the bucket hold `files`.
 
@@ -211,15 +206,11 @@ def plan_deploy(
             plan.sends.append(Sending(file, wanted, reason, phase, before))
     plan.gone = [path for path in serving if path not in plan.files]
     plan.present = len(listing) if listing is not None else len(serving)
-    _keep_what_is_replaced(
-        plan, [(sending.file.path, sending.before) for sending in plan.sends], bucket, retained
-    )
+    _keep_what_is_replaced(plan, [(sending.file.path, sending.before) for sending in plan.sends], bucket, retained)
     return plan
 
 
-def plan_return(
-    target: Manifest, bucket: Bucket, retained: Sequence[Manifest], *, current: str | None
-) -> Plan:
+def plan_return(target: Manifest, bucket: Bucket, retained: Sequence[Manifest], *, current: str | None) -> Plan:
     """What makes the bucket hold a release again, from what it holds itself.
 
     `lost` names the files whose content is nowhere any more.
@@ -231,12 +222,7 @@ def plan_return(
         listed = listing.get(path)
         before = serving.get(path)
         right = listed is not None and listed.etag == entry.etag
-        if (
-            right
-            and before is not None
-            and _equal(before.headers, entry.headers)
-            and before.etag == entry.etag
-        ):
+        if right and before is not None and _equal(before.headers, entry.headers) and before.etag == entry.etag:
             plan.unchanged += 1
             continue
         asset = entry.headers.cache_control.endswith("immutable") and before is None
@@ -387,7 +373,9 @@ def _keep_what_is_replaced(
         plan.keeps.append(Keeping(path, entry))
 
 
-def _remove_page(plan: Plan, path: str, listed: Listed, bucket: Bucket, retained: Sequence[Manifest]) -> None:
+def _remove_page(
+    plan: Plan, path: str, listed: Listed, bucket: Bucket, retained: Sequence[Manifest]
+) -> None:
     _keep_what_is_replaced(plan, [(path, listed.etag)], bucket, retained)
     plan.deletions.append(Deletion(path, listed.size, "removed"))
     plan.changed.append(path)

@@ -91,9 +91,7 @@ def prepare(operation: SiteOperation, choices: Choices) -> Prepared:
         _refuse_excess(plan, choices.delete_limit or site.delete_limit, rules)
     for path in plan.conflicts:
         operation.emit(
-            Warned(
-                f"{path} is named as if by its content (site.hashed), but an earlier release has another one"
-            )
+            Warned(f"{path} is named as if by its content (site.hashed), but an earlier release has another one")
         )
     return Prepared(facts, plan, stay)
 

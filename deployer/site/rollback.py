@@ -61,7 +61,9 @@ def prepare(operation: SiteOperation, to: str | None) -> Return:
             f"the manifest of {target.id} is missing from the bucket", remedy="deploy it again from its build"
         )
     retained = facts.of(record.id for record in inherited(facts).releases)
-    plan = plan_return(facts.manifests[target.id], facts.bucket, retained, current=facts.pointer.release)
+    plan = plan_return(
+        facts.manifests[target.id], facts.bucket, retained, current=facts.pointer.release
+    )
     if plan.lost:
         raise PreflightError(
             f"{target.id} cannot come back: the content of {len(plan.lost)} file(s) is not in the bucket any more",
@@ -96,11 +98,7 @@ def rollback(operation: SiteOperation, to: str | None) -> Result:
 def _return(operation: SiteOperation, found: Return, phases: Phases) -> Result:
     facts, plan, release = found.facts, found.plan, found.target.id
     result = Result(
-        "rollback",
-        facts.pointer.release,
-        facts.pointer.release,
-        files=len(plan.files),
-        unchanged=plan.unchanged,
+        "rollback", facts.pointer.release, facts.pointer.release, files=len(plan.files), unchanged=plan.unchanged
     )
     change = Change(operation, facts, plan, phases, result)
     with change.claimed("rollback", release):
