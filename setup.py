@@ -26,7 +26,7 @@ APP = [
 GEMINI = ["google-generativeai>=0.8,<0.9"]
 GENAI = ["google-genai>=3.4,<4"]  # its successor, for who sets INTERVIEW_SDK=google-genai
 SSH = ["paramiko>=3.4"]
-AWS = ["boto3>=1.34"]
+AWS = ["boto3>=1.34", "brotli>=1.1"]
 JENKINS = ["python-jenkins>=1.8"]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from deployer.cli.context import Context
@@ -72,10 +74,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Change or show the site."""
-    for name, (option, actions) in _OPTIONS.items():
-        if getattr(args, name) not in (None, False) and args.action not in actions:
-            raise UsageError(f"{option} is for {' and '.join(actions)}", remedy=f"deployer site {actions[0]} {option}")
-    actions = {
+    for name, (option, takers) in _OPTIONS.items():
+        if getattr(args, name) not in (None, False) and args.action not in takers:
+            raise UsageError(
+                f"{option} is for {' and '.join(takers)}", remedy=f"deployer site {takers[0]} {option}"
+            )
+    actions: dict[str, Callable[[SiteOperation, argparse.Namespace, Context], int]] = {
         "deploy": _deploy,
         "rollback": _rollback,
         "releases": _releases,
@@ -83,10 +87,13 @@ def run(args: argparse.Namespace, context: Context) -> int:
         "prune": _prune,
         "status": _status,
     }
-    return actions[args.action](args, context)
+    lock_wait(args)  # what is wrong on the command line is said before anything is opened
+    limit(args.delete_limit)
+    with _opened(args, context) as operation:
+        return actions[str(args.action)](operation, args, context)
 
 
-def _operation(args: argparse.Namespace, context: Context) -> SiteOperation:
+def _opened(args: argparse.Namespace, context: Context) -> AbstractContextManager[SiteOperation]:
     config = context.config(args)
     site = config.site
     if site is None or site.bucket is None:
@@ -99,11 +106,10 @@ def _operation(args: argparse.Namespace, context: Context) -> SiteOperation:
     return open_site(config, context.environ, context.emit(args), lock_wait(args) or 0.0)
 
 
-def _deploy(args: argparse.Namespace, context: Context) -> int:
+def _deploy(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
     from deployer.site import release
 
-    operation = _operation(args, context)
-    choices = release.Choices(args.trust_manifest, args.check_headers, _limit(args.delete_limit))
+    choices = release.Choices(args.trust_manifest, args.check_headers, limit(args.delete_limit))
     if args.plan:
         found = release.prepare(operation, choices)
         return _show_plan(found.plan, operation, args, context)
@@ -111,36 +117,33 @@ def _deploy(args: argparse.Namespace, context: Context) -> int:
     return _conclude(result, operation, args, context)
 
 
-def _rollback(args: argparse.Namespace, context: Context) -> int:
+def _rollback(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
     from deployer.site import rollback
 
-    operation = _operation(args, context)
     if args.plan:
         found = rollback.prepare(operation, args.to)
         return _show_plan(found.plan, operation, args, context)
     return _conclude(rollback.rollback(operation, args.to), operation, args, context)
 
 
-def _prune(args: argparse.Namespace, context: Context) -> int:
+def _prune(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
     from deployer.site import prune
 
-    operation = _operation(args, context)
     if args.keep is not None and args.keep < 2:
         raise UsageError(
             "--keep must be at least 2", remedy="the release before is what visitors still have open"
         )
-    limit = _limit(args.delete_limit)
+    most = limit(args.delete_limit)
     if args.plan:
-        found = prune.prepare(operation, args.keep, limit)
+        found = prune.prepare(operation, args.keep, most)
         return _show_plan(found.plan, operation, args, context)
-    return _conclude(prune.prune(operation, args.keep, limit), operation, args, context)
+    return _conclude(prune.prune(operation, args.keep, most), operation, args, context)
 
 
-def _releases(args: argparse.Namespace, context: Context) -> int:
+def _releases(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
     from deployer.site.claim import read_pointer
     from deployer.site.status import releases
 
-    operation = _operation(args, context)
     found = releases(read_pointer(operation.store, operation.keys).pointer)
     if args.json:
         context.print_json(found)
@@ -159,10 +162,10 @@ def _releases(args: argparse.Namespace, context: Context) -> int:
     return ExitStatus.OK
 
 
-def _verify(args: argparse.Namespace, context: Context) -> int:
+def _verify(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
     from deployer.site.verify import verify
 
-    verdict = verify(_operation(args, context))
+    verdict = verify(operation)
     status = ExitStatus.RELEASE_FAILED if verdict.faults else ExitStatus.OK
     if args.json:
         context.print_json(verdict.as_dict())
@@ -170,39 +173,52 @@ def _verify(args: argparse.Namespace, context: Context) -> int:
     for fault in verdict.faults:
         context.print(f"{fault.kind:<10} {fault.path or '-'}: {fault.text}")
     said = f"{verdict.files:,} files and {verdict.references:,} references of {verdict.release}"
-    context.print(f"{said}: {len(verdict.faults)} fault(s)" if verdict.faults else f"{said} are as they should be")
+    context.print(
+        f"{said}: {len(verdict.faults)} fault(s)" if verdict.faults else f"{said} are as they should be"
+    )
     if verdict.faults:
         context.stderr.write("  -> `deployer site deploy --check-headers` mends what is not as it was sent\n")
     return status
 
 
-def _status(args: argparse.Namespace, context: Context) -> int:
+def _status(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
     from deployer.site.status import status
 
-    found = status(_operation(args, context))
+    found = status(operation)
     if args.json:
         context.print_json(found)
         return ExitStatus.OK
-    lines = [f"{key:<13} {'-' if value is None else value}" for key, value in found.items() if key != "at_work"]
+    lines = [
+        f"{key:<13} {'-' if value is None else value}" for key, value in found.items() if key != "at_work"
+    ]
     work = found["at_work"]
     lines.append(
-        f"at work       {work['who']}, {work['kind']} of {work['release']}, {work['step']}" if work else "at work       nobody"
+        f"at work       {work['who']}, {work['kind']} of {work['release']}, {work['step']}"
+        if work
+        else "at work       nobody"
     )
     context.print("\n".join(lines))
     return ExitStatus.OK
 
 
-def _limit(text: str | None) -> str | None:
-    if text is None or text.isdecimal() or (text.endswith("%") and text[:-1].isdecimal() and int(text[:-1]) <= 100):
+def limit(text: str | None) -> str | None:
+    """A limit of deletions, as the command line says it. :raises UsageError: it is none."""
+    if (
+        text is None
+        or text.isdecimal()
+        or (text.endswith("%") and text[:-1].isdecimal() and int(text[:-1]) <= 100)
+    ):
         return text
-    raise UsageError(f"--delete-limit {text} is no limit", remedy="write a share such as 100%, or a number of files")
+    raise UsageError(
+        f"--delete-limit {text} is no limit", remedy="write a share such as 100%, or a number of files"
+    )
 
 
 def _show_plan(plan: Plan, operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
+    from deployer.site.headers import Rules
     from deployer.site.invalidation import Invalidation, Used, invalidation
     from deployer.site.plan import lines
     from deployer.site.work import changed_paths
-    from deployer.site.headers import Rules
 
     site = operation.site
     wanted = Invalidation((), 0.0)
@@ -243,7 +259,9 @@ def _conclude(result: Result, operation: SiteOperation, args: argparse.Namespace
         seconds = operation.site.invalidation_wait
         if not operation.distribution.wait(result.invalidation_id, seconds):
             operation.emit(
-                Warned(f"the distribution has not forgotten everything after {seconds:.0f} s; it goes on by itself")
+                Warned(
+                    f"the distribution has not forgotten everything after {seconds:.0f} s; it goes on by itself"
+                )
             )
     if args.json:
         context.print_json(result.as_dict())
@@ -251,7 +269,9 @@ def _conclude(result: Result, operation: SiteOperation, args: argparse.Namespace
     from deployer.config.units import humanize_size
 
     if result.outcome == "unchanged":
-        context.print(f"{result.release or 'the site'} is unchanged ({result.files:,} files, {result.duration_s:.1f} s)")
+        context.print(
+            f"{result.release or 'the site'} is unchanged ({result.files:,} files, {result.duration_s:.1f} s)"
+        )
         return ExitStatus.OK
     context.print(
         f"{result.release} is the site ({result.uploaded:,} sent, {humanize_size(result.sent)}, "

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployer.errors import CloudError, Locked, LockLost, Superseded
+from deployer.errors import Locked, LockLost, Superseded
 from deployer.events import Emit, LockAwaited
 from deployer.site.manifest import JSON, Keys, Pending, Pointer, Process
 from deployer.site.store import Store
@@ -69,7 +69,9 @@ def is_gone(process: Process | None) -> bool:
     return _started(process.pid) != process.started
 
 
-def await_turn(store: Store, keys: Keys, seen: Seen, wait: float, emit: Emit, sleep: Sleep = time.sleep) -> Seen:
+def await_turn(
+    store: Store, keys: Keys, seen: Seen, wait: float, emit: Emit, sleep: Sleep = time.sleep
+) -> Seen:
     """The pointer once nobody is at work: as it was, or with the `pending` of somebody dead.
 
     :param wait: seconds to wait for somebody who lives.
@@ -170,8 +172,8 @@ class Claim:
                     self._swap(self._beaten())
             except LockLost:
                 return  # the next check says so
-            except CloudError:
-                continue  # the next one may get through; whoever works sees the trouble too
+            except Exception:  # noqa: BLE001, S112  (the next one may get through; whoever works sees the trouble)
+                continue
 
     def _beaten(self) -> Pointer:
         pending = self._pending()

@@ -173,7 +173,9 @@ class _Walk:
             return
         real = os.path.realpath(child.path) if child.is_symlink() or entered else ""
         if real and (real in entered or real == self.root):
-            raise PreflightError(f"{child.path} leads back into a folder that it lies in", remedy="remove the link")
+            raise PreflightError(
+                f"{child.path} leads back into a folder that it lies in", remedy="remove the link"
+            )
         inside = entered | {real} if real else entered
         self.folder(child.path, path + "/", hidden=dotted, entered=inside)
 
@@ -228,7 +230,9 @@ def _check_names(files: Sequence[LocalFile], prefix: str) -> list[str]:
             problems.append(f"{path[:60]!r}...: longer than the {LONGEST_KEY} bytes that a key may have")
         other = folded.setdefault(path.lower(), path)
         if other is not path and other != path:
-            doubts.append(f"{other} and {path} differ in case only: the same file to some machines, not to S3")
+            doubts.append(
+                f"{other} and {path} differ in case only: the same file to some machines, not to S3"
+            )
     if problems:
         count = len(problems)
         raise PreflightError(

@@ -48,7 +48,9 @@ class Invalidation:
         return f"{release}-{digest[:16]}"
 
 
-def paths_of(changed: Iterable[str], *, index: str, spa: bool, cached_pages: Collection[str] = ()) -> list[str]:
+def paths_of(
+    changed: Iterable[str], *, index: str, spa: bool, cached_pages: Collection[str] = ()
+) -> list[str]:
     """The paths under which visitors may have got a changed file, sorted.
 
     :param changed: paths in the site, without the hashed ones.

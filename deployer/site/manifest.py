@@ -20,6 +20,7 @@ from deployer.site.store import Headers
 FORMAT = 1
 OURS = ".deployer/"
 """The folder below the prefix in which all of this is kept; visitors may be kept out of it."""
+_GIVEN_UP_STAY = 2
 JSON = Headers("application/json", "no-store")
 
 
@@ -89,6 +90,7 @@ class Record:
 
     :ivar at: when it was made, RFC 3339.
     :ivar size: bytes of all its files.
+    :ivar previous: what served when it was made.
     :ivar complete: whether it ever served as a whole; one that was given up half-way is retained for those who
         saw a page of it, and nobody can go back to it.
     """
@@ -99,6 +101,7 @@ class Record:
     files: int
     size: int
     git_sha: str | None = None
+    previous: str | None = None
     complete: bool = True
 
 
@@ -182,12 +185,22 @@ class Pointer:
             raise _damaged(key) from error
 
     def retaining(self, keep: int, record: Record | None = None) -> tuple[Record, ...]:
-        """No more than `keep` of the list, with `record` in front; what serves now is always among them."""
+        """No more than `keep` of the list, with `record` in front; what serves now is always among them.
+
+        Releases that were given up do not count, and go when a second one after them has served: by then nobody
+        has a page of theirs open.
+        """
         front = (record,) if record else ()
         others = [each for each in self.releases if record is None or each.id != record.id]
-        serving = [each for each in others if each.id == self.release]
-        rest = [each for each in others if each.id != self.release]
+        complete = [each for each in others if each.complete]
+        serving = [each for each in complete if each.id == self.release]
+        rest = [each for each in complete if each.id != self.release]
         stay = {each.id for each in (serving + rest)[: keep - len(front)]}
+        newer = len(front)
+        for each in others:
+            newer += each.complete
+            if not each.complete and newer < _GIVEN_UP_STAY:
+                stay.add(each.id)
         return (*front, *(each for each in others if each.id in stay))
 
     def without_pending(self) -> Pointer:

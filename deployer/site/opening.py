@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from deployer.config.schema import Config
 from deployer.errors import ConfigError
@@ -11,8 +12,11 @@ from deployer.site.s3 import open_store
 from deployer.site.work import SiteOperation
 
 
-def open_site(config: Config, environ: Mapping[str, str], emit: Emit, lock_wait: float = 0.0) -> SiteOperation:
-    """What the commands of a site work with. Nothing is sent yet.
+@contextmanager
+def open_site(
+    config: Config, environ: Mapping[str, str], emit: Emit, lock_wait: float = 0.0
+) -> Iterator[SiteOperation]:
+    """What the commands of a site work with, as long as the block lasts. Nothing is sent yet.
 
     :param lock_wait: seconds to wait while somebody else is at it.
     :raises ConfigError: there is no bucket, or a secret cannot be had.
@@ -26,4 +30,8 @@ def open_site(config: Config, environ: Mapping[str, str], emit: Emit, lock_wait:
         from deployer.site.cloudfront import open_distribution
 
         distribution = open_distribution(site, environ)
-    return SiteOperation(site, config.root, open_store(site, environ), emit, distribution, lock_wait)
+    store = open_store(site, environ)
+    try:
+        yield SiteOperation(site, config.root, store, emit, distribution, lock_wait)
+    finally:
+        store.close()

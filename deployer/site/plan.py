@@ -108,6 +108,7 @@ class Plan:
     :ivar changed: paths that visitors may have got in another state before.
     :ivar gone: paths that the current release has, and this one does not.
     :ivar lost: paths whose content is nowhere any more.
+    :ivar fresh: whether it is another release than the current one, rather than that one to be mended.
     :ivar conflicts: files that are named as if by their content, but are not.
     """
 
@@ -124,6 +125,7 @@ class Plan:
     gone: list[str] = field(default_factory=list)
     unchanged: int = 0
     present: int = 0
+    fresh: bool = False
 
     @property
     def same(self) -> bool:
@@ -141,7 +143,12 @@ class Plan:
 
 
 def plan_deploy(
-    files: Sequence[LocalFile], treat: Treat, bucket: Bucket, retained: Sequence[Manifest], *, current: str | None
+    files: Sequence[LocalFile],
+    treat: Treat,
+    bucket: Bucket,
+    retained: Sequence[Manifest],
+    *,
+    current: str | None,
 ) -> Plan:
     """What makes the bucket hold `files`.
 
@@ -163,10 +170,11 @@ def plan_deploy(
         same = entry is not None and entry.source == source and _equal(entry.headers, headers)
         found = bucket.found.get(path)
         if entry is not None and same and listed is not None and listed.etag == entry.etag:
-            if found is None or found.headers == headers:
+            if found is None or shows(found.headers, headers):
                 plan.files[path] = entry
                 plan.unchanged += 1
                 continue
+        plan.fresh = plan.fresh or not same
         known = _known(path, source, headers, listed, others) if entry is None else None
         if known is not None:
             # A release before the current one has it, or one that was given up half-way.
@@ -178,7 +186,7 @@ def plan_deploy(
         if listed is not None and listed.etag == wanted.etag and (entry is None or entry.etag != listed.etag):
             if found is None:
                 plan.unsure.append(path)
-            elif found.headers == headers:
+            elif shows(found.headers, headers):
                 plan.files[path] = wanted
                 plan.unchanged += 1
                 plan.changed.append(path)
@@ -205,12 +213,17 @@ def plan_deploy(
         else:
             plan.sends.append(Sending(file, wanted, reason, phase, before))
     plan.gone = [path for path in serving if path not in plan.files]
+    plan.fresh = plan.fresh or bool(plan.gone)
     plan.present = len(listing) if listing is not None else len(serving)
-    _keep_what_is_replaced(plan, [(sending.file.path, sending.before) for sending in plan.sends], bucket, retained)
+    _keep_what_is_replaced(
+        plan, [(sending.file.path, sending.before) for sending in plan.sends], bucket, retained
+    )
     return plan
 
 
-def plan_return(target: Manifest, bucket: Bucket, retained: Sequence[Manifest], *, current: str | None) -> Plan:
+def plan_return(
+    target: Manifest, bucket: Bucket, retained: Sequence[Manifest], *, current: str | None
+) -> Plan:
     """What makes the bucket hold a release again, from what it holds itself.
 
     `lost` names the files whose content is nowhere any more.
@@ -222,11 +235,16 @@ def plan_return(target: Manifest, bucket: Bucket, retained: Sequence[Manifest], 
         listed = listing.get(path)
         before = serving.get(path)
         right = listed is not None and listed.etag == entry.etag
-        if right and before is not None and _equal(before.headers, entry.headers) and before.etag == entry.etag:
+        if (
+            right
+            and before is not None
+            and _equal(before.headers, entry.headers)
+            and before.etag == entry.etag
+        ):
             plan.unchanged += 1
             continue
         asset = entry.headers.cache_control.endswith("immutable") and before is None
-        if right and (asset or path in bucket.found and bucket.found[path].headers == entry.headers):
+        if right and (asset or (path in bucket.found and shows(bucket.found[path].headers, entry.headers))):
             # Nobody gives other headers to what is named by its content.
             plan.unchanged += 1
             continue
@@ -246,8 +264,8 @@ def plan_return(target: Manifest, bucket: Bucket, retained: Sequence[Manifest], 
         plan, [(move.path, move.before) for move in plan.moves if move.kept], bucket, retained
     )
     for path, listed in listing.items():
-        entry = serving.get(path)
-        if path not in target.files and entry is not None and is_page(entry.headers.content_type):
+        served = serving.get(path)
+        if path not in target.files and served is not None and is_page(served.headers.content_type):
             _remove_page(plan, path, listed, bucket, retained)
     return plan
 
@@ -292,6 +310,14 @@ def excessive(plan: Plan, limit: str, treat: Treat) -> tuple[int, int] | None:
     allowed = plan.present * int(limit[:-1]) // 100 if limit.endswith("%") else int(limit)
     count = sum(not treat(deletion.path).hashed for deletion in plan.deletions)
     return (count, allowed) if count > allowed else None
+
+
+def shows(found: Headers, wanted: Headers) -> bool:
+    """Whether an object has the headers that it should.
+
+    Not every store knows of redirects; the page that stands in for one works everywhere.
+    """
+    return found == wanted or (bool(wanted.redirect) and found == replace(wanted, redirect=""))
 
 
 # -- parts of the comparison ----------------------------------------------------------
@@ -373,9 +399,7 @@ def _keep_what_is_replaced(
         plan.keeps.append(Keeping(path, entry))
 
 
-def _remove_page(
-    plan: Plan, path: str, listed: Listed, bucket: Bucket, retained: Sequence[Manifest]
-) -> None:
+def _remove_page(plan: Plan, path: str, listed: Listed, bucket: Bucket, retained: Sequence[Manifest]) -> None:
     _keep_what_is_replaced(plan, [(path, listed.etag)], bucket, retained)
     plan.deletions.append(Deletion(path, listed.size, "removed"))
     plan.changed.append(path)

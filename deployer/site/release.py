@@ -83,15 +83,17 @@ def prepare(operation: SiteOperation, choices: Choices) -> Prepared:
     if asked:
         facts.bucket.found = observer.heads(asked)
         plan = planned()
-    fresh = None if plan.same else Record("", "", "", 0, 0)
-    stay = facts.of(record.id for record in pointer.retaining(site.keep_releases, fresh))
+    front = Record("", "", "", 0, 0) if plan.fresh else None
+    stay = facts.of(record.id for record in pointer.retaining(site.keep_releases, front))
     if current is not None:
         # What was there before the first release stays until the second: its pages are open somewhere.
         plan_clearing(plan, facts.bucket, stay, compile_patterns(site.ignore))
         _refuse_excess(plan, choices.delete_limit or site.delete_limit, rules)
     for path in plan.conflicts:
         operation.emit(
-            Warned(f"{path} is named as if by its content (site.hashed), but an earlier release has another one")
+            Warned(
+                f"{path} is named as if by its content (site.hashed), but an earlier release has another one"
+            )
         )
     return Prepared(facts, plan, stay)
 
@@ -134,9 +136,11 @@ def _release(operation: SiteOperation, prepared: Prepared, phases: Phases) -> Re
             change.keep()
             _finish(change, pointer, release, stay)
         return _ended(result, phases, "done")
-    from deployer.rollout.release import new_release
+    release = str(facts.pointer.release)
+    if plan.fresh:
+        from deployer.rollout.release import new_release
 
-    release = new_release()
+        release = new_release()
     with change.claimed("deploy", release), change.compressed():
         change.send_assets()
         change.keep()
@@ -144,8 +148,9 @@ def _release(operation: SiteOperation, prepared: Prepared, phases: Phases) -> Re
         change.write_manifest(manifest)
         change.publish()
         manifest = change.learn_etags(manifest)
-        pointer = replace(pointer, releases=pointer.retaining(keep, _record(operation, manifest)))
-        _finish(change, pointer, release, [manifest, *stay])
+        record = _record(operation, manifest, facts.pointer.release) if plan.fresh else None
+        pointer = replace(pointer, releases=pointer.retaining(keep, record))
+        _finish(change, pointer, release, [manifest, *(each for each in stay if each.release != release)])
     return _ended(result, phases, "done")
 
 
@@ -158,7 +163,7 @@ def _finish(change: Change, pointer: Pointer, release: str, manifests: list[Mani
     change.end()
 
 
-def _record(operation: SiteOperation, manifest: Manifest) -> Record:
+def _record(operation: SiteOperation, manifest: Manifest, previous: str | None) -> Record:
     from deployer.host.lock import identity
     from deployer.image.git import UNKNOWN, revision
     from deployer.rollout.release import now
@@ -166,7 +171,13 @@ def _record(operation: SiteOperation, manifest: Manifest) -> Record:
     sha = revision(operation.root, [operation.root / operation.site.dist]).sha
     size = sum(entry.size for entry in manifest.files.values())
     return Record(
-        manifest.release, now(), identity(), len(manifest.files), size, None if sha == UNKNOWN else sha
+        id=manifest.release,
+        at=now(),
+        who=identity(),
+        files=len(manifest.files),
+        size=size,
+        git_sha=None if sha == UNKNOWN else sha,
+        previous=previous,
     )
 
 

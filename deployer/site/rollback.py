@@ -30,24 +30,30 @@ def choose(pointer: Pointer, to: str | None) -> Record:
     :raises UsageError: there is none, or the name is not clear.
     """
     known = [record for record in pointer.releases if record.complete]
-    listed = [record.id for record in known]
     if to is None:
-        place = listed.index(pointer.release) if pointer.release in listed else -1
-        if pointer.release is None or place + 1 >= len(known):
-            raise UsageError(
-                "there is no release before the one that serves", remedy="see `deployer site releases`"
-            )
-        return known[place + 1]
+        return _before(pointer, known)
     found = [record for record in known if record.id == to] or [
         record for record in known if record.id.startswith(to)
     ]
     if len(found) != 1:
         raise UsageError(
-            f"there is no release '{to}' of the site" if not found else f"'{to}' is the beginning of several",
-            details=listed,
+            f"'{to}' is the beginning of several releases"
+            if found
+            else f"there is no release '{to}' of the site",
+            details=[record.id for record in known],
             remedy="see `deployer site releases`",
         )
     return found[0]
+
+
+def _before(pointer: Pointer, known: list[Record]) -> Record:
+    """What served before the current release was made; where that is gone, the next older one."""
+    current = pointer.record(pointer.release or "")
+    if current is not None:
+        older = known[known.index(current) + 1 :] if current in known else []
+        for record in [*(each for each in known if each.id == current.previous), *older]:
+            return record
+    raise UsageError("there is no release before the one that serves", remedy="see `deployer site releases`")
 
 
 def prepare(operation: SiteOperation, to: str | None) -> Return:
@@ -61,9 +67,7 @@ def prepare(operation: SiteOperation, to: str | None) -> Return:
             f"the manifest of {target.id} is missing from the bucket", remedy="deploy it again from its build"
         )
     retained = facts.of(record.id for record in inherited(facts).releases)
-    plan = plan_return(
-        facts.manifests[target.id], facts.bucket, retained, current=facts.pointer.release
-    )
+    plan = plan_return(facts.manifests[target.id], facts.bucket, retained, current=facts.pointer.release)
     if plan.lost:
         raise PreflightError(
             f"{target.id} cannot come back: the content of {len(plan.lost)} file(s) is not in the bucket any more",
@@ -98,7 +102,11 @@ def rollback(operation: SiteOperation, to: str | None) -> Result:
 def _return(operation: SiteOperation, found: Return, phases: Phases) -> Result:
     facts, plan, release = found.facts, found.plan, found.target.id
     result = Result(
-        "rollback", facts.pointer.release, facts.pointer.release, files=len(plan.files), unchanged=plan.unchanged
+        "rollback",
+        facts.pointer.release,
+        facts.pointer.release,
+        files=len(plan.files),
+        unchanged=plan.unchanged,
     )
     change = Change(operation, facts, plan, phases, result)
     with change.claimed("rollback", release):

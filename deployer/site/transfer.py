@@ -37,7 +37,7 @@ def compress(plan: Plan, folder: Path) -> None:
         made = folder / str(index)
         with made.open("wb") as target:
             _squeeze(sending.file, target, encoding)
-        file = LocalFile(sending.file.path, str(made), 0)
+        file = LocalFile(sending.file.path, str(made), made.stat().st_size)
         digest([file])
         md5 = file.md5.hex()
         entry = sending.entry._replace(size=file.size, md5=md5, etag=file.etag or md5)
@@ -49,7 +49,6 @@ def _squeeze(file: LocalFile, target: IO[bytes], encoding: str) -> None:
     source = file.source
     if isinstance(source, bytes):
         raise TypeError("pages that are made here are not compressed")
-    import gzip
 
     with Path(source).open("rb") as stream:
         if encoding == "gzip":

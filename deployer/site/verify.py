@@ -12,6 +12,7 @@ from deployer.errors import UsageError
 from deployer.site.facts import Facts, Observer
 from deployer.site.manifest import Entry
 from deployer.site.media import is_page
+from deployer.site.plan import shows
 from deployer.site.references import references
 from deployer.site.store import Found, Listed
 from deployer.site.work import SiteOperation
@@ -73,7 +74,9 @@ def verify(operation: SiteOperation) -> Verdict:
 def _unfinished(facts: Facts) -> Iterator[Fault]:
     pending = facts.pointer.pending
     if pending is not None:
-        yield Fault("unfinished", "", f"{pending} is at work, or was killed ({pending.step} {pending.release})")
+        yield Fault(
+            "unfinished", "", f"{pending} is at work, or was killed ({pending.step} {pending.release})"
+        )
     for record in facts.pointer.releases:
         if record.id not in facts.manifests:
             yield Fault("manifest", "", f"the manifest of {record.id} is missing")
@@ -88,9 +91,13 @@ def _contents(
             yield Fault("missing", path, "is not in the bucket")
         elif listed.etag != entry.etag or listed.size != entry.size:
             yield Fault("content", path, f"has another content: {listed.size} bytes, etag {listed.etag}")
-        elif head.headers != entry.headers:
+        elif not shows(head.headers, entry.headers):
             wanted, shown = asdict(entry.headers), asdict(head.headers)
-            changes = [f"{name} {shown[name]!r}, not {wanted[name]!r}" for name in wanted if wanted[name] != shown[name]]
+            changes = [
+                f"{name} {shown[name]!r}, not {wanted[name]!r}"
+                for name in wanted
+                if wanted[name] != shown[name]
+            ]
             yield Fault("headers", path, "; ".join(changes))
 
 
@@ -103,7 +110,10 @@ def _followed(
         path
         for path, entry in entries.items()
         if entry.size <= _LARGEST_TEXT
-        and (is_page(entry.headers.content_type) or entry.headers.content_type.startswith(("text/css", "text/javascript")))
+        and (
+            is_page(entry.headers.content_type)
+            or entry.headers.content_type.startswith(("text/css", "text/javascript"))
+        )
     ]
 
     def read(path: str) -> list[str]:

@@ -116,7 +116,9 @@ class Result:
 class Change:
     """A plan being done, with the way back at every point."""
 
-    def __init__(self, operation: SiteOperation, facts: Facts, plan: Plan, phases: Phases, result: Result) -> None:
+    def __init__(
+        self, operation: SiteOperation, facts: Facts, plan: Plan, phases: Phases, result: Result
+    ) -> None:
         self.operation = operation
         self.site = operation.site
         self.store = operation.store
@@ -206,7 +208,8 @@ class Change:
         since = pointer.since if pointer.release == release else now()
         self.claim.set(replace(pointer, release=release, since=since, pending=pending if more else None))
         self.result.release = release
-        self.emit(SiteReleased(release, self.result.previous))
+        if release != pointer.release:
+            self.emit(SiteReleased(release, self.result.previous))
 
     def plan_invalidation(self) -> None:
         """Work out what the distribution must forget, with what a killed command did not get to say."""
@@ -242,7 +245,9 @@ class Change:
         """
         keys = self.keys
         doomed = keys.all(deletion.path for deletion in self.plan.deletions)
-        if len(manifests) >= len(pointer.releases):  # else a manifest is missing, and what it needs is not known
+        if len(manifests) >= len(
+            pointer.releases
+        ):  # else a manifest is missing, and what it needs is not known
             doomed += [keys.kept(md5) for md5 in unneeded_kept(self.facts.bucket, manifests)]
         stay = {record.id for record in pointer.releases}
         return doomed + [keys.manifest(each) for each in self.facts.bucket.manifests if each not in stay]
@@ -378,7 +383,9 @@ class Change:
                     self.restore()
                 claim.set(replace(claim.pointer, pending=replace(pending, process=None)))
             except DeployerError as error:
-                self.emit(Warned(f"cleaning up failed ({error.message}); the next deploy or rollback finishes it"))
+                self.emit(
+                    Warned(f"cleaning up failed ({error.message}); the next deploy or rollback finishes it")
+                )
 
     def restore(self) -> None:
         """Put the pages and the files of the release that serves back in place. The claim is held."""

@@ -29,6 +29,8 @@ from tests.support.names import abandoned, free_port, service_name
 from tests.support.waiting import until
 
 REGION = "us-east-1"
+ONE_VOLUME = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+"""SeaweedFS would make seven files for each new bucket, before it takes the first object."""
 
 
 @dataclass
@@ -104,7 +106,7 @@ def seaweedfs(folder: Path | None = None) -> Iterator[Server]:
         "-master.volumeSizeLimitMB=512",
         f"-volume.port={volume}",
         f"-volume.port.grpc={free_port()}",
-        "-volume.max=50",
+        "-volume.max=1000",
         "-filer",
         f"-filer.port={filer}",
         f"-filer.port.grpc={free_port()}",
@@ -146,7 +148,7 @@ def _running(command: Sequence[str | Path], log: Path, server: Server, health: s
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*BOUND, *command],
-            env=os.environ | server.environ,
+            env=os.environ | server.environ | ONE_VOLUME,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

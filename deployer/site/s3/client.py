@@ -173,6 +173,10 @@ class Client:
                 connection.close()
             self._idle.clear()
 
+    def reopen(self) -> None:
+        """After `close`, once everybody has heard of it: be there for further requests."""
+        self._closed.clear()
+
     def _failure(self, what: str, request: Request, answer: Answer) -> Failure | None:
         """What is wrong with an answer; None where it is one that was asked for."""
         code, message = _told(answer, request.method)

@@ -151,4 +151,9 @@ class S3Store:
         return [results[number] for number in range(len(items))]
 
     def _each(self, work: Callable[[T], None], items: Iterable[T]) -> None:
-        each(work, items, at_once=self._at_once, hang_up=self._client.close)
+        try:
+            each(work, items, at_once=self._at_once, hang_up=self._client.close)
+        except BaseException:
+            # Whoever was interrupted still has to put things right.
+            self._client.reopen()
+            raise
