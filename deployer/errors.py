@@ -19,6 +19,13 @@
     ├── ReleaseFailed              8  the release is bad; the old one serves
     ├── EdgeError                  9  HAProxy, its configuration or its socket
     ├── RecoveryFailed            10  reconciliation could not mend the state
+    ├── CloudError                11  AWS, or a store that speaks its protocol, refused
+    │   ├── CredentialsMissing    11  no credentials, or none that are taken
+    │   ├── CloudForbidden        11  the credentials may not do this
+    │   ├── CloudUnreachable      11  nothing answers, or nothing but failures
+    │   ├── BucketMissing         11  no such bucket, or not in this region
+    │   ├── Superseded            11  an object was changed by somebody else meanwhile
+    │   └── SiteDamaged           11  what a deployer keeps in the bucket is missing or unreadable
     ├── CommandFailed             12  a command that the config names: a build, a test
     ├── JenkinsError              20  the Jenkins controller refused, or answered something unexpected
     │   ├── JenkinsUnreachable    20  nothing answers, or too late, or nothing but failures
@@ -51,6 +58,7 @@ class ExitStatus(enum.IntEnum):
     RELEASE_FAILED = 8
     EDGE = 9
     RECOVERY = 10
+    CLOUD = 11
     COMMAND = 12
     JENKINS = 20
     BUILD_FAILURE = 21
@@ -178,6 +186,36 @@ class RecoveryFailed(DeployerError):
     """Reconciliation could not bring the service to one good state."""
 
     exit_status = ExitStatus.RECOVERY
+
+
+class CloudError(DeployerError):
+    """AWS, or a store that speaks its protocol, refused or answered something unexpected."""
+
+    exit_status = ExitStatus.CLOUD
+
+
+class CredentialsMissing(CloudError):
+    """There are no credentials, or the other side does not take them: unknown, expired, a wrong secret."""
+
+
+class CloudForbidden(CloudError):
+    """The credentials are good, but may not do this."""
+
+
+class CloudUnreachable(CloudError):
+    """Nothing answers at the address, or nothing but failures after all the retries."""
+
+
+class BucketMissing(CloudError):
+    """There is no such bucket, or it is in another region."""
+
+
+class Superseded(CloudError):
+    """An object is not what it was when we looked: somebody else changed it meanwhile."""
+
+
+class SiteDamaged(CloudError):
+    """A manifest or the pointer of a site is missing, unreadable, or of a format that we do not know."""
 
 
 class CommandFailed(DeployerError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deployer.config.schema import Config
-from deployer.config.units import humanize_size
 from deployer.errors import ConfigError
 from deployer.events import Warned
 from pipelines import checkout, commands
@@ -90,8 +89,8 @@ def containerize(job: Job) -> Made:
     built = build(job.engine, job.config, job.emit, force=job.parameters.force)
     values = {"image": built.image_ref, "image_id": built.image_id, "image_size": built.size}
     if built.reused:
-        return Made(values, unchanged=f"{built.image_ref} is unchanged and already built")
-    return Made(values, f"{built.image_ref}, {humanize_size(built.size)}")
+        return Made(values, unchanged=f"the engine has {built.image_ref} already")
+    return Made(values, f"{built.image_ref}, {built.size / 1e6:.0f} MB")
 
 
 def foresee_image(job: Job) -> tuple[Decision, Values]:
@@ -107,7 +106,7 @@ def foresee_image(job: Job) -> tuple[Decision, Values]:
         return Decision(runs=True, reason=f"the engine has no {planned.image}"), {}
     found: dict[str, Any] = job.engine.image(planned.image) or {}
     values = {"image": planned.image, "image_id": found.get("Id"), "image_size": found.get("Size")}
-    return Decision(runs=False, reason=f"{planned.image} is unchanged and already built"), values
+    return Decision(runs=False, reason=f"the engine has {planned.image} already"), values
 
 
 def _warn_of_our_own_files(job: Job) -> None:
@@ -197,5 +196,5 @@ def prune(job: Job) -> Made:
     from deployer.rollout.commands import prune as remove
 
     pruned = remove(job.operation())
-    text = f"{len(pruned.removed)} image(s) removed, {humanize_size(pruned.bytes_freed)} freed"
+    text = f"{len(pruned.removed)} image(s) removed, {pruned.bytes_freed / 1e6:.1f} MB freed"
     return Made({"pruned": len(pruned.removed), "bytes_freed": pruned.bytes_freed}, text)

@@ -85,7 +85,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
         try:
             result = runner.run(chosen)
         finally:
-            _leave_reports(runner, config)
+            if not args.stage:
+                _leave_reports(runner, config)
     return _conclude(result, args, context)
 
 
@@ -127,7 +128,8 @@ def _plan(runner: Runner, chosen: Sequence[Stage], args: argparse.Namespace, con
         return ExitStatus.OK
     width = max(len(each.stage) for each in planned)
     for each in planned:
-        context.print(f"{each.stage:<{width}}  {'runs' if each.runs else 'skip'}  {each.reason}")
+        line = f"{each.stage:<{width}}  {'runs' if each.runs else 'skip'}  {each.reason}"
+        context.print(line.rstrip())
     return ExitStatus.OK
 
 

@@ -30,7 +30,7 @@ class StageStarted(StageEvent):
     reason: str
 
     def sentence(self) -> str:
-        return f"{self.place}: {self.text} ({self.reason})"
+        return f"{self.place}: {self.text}" + (f" ({self.reason})" if self.reason else "")
 
 
 @dataclass(frozen=True, slots=True)

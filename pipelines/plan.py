@@ -37,7 +37,7 @@ def decide(stage: Stage, facts: Facts) -> Decision:
     if stage.off:
         return Decision(runs=False, reason=stage.off)
     if facts.decided_by is None:
-        return Decision(runs=True, reason="always")
+        return Decision(runs=True, reason="")
     if facts.force:
         return Decision(runs=True, reason="forced")
     if facts.awaited:

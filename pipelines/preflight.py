@@ -15,7 +15,6 @@ from deployer.config.schema import Preflight
 from deployer.config.units import humanize_size
 from deployer.errors import EngineError, PreflightError
 from deployer.events import Warned
-from pipelines import executors
 from pipelines.job import Job
 
 SMALL = 4 * 1024**3
@@ -120,6 +119,11 @@ def judge(room: Room, limits: Preflight) -> list[Finding]:
 
 def measure(job: Job, *, engine: bool) -> Room:
     """Read what the host has; of the engine only where it is asked for."""
+    offline: tuple[str, ...] = ()
+    if "JENKINS_URL" in job.environ:
+        from pipelines import executors
+
+        offline = executors.offline(job.environ)
     memory = _memory(Path("/proc/meminfo"))
     free = [memory[name] for name in ("MemAvailable", "SwapFree") if name in memory]
     return Room(
@@ -128,7 +132,7 @@ def measure(job: Job, *, engine: bool) -> Room:
         swap_total=memory.get("SwapTotal"),
         workspace=_disk(job.root),
         engine=_engine_disk(job) if engine else None,
-        offline=executors.offline(job.environ),
+        offline=offline,
     )
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from deployer.errors import DeployerError, Interrupted, UsageError
 from deployer.interrupts import shielded
-from pipelines import preflight
 from pipelines.checkout import UNKNOWN, commit_of
 from pipelines.events import StageFailed, StageFinished, StageSkipped, StageStarted
 from pipelines.job import Job
@@ -216,6 +215,8 @@ class Runner:
 
     def _check_room(self, stage: Stage) -> None:
         if stage.builds and stage.builds not in self._room_known:
+            from pipelines import preflight
+
             preflight.check(self.job, engine=stage.builds == "on the engine")
             self._room_known.add(stage.builds)
 

@@ -148,6 +148,45 @@ Origin = Annotated[
         r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", "must be an address without a path, as in http://10.0.0.5:8081"
     ),
 ]
+BucketName = Annotated[
+    str,
+    *_matching(
+        r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+        "must be a bucket's name: 3 to 63 lower-case letters, digits, '-' and '.'",
+    ),
+]
+KeyPrefix = Annotated[
+    str,
+    *_matching(
+        r"([A-Za-z0-9_][A-Za-z0-9._-]*/)*", "must be a folder that ends with '/' and does not begin with it"
+    ),
+]
+Glob = Annotated[
+    str,
+    *_matching(
+        r"(?!/)[^\\\[\]{}\x00-\x1f]+", "must be a pattern of *, ? and **, as in assets/**; no leading '/'"
+    ),
+]
+MetadataName = Annotated[
+    str, *_matching(r"[a-z0-9][a-z0-9-]*", "must be a name of lower-case letters, digits and '-'")
+]
+AsciiText = Annotated[str, *_matching(r"[ -~]*", "must be plain ASCII, since it becomes a header"), _SCALAR]
+RedirectTarget = Annotated[
+    str, *_matching(r"(/|https?://)[^\s\"<>]*", "must be a path that begins with '/', or a whole address")
+]
+Distribution = Annotated[str, *_matching(r"[A-Z0-9]+", "must be a distribution's id, as in E2ABCDEFGHIJKL")]
+Share = Annotated[
+    str,
+    *_matching(r"\d{1,2}%|100%|\d+", "must be a share such as 50%, or a number of files"),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": r"^(\d{1,2}%|100%|\d+)$"},
+            ]
+        }
+    ),
+]
 DockerAddress = Annotated[
     str, *_matching(r"unix:///\S+|(tcp|ssh)://\S+", "must begin with unix:///, tcp:// or ssh://")
 ]
@@ -183,6 +222,14 @@ class Section(BaseModel):
         # Built once, as part of `Config`, rather than each on its own: it halves the time to load a config.
         defer_build=True,
     )
+
+
+def _below(description: str, **default: Any) -> Any:
+    """A section that need not be given. What it is then is validated as a part of the whole.
+
+    A default that is a section already would have pydantic build that section a second time, on its own.
+    """
+    return Field(default=default, validate_default=True, description=description)
 
 
 # --- sections --------------------------------------------------------------------------------------------
@@ -426,13 +473,188 @@ class Edge(Section):
         return tls
 
 
-class Site(Section):
-    """Where everything outside `edge.api_prefix` goes; without it all goes to the service."""
+class SiteRule(Section):
+    """Headers of the files that a pattern matches; what later rules say counts."""
 
-    origin: Origin = Field(
-        description="Address of the site, as reached from the host's network.",
+    match: Glob = Field(
+        description="Pattern of paths: `*` and `?` stay within a name, `**` is any number of folders; one "
+        "without '/' is matched against the name alone, in every folder.",
+        examples=["assets/**"],
+    )
+    cache_control: Text | None = Field(
+        default=None,
+        description="Cache-Control.",
+        examples=["public, max-age=3600"],
+    )
+    content_type: Text | None = Field(
+        default=None,
+        description="Content-Type in place of the one that goes with the name's ending.",
+        examples=["application/manifest+json"],
+    )
+    encoding: Literal["br", "gzip", "none"] | None = Field(
+        default=None,
+        description="Compress before sending, and say so in Content-Encoding; `none` takes back what an "
+        "earlier rule said. Every visitor gets it compressed.",
+        examples=["gzip"],
+    )
+    metadata: dict[MetadataName, AsciiText] = Field(
+        default_factory=dict,
+        description="Further metadata of the object (x-amz-meta-*).",
+        examples=[{"team": "front"}],
+    )
+
+
+class SiteStore(Section):
+    """A store with S3's protocol on the host's own engine, for those without an AWS account."""
+
+    port: Port = Field(default=8333, description="Port of 127.0.0.1 on which the store answers.")
+
+
+_BUCKETLESS = "is about a bucket, and `site.origin` says that the site is served from elsewhere"
+
+
+class Site(Section):
+    """The front end: what goes where visitors ask for anything outside `edge.api_prefix`.
+
+    Either `bucket`, into which `deployer site deploy` puts it, or `origin`, where somebody else serves it.
+    """
+
+    origin: Origin | None = Field(
+        default=None,
+        description="Address of a site that is served from elsewhere, as reached from the host's network. "
+        "Give either this or `bucket`.",
         examples=["http://10.0.0.5:8081"],
     )
+    bucket: BucketName | None = Field(
+        default=None,
+        validate_default=True,
+        description="Bucket the site is deployed to. Give either this or `origin`.",
+        examples=["shop-site"],
+    )
+    dist: Path = Field(
+        default=Path("dist"), description="The built front end, relative to the config's own folder."
+    )
+    prefix: KeyPrefix = Field(
+        default="",
+        description="Folder of the bucket the site is kept in; empty for all of the bucket.",
+        examples=["shop/"],
+    )
+    region: Word | None = Field(
+        default=None,
+        description="Region of the bucket; else what AWS's own settings say.",
+        examples=["ap-northeast-2"],
+    )
+    endpoint: Origin | None = Field(
+        default=None,
+        description="Address of a store with S3's protocol that is not AWS.",
+        examples=["http://127.0.0.1:9000"],
+    )
+    access_key: SecretText | None = Field(
+        default=None,
+        description="Access key, a reference; else AWS's usual chain (environment, profile, role).",
+        examples=["${env:SITE_ACCESS_KEY}"],
+    )
+    secret_key: SecretText | None = Field(
+        default=None,
+        validate_default=True,
+        description="Secret key that goes with it, a reference.",
+        examples=["${env:SITE_SECRET_KEY}"],
+    )
+    session_token: SecretText | None = Field(
+        default=None,
+        description="Session token, a reference, for keys that are lent (STS).",
+        examples=["${env:SITE_SESSION_TOKEN}"],
+    )
+    store: SiteStore | None = Field(
+        default=None,
+        description="Run a store with S3's protocol on the host's engine, and use that; instead of `endpoint`.",
+    )
+    distribution: Distribution | None = Field(
+        default=None,
+        description="CloudFront distribution in front of the bucket, told what has changed.",
+        examples=["E2ABCDEFGHIJKL"],
+    )
+    spa: bool = Field(
+        default=True,
+        description="A path that is no file, and has no dot in its last part, gets `index`: the page's own "
+        "router shows it.",
+    )
+    index: Word = Field(default="index.html", description="The page of a folder.")
+    hashed: list[Glob] = Field(
+        default=["assets/**/*-????????.*"],
+        description="Patterns of files whose name changes with their content, as Vite's assets: sent once, "
+        "cached for ever, there for as long as a release that is kept needs them.",
+    )
+    rules: list[SiteRule] = Field(
+        default_factory=list,
+        description="Headers by pattern. Without any, hashed files may be cached for a year, pages are asked "
+        "about at each visit, anything else for five minutes.",
+    )
+    redirects: dict[UrlPath, RedirectTarget] = Field(
+        default_factory=dict,
+        description="Paths that lead elsewhere: a small page, and S3's redirect.",
+        examples=[{"/old": "/new"}],
+    )
+    ignore: list[Glob] = Field(
+        default=["*.map"],
+        description="Patterns of what is neither sent nor, in the bucket, touched.",
+    )
+    hidden: list[Glob] = Field(
+        default=[".well-known/**"],
+        description="Patterns of files that are sent though they, or a folder above them, begin with a dot.",
+    )
+    keep_releases: Annotated[int, Field(ge=2)] = Field(
+        default=5,
+        description="Releases that are retained, the current one included: the others can be rolled back to, "
+        "and open tabs still find their files.",
+        json_schema_extra={"unit": "releases"},
+    )
+    delete_limit: Share = Field(
+        default="50%",
+        description="What may be deleted at once of the files in the bucket, as a share or a count; more is "
+        "refused, since it looks like the wrong folder.",
+    )
+    parallel: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        default=None,
+        description="Requests at once; else what suits the machine.",
+        json_schema_extra={"unit": "requests"},
+        examples=[16],
+    )
+    invalidation_wait: Wait = Field(
+        default=600.0, description="How long `--wait` waits for the distribution before it only warns."
+    )
+
+    @field_validator("bucket")
+    @classmethod
+    def _origin_or_bucket(cls, bucket: str | None, info: ValidationInfo) -> str | None:
+        if "origin" in info.data and (bucket is None) == (info.data["origin"] is None):
+            raise PydanticCustomError(
+                "of_parent",
+                "give either 'bucket' or 'origin'" + ("" if bucket is None else ", not both"),
+            )
+        return bucket
+
+    @field_validator("secret_key")
+    @classmethod
+    def _keys_together(cls, secret: str | None, info: ValidationInfo) -> str | None:
+        if "access_key" in info.data and (secret is None) != (info.data["access_key"] is None):
+            raise ValueError("'access_key' and 'secret_key' go together")
+        return secret
+
+    @field_validator("endpoint", "store", "distribution")
+    @classmethod
+    def _with_a_bucket(cls, value: object, info: ValidationInfo) -> object:
+        if value is not None and info.data.get("origin") is not None:
+            raise ValueError(_BUCKETLESS)
+        return value
+
+    @field_validator("store")
+    @classmethod
+    def _store_alone(cls, store: SiteStore | None, info: ValidationInfo) -> SiteStore | None:
+        for name in ("endpoint", "access_key") if store else ():
+            if info.data.get(name) is not None:
+                raise ValueError(f"our own store has an address and keys of its own: leave out '{name}'")
+        return store
 
 
 class Smoke(Section):
@@ -554,18 +776,14 @@ class Commands(Section):
     )
 
 
-def _npm(command: list[str], inputs: list[str], outputs: list[str]) -> Commands:
-    return Commands(commands=[command], inputs=inputs, outputs=outputs)
-
-
 class Backend(Section):
     """What the back end's pipeline does before it builds the image."""
 
     folder: Path = Field(
         default=Path(), description="Folder the commands run in, relative to the config's own folder."
     )
-    build: Commands = Field(default_factory=Commands, description="The stage `build`.")
-    test: Commands = Field(default_factory=Commands, description="The stage `test`.")
+    build: Commands = _below("The stage `build`.")
+    test: Commands = _below("The stage `test`.")
 
 
 class Frontend(Section):
@@ -577,15 +795,14 @@ class Frontend(Section):
         "`site.dist`.",
         examples=["examples/frontend"],
     )
-    install: Commands = Field(
-        default_factory=lambda: _npm(
-            ["npm", "ci"], ["package.json", "package-lock.json", ".npmrc"], ["node_modules"]
-        ),
-        description="The stage `install`.",
+    install: Commands = _below(
+        "The stage `install`.",
+        commands=[["npm", "ci"]],
+        inputs=["package.json", "package-lock.json", ".npmrc"],
+        outputs=["node_modules"],
     )
-    build: Commands = Field(
-        default_factory=lambda: _npm(["npm", "run", "build"], [], []),
-        description="The stage `build`; `site.dist` is among its outputs.",
+    build: Commands = _below(
+        "The stage `build`; `site.dist` is among its outputs.", commands=[["npm", "run", "build"]]
     )
 
 
@@ -603,11 +820,9 @@ class Preflight(Section):
 class Pipelines(Section):
     """What `python -m pipelines` does before it deploys."""
 
-    backend: Backend = Field(default_factory=Backend, description="The back end's own commands.")
-    frontend: Frontend = Field(default_factory=Frontend, description="The front end's own commands.")
-    preflight: Preflight = Field(
-        default_factory=Preflight, description="What the host must have left before a build."
-    )
+    backend: Backend = _below("The back end's own commands.")
+    frontend: Frontend = _below("The front end's own commands.")
+    preflight: Preflight = _below("What the host must have left before a build.")
     reports: Path = Field(
         default=Path("build/reports"),
         description="Folder for the JUnit report and the summary, relative to the config's own folder.",
@@ -726,18 +941,14 @@ class Config(Section):
     """A whole config, with its environment merged in."""
 
     service: Service = Field(description="The container that is deployed.")
-    edge: Edge = Field(default_factory=Edge, description="The proxy in front of the service.")
+    edge: Edge = _below("The proxy in front of the service.")
     site: Site | None = Field(
-        default=None, description="Where everything outside the API goes; else all goes to the service."
+        default=None, description="The front end beside the API; without it all goes to the service."
     )
-    rollout: Rollout = Field(default_factory=Rollout, description="How a new release takes over.")
-    host: Host = Field(default_factory=Host, description="The Docker engine everything runs on.")
-    pipelines: Pipelines = Field(
-        default_factory=Pipelines, description="What `python -m pipelines` runs before it deploys."
-    )
-    jenkins: Jenkins = Field(
-        default_factory=Jenkins, description="The Jenkins controller that runs the pipelines."
-    )
+    rollout: Rollout = _below("How a new release takes over.")
+    host: Host = _below("The Docker engine everything runs on.")
+    pipelines: Pipelines = _below("What `python -m pipelines` runs before it deploys.")
+    jenkins: Jenkins = _below("The Jenkins controller that runs the pipelines.")
 
     _environment: str | None = PrivateAttr(None)
     _path: Path | None = PrivateAttr(None)

@@ -40,7 +40,7 @@ def _value(name: str, value: Any, measure: str, *, written: bool) -> Any:
         return {
             key: secrets.mask("secret" if name == "credentials" else key, text) for key, text in value.items()
         }
-    if isinstance(value, str):
+    if isinstance(value, str) and secrets.looks_secret(name):
         return secrets.mask(name, value)
     if isinstance(value, list):
         return [_value(name, item, measure, written=written) for item in value]

@@ -60,7 +60,8 @@ def configuration(config: Config, state: EdgeState, addresses: Addresses, *, pub
 def settings(config: Config) -> str:
     """A digest of all that an edge is made from, and that only `edge upgrade` changes."""
     edge = config.edge.model_dump(mode="json")
-    site = config.site.model_dump(mode="json") if config.site else None
+    origin = config.site.origin if config.site else None
+    site = {"origin": origin} if origin else None
     text = json.dumps([edge, site, config.service.streams], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -89,7 +90,7 @@ def _server(backend: str, slot: Slot, state: EdgeState, address: str) -> str:
 
 
 def _site(config: Config) -> dict[str, object] | None:
-    if config.site is None:
+    if config.site is None or config.site.origin is None:
         return None
     parts = urlsplit(config.site.origin)
     tls = parts.scheme == "https"

@@ -44,15 +44,8 @@ class Controlled:
     def run(self, *words: str, expect: int = 0) -> Done:
         """`pipelines jenkins ...`"""
         config = str(self.folder / "config.yaml")
-        done = cli.run(
-            "jenkins",
-            *words,
-            "-c",
-            config,
-            program=main,
-            JENKINS_PASSWORD=self.password,
-            GEMINI="gemini-s3cret",
-        )
+        environ = {"JENKINS_PASSWORD": self.password, "GEMINI": "gemini-s3cret"}
+        done = cli.program(main, ["jenkins", *words, "-c", config], environ)
         assert done.status == expect, done.stdout + done.stderr
         return done
 

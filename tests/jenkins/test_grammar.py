@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -17,18 +16,13 @@ BAD: list[dict[str, Any]] = yaml.safe_load((HERE / "grammar.yaml").read_text())
 GOOD: list[dict[str, Any]] = yaml.safe_load((HERE / "pipelines.yaml").read_text())
 
 
-@pytest.fixture(scope="module")
-def jenkins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jenkins]:
-    with Jenkins(tmp_path_factory.mktemp("jenkins")) as jenkins:
-        yield jenkins
-
-
 def whole(case: dict[str, Any]) -> str:
     """The file of a case, of which it may give the interesting part only."""
     if "file" in case:
         return str(case["file"])
     if "sections" in case:
-        return f"pipeline {{\nagent any\n{case['sections']}\nstages {{ stage('A') {{ steps {{ echo 'a' }} }} }}\n}}\n"
+        good = "stages { stage('A') { steps { echo 'a' } } }"
+        return f"pipeline {{\nagent any\n{case['sections']}\n{good}\n}}\n"
     stage = case["stage"] if "stage" in case else f"steps {{\n{indent(case['steps'], '    ')}\n}}"
     return f"pipeline {{\nagent any\nstages {{\nstage('A') {{\n{stage}\n}} }}\n}}\n"
 

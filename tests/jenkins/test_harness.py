@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,6 @@ import yaml
 from tests.support.jenkins_run import Jenkins
 
 CASES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("pipelines.yaml").read_text())
-
-
-@pytest.fixture(scope="module")
-def jenkins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jenkins]:
-    with Jenkins(tmp_path_factory.mktemp("jenkins")) as jenkins:
-        yield jenkins
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["says"])

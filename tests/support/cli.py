@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -28,11 +28,18 @@ class Done:
 Cli = Callable[..., Done]
 
 
-def run(*words: str, program: Callable[..., int] = main, stdin: TextIO | None = None, **environ: str) -> Done:
-    """`run("rollout", "--plan")`: as a person would, with nothing but `environ` in the environment.
+def run(*words: str, **environ: str) -> Done:
+    """`run("rollout", "--plan")`: as a person would, with nothing but `environ` in the environment."""
+    return program(main, words, environ)
 
-    :param program: another program's `main` than the deployer's.
-    """
+
+def program(
+    entry: Callable[[Sequence[str], Context], int],
+    words: Sequence[str],
+    environ: Mapping[str, str],
+    stdin: TextIO | None = None,
+) -> Done:
+    """The same for any program's `main`, and with a keyboard."""
     stdout, stderr = io.StringIO(), io.StringIO()
-    status = program(words, Context(stdin or io.StringIO(), stdout, stderr, environ))
+    status = entry(words, Context(stdin or io.StringIO(), stdout, stderr, environ))
     return Done(status, stdout.getvalue(), stderr.getvalue())

@@ -1,6 +1,7 @@
 """Images of the shop: one that is built once per content, and variants that differ in their environment.
 
     shop(client)                -> deployer-test/shop:<12 hex digits>, which is deployer-test/shop:1 too
+    java(client)                -> a base image with a Java 17 runtime on its PATH
     variant(client, V="2")      -> deployer-test/shop:t<pid>-<12 hex digits>, removed after the session
 
 Python comes from Debian's packages, in an image of its own, so that a changed shop costs a copy, not an
@@ -47,6 +48,13 @@ EXPOSE 8080
 CMD ["python3", "-I", "/srv/shop.py"]
 """
 
+JAVA = """\
+FROM {base}
+COPY java /opt/java
+ENV PATH=/opt/java/bin:$PATH
+"""
+JAVA_MODULES = "java.base,jdk.httpserver"
+
 
 def base() -> str:
     """The base image's tag; made by the repository's own script where the engine lacks it."""
@@ -80,6 +88,21 @@ def _python(client: DockerClient) -> str:
     recipe = PYTHON.format(base=base())
     tag = f"deployer-test/python:{digest(recipe, str(client.images.get(BASE).id))}"
     _build(client, tag, recipe)
+    return tag
+
+
+def java(client: DockerClient) -> str:
+    """A base image with the runtime that this machine's JDK links; made where the engine lacks it."""
+    with alone():
+        recipe = JAVA.format(base=base())
+        tag = f"deployer-test/java:{digest(recipe, str(client.images.get(BASE).id), JAVA_MODULES)}"
+        if not exists(client, tag):
+            with tempfile.TemporaryDirectory(prefix="deployer-test-") as folder:
+                slim = ("--strip-debug", "--no-man-pages", "--no-header-files")
+                linked = ("--add-modules", JAVA_MODULES, "--output", f"{folder}/java")
+                subprocess.run(["jlink", *slim, *linked], check=True)
+                Path(folder, "Dockerfile").write_text(recipe, encoding="utf-8")
+                client.images.build(path=folder, tag=tag, labels={LABEL: "1"}, rm=True, forcerm=True)
     return tag
 
 

@@ -5,8 +5,8 @@
         assert build.wait().result == "SUCCESS"
 
 The harness is in tests/jenkins/harness; docs/decisions/0016-executing-jenkinsfiles.md says what it is not.
-By itself: `python -m tests.support.jenkins_run Jenkinsfile.be --workspace . --param force=true`; the exit code
-is that of Jenkins's own command line: 0 SUCCESS, 1 UNSTABLE, 2 FAILURE, 3 NOT_BUILT, 4 ABORTED.
+By itself: `python -m tests.support.jenkins_run Jenkinsfile.be --workspace . --param A=b`; the exit code is
+that of Jenkins's own command line: 0 SUCCESS, 1 UNSTABLE, 2 FAILURE, 3 NOT_BUILT, 4 ABORTED.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ from tests.support.waiting import until
 
 HARNESS = Path(__file__).resolve().parents[1] / "jenkins" / "harness"
 GROOVY = Path("/usr/share/java/groovy-all.jar")  # Debian's package groovy
+JAVA = (
+    *("java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8"),
+    *("-cp", f"{GROOVY}:{HARNESS}", "groovy.ui.GroovyMain"),
+)
 RESULTS = ("SUCCESS", "UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED")
 INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TZ")
 
@@ -109,14 +113,11 @@ class Jenkins:
         self._answers: dict[tuple[int, str], dict[str, Any]] = {}
         self._last = 0
         self._lock = threading.Lock()
-        java = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8"]
-        classes = f"{GROOVY}:{HARNESS}"
         home.mkdir(parents=True, exist_ok=True)
         with self.errors.open("w") as errors:
             # SIGTERM where the session dies: the harness then ends what its builds have started.
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig=TERM", *java, "-cp", classes, "groovy.ui.GroovyMain"]
-                + [str(HARNESS / "Main.groovy"), str(home)],
+                ["setpriv", "--pdeathsig=TERM", *JAVA, str(HARNESS / "Main.groovy"), str(home)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -223,7 +224,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("jenkinsfile", type=Path)
     parser.add_argument("--workspace", type=Path, default=Path())
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--credentials", type=Path, help="a JSON file: {ID: TEXT or {username, password} or {file}}")
+    parser.add_argument(
+        "--credentials", type=Path, help="a JSON file: {ID: TEXT or {username, password} or {file}}"
+    )
     parser.add_argument("--scm", nargs=2, metavar=("URL", "BRANCH"))
     args = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as home, Jenkins(Path(home)) as jenkins:

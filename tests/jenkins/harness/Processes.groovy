@@ -6,6 +6,7 @@ class Processes {
         def asked = [] as Set
         for (def left = marked(mark); left; left = marked(mark)) {
             def late = System.currentTimeMillis() >= deadline
+            if (System.currentTimeMillis() > deadline + 10_000) throw new IllegalStateException("SIGKILL does not end $left")
             def next = late ? left : left.findAll { asked.add(it) }
             if (next) ['sh', '-c', "kill -${late ? 'KILL' : 'TERM'} ${next.join(' ')}" as String].execute().waitFor()
             Thread.sleep(20)

@@ -139,7 +139,7 @@ class Steps {
     /** Brings the workspace to the branch's newest commit, and knows what changed since the build before. */
     Map<String, String> checkout(Map how) {
         needsAgent()
-        def scm = how.scm
+        def scm = how.scm ?: how // `checkout scm`: it is a map itself
         if (!new File(build.workspace, '.git').exists()) git('init', '--quiet')
         git('fetch', '--quiet', '--force', scm.url, "+refs/heads/$scm.branch:refs/remotes/origin/$scm.branch")
         git('checkout', '--quiet', '--force', '--detach', "origin/$scm.branch")

@@ -50,7 +50,7 @@ def write(folder: Path, jenkins: JenkinsDouble, **more: Any) -> None:
 
 def said(jenkins: JenkinsDouble, *words: str, stdin: io.StringIO | None = None, **environ: str) -> Done:
     environ = {"JENKINS_TOKEN": jenkins.token, **environ}
-    return cli.run("jenkins", *words, program=main, stdin=stdin, **environ)
+    return cli.program(main, ["jenkins", *words], environ, stdin)
 
 
 def until_stopped(build: Build) -> str:

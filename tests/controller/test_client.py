@@ -17,7 +17,7 @@ from deployer.errors import (
 )
 from deployer.events import Event
 from pipelines.jenkins.client import Client, Timeouts
-from tests.jenkins.conftest import JOB
+from tests.controller.conftest import JOB
 from tests.support import names
 from tests.support.jenkins_double import Build, JenkinsDouble
 from tests.support.waiting import until
