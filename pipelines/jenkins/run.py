@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployer.errors import ExitStatus, JenkinsMissing
+from deployer.errors import DeployerError, ExitStatus, JenkinsMissing
 from deployer.events import BuildQueued, BuildRuns, Emit, LogLine, PhaseFailed, PhaseFinished, PhaseStarted
 from pipelines.jenkins.client import Client
 from pipelines.jenkins.console import Stages, follow
@@ -111,26 +111,25 @@ class Run:
 
     def _tell(self, number: int) -> None:
         stages, stage, began = Stages(), None, time.monotonic()
-        failed = False
-        for line in follow(self._client, self.job, number):
-            if not stages.feed(line):
-                failed = line.startswith("Finished: ") and not line.endswith(": SUCCESS")
-                self._emit(LogLine(self.job, line))
-                continue
-            if stages.current != stage:
-                if stage is not None:
-                    self._emit(PhaseFinished(stage, time.monotonic() - began, stage))
-                stage, began = stages.current, time.monotonic()
-                if stage is not None:
-                    self._emit(PhaseStarted(stage, stage))
-        if stage is not None:
-            # The console ended within a stage: the controller was killed, or the build with it.
-            seconds = time.monotonic() - began
-            self._emit(
-                PhaseFailed(stage, seconds, "the build ended")
-                if failed
-                else PhaseFinished(stage, seconds, stage)
-            )
+        reason = "the build ended"
+        try:
+            for line in follow(self._client, self.job, number):
+                if not stages.feed(line):
+                    self._emit(LogLine(self.job, line))
+                elif stages.current != stage:
+                    if stage is not None:
+                        self._emit(PhaseFinished(stage, time.monotonic() - began, stage))
+                    stage, began = stages.current, time.monotonic()
+                    if stage is not None:
+                        self._emit(PhaseStarted(stage, stage))
+        except DeployerError:
+            reason = "no longer followed"
+            raise
+        finally:
+            # The console ends within a stage where the build, the controller or we were interrupted. A live
+            # display must not go on over a question that is asked now.
+            if stage is not None:
+                self._emit(PhaseFailed(stage, time.monotonic() - began, reason))
 
     def _end(self, number: int) -> Outcome:
         while True:
