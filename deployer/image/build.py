@@ -13,7 +13,8 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -163,48 +164,40 @@ def _provenance(plan: BuildPlan) -> dict[str, str]:
     return {name: value for name, value in wanted.items() if name in declared}
 
 
-def build_dockerfile(engine: Engine, name: str, text: str, labels: Mapping[str, str], events: Emit) -> str:
-    """An image from a Dockerfile alone, built where the engine lacks it; its reference.
+def build_dockerfile(
+    engine: Engine,
+    name: str,
+    text: str,
+    labels: Mapping[str, str],
+    events: Emit,
+    *,
+    folder: Callable[[], AbstractContextManager[Path]] | None = None,
+) -> str:
+    """An image of our own from a Dockerfile's text, built where the engine lacks it; its reference.
 
+    :param folder: opened where it must be built, for the files that it copies; the text must tell versions of
+        them apart, since it alone names the image.
     :return: `<name>:<first 12 hex digits of the text's sha256>`.
     :raises ImageMissing: the base image is not there and cannot be pulled.
     :raises BuildFailed: a step failed; the details are the tail of its output.
     """
-    return _build_context(engine, name, contexts.alone(text), _sha256(text), labels, events)
-
-
-def build_folder(
-    engine: Engine, name: str, folder: Path, text: str, labels: Mapping[str, str], events: Emit
-) -> str:
-    """An image from a Dockerfile and the folder beside it, built where the engine lacks it; its reference.
-
-    :return: `<name>:<12 hex digits>`, of the Dockerfile's text and the folder's contents.
-    :raises ImageMissing: a base image is not there and cannot be pulled.
-    :raises BuildFailed: a step failed; the details are the tail of its output.
-    """
-    context = contexts.read(folder, text, [])
-    return _build_context(engine, name, context, _content(context, text), labels, events)
-
-
-def folder_image(name: str, folder: Path, text: str) -> str:
-    """The reference that `build_folder` gives; nothing is built."""
-    return f"{name}:{_content(contexts.read(folder, text, []), text)[:_TAG_DIGITS]}"
-
-
-def _content(context: BuildContext, text: str) -> str:
-    return _sha256(json.dumps([context.digest, text]))
-
-
-def _build_context(
-    engine: Engine, name: str, context: BuildContext, content: str, labels: Mapping[str, str], events: Emit
-) -> str:
     began = time.monotonic()
-    image = f"{name}:{content[:_TAG_DIGITS]}"
+    content = _sha256(text)
+    image = dockerfile_image(name, text)
     reused = engine.image(image) is not None
     if not reused:
-        events(BuildStarted(image, context.size))
-        _send(engine, image, context, events, labels=dict(labels))
+        events(BuildStarted(image, 0))
+        if folder is None:
+            _send(engine, image, contexts.alone(text), events, labels=dict(labels))
+        else:
+            with folder() as files:
+                _send(engine, image, contexts.read(files, text), events, labels=dict(labels))
     return _finished(engine, image, content, events, reused=reused, began=began).image_ref
+
+
+def dockerfile_image(name: str, text: str) -> str:
+    """The reference that `build_dockerfile` gives; nothing is built."""
+    return f"{name}:{_sha256(text)[:_TAG_DIGITS]}"
 
 
 def ensure_image(engine: Engine, ref: str, events: Emit) -> str:
