@@ -9,12 +9,11 @@ An unchanged tree therefore builds nothing, whoever asks and however its files w
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -182,57 +181,23 @@ def build_dockerfile(
     :raises ImageMissing: the base image is not there and cannot be pulled.
     :raises BuildFailed: a step failed; the details are the tail of its output.
     """
-
-    @contextlib.contextmanager
-    def context() -> Iterator[BuildContext]:
-        if folder is None:
-            yield contexts.alone(text)
-        else:
-            with folder() as files:
-                yield contexts.read(files, text)
-
-    return _unless_built(engine, name, _sha256(text), context, labels, events)
-
-
-def build_folder(
-    engine: Engine, name: str, folder: Path, text: str, labels: Mapping[str, str], events: Emit
-) -> str:
-    """An image from a Dockerfile and the folder beside it, built where the engine lacks it; its reference.
-
-    :return: `<name>:<12 hex digits>`, of the Dockerfile's text and the folder's contents.
-    :raises ImageMissing: a base image is not there and cannot be pulled.
-    :raises BuildFailed: a step failed; the details are the tail of its output.
-    """
-    context = contexts.read(folder, text, [])
-    content = _content(context, text)
-    return _unless_built(engine, name, content, lambda: contextlib.nullcontext(context), labels, events)
-
-
-def folder_image(name: str, folder: Path, text: str) -> str:
-    """The reference that `build_folder` gives; nothing is built."""
-    return f"{name}:{_content(contexts.read(folder, text, []), text)[:_TAG_DIGITS]}"
-
-
-def _content(context: BuildContext, text: str) -> str:
-    return _sha256(json.dumps([context.digest, text]))
-
-
-def _unless_built(
-    engine: Engine,
-    name: str,
-    content: str,
-    context: Callable[[], AbstractContextManager[BuildContext]],
-    labels: Mapping[str, str],
-    events: Emit,
-) -> str:
     began = time.monotonic()
-    image = f"{name}:{content[:_TAG_DIGITS]}"
+    content = _sha256(text)
+    image = dockerfile_image(name, text)
     reused = engine.image(image) is not None
     if not reused:
-        with context() as sent:
-            events(BuildStarted(image, sent.size))
-            _send(engine, image, sent, events, labels=dict(labels))
+        events(BuildStarted(image, 0))
+        if folder is None:
+            _send(engine, image, contexts.alone(text), events, labels=dict(labels))
+        else:
+            with folder() as files:
+                _send(engine, image, contexts.read(files, text), events, labels=dict(labels))
     return _finished(engine, image, content, events, reused=reused, began=began).image_ref
+
+
+def dockerfile_image(name: str, text: str) -> str:
+    """The reference that `build_dockerfile` gives; nothing is built."""
+    return f"{name}:{_sha256(text)[:_TAG_DIGITS]}"
 
 
 def ensure_image(engine: Engine, ref: str, events: Emit) -> str:

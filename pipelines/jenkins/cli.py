@@ -151,7 +151,7 @@ def client_of(config: Config, context: Context, emit: Emit) -> Client:
 
 
 def _up(args: argparse.Namespace, context: Context, config: Config) -> int:
-    from deployer.image.build import build_folder, ensure_image, folder_image
+    from deployer.image.build import ensure_image
     from pipelines.jenkins import controller, image
 
     timeout = duration("--timeout", args.timeout) or 0.0
@@ -161,7 +161,7 @@ def _up(args: argparse.Namespace, context: Context, config: Config) -> int:
     host = controller.look_at_host(engine, config)
     secrets = controller.secrets_of(config, context.environ)
     with image.recipe(config) as recipe:
-        reference = folder_image(recipe.name, recipe.folder, recipe.dockerfile)
+        reference = recipe.reference
         wanted = controller.composed(controller.files(config, reference, host))
         found = controller.existing(engine, wanted)
         changed = {
@@ -177,8 +177,7 @@ def _up(args: argparse.Namespace, context: Context, config: Config) -> int:
             step.action == "replace" and step.service.name == "jenkins" for step in steps
         ):
             controller.refuse_where_builds_run(_running_builds(config, context, emit))
-        labels = {controller.ACCESSORY: config.service.name}
-        build_folder(engine, recipe.name, recipe.folder, recipe.dockerfile, labels, emit)
+        recipe.build(engine, emit)
     if config.jenkins.portainer.enabled:
         ensure_image(engine, config.jenkins.portainer.image, emit)
     controller.carry_out(engine, wanted, steps, secrets, emit)
@@ -207,16 +206,14 @@ def _tell_plan(
 
 
 def _write(folder: Path, args: argparse.Namespace, context: Context, config: Config) -> int:
-    from deployer.image.build import folder_image
     from pipelines.jenkins import controller, image
 
     host = controller.look_at_host(context.engine(config), config)
     try:
         folder.mkdir(parents=True)
-        image.fill(config, folder)
-        text = image.dockerfile(config)
-        reference = folder_image(f"{config.service.name}-jenkins", folder, text)
-        made = {"Dockerfile": text, **controller.files(config, reference, host)}
+        recipe = image.write(config, folder)
+        reference = recipe.reference
+        made = {"Dockerfile": recipe.dockerfile, **controller.files(config, reference, host)}
         for name, content in made.items():
             (folder / name).write_text(content, encoding="utf-8")
     except OSError as error:
@@ -246,9 +243,10 @@ def _running_builds(config: Config, context: Context, emit: Emit) -> list[str]:
 
 def _down(args: argparse.Namespace, context: Context, config: Config) -> int:
     from pipelines.jenkins import controller
+    from pipelines.jenkins.image import ACCESSORY
 
     engine, emit = context.engine(config), context.emit(args)
-    labels = {controller.ACCESSORY: config.service.name}
+    labels = {ACCESSORY: config.service.name}
     if args.plan:
         found = [container["Names"][0].lstrip("/") for container in engine.containers(labels)]
         if args.volumes:
@@ -269,6 +267,7 @@ def _down(args: argparse.Namespace, context: Context, config: Config) -> int:
 
 def _status(args: argparse.Namespace, context: Context, config: Config) -> int:
     from pipelines.jenkins import controller
+    from pipelines.jenkins.image import ACCESSORY
     from pipelines.jenkins.watch import observe
 
     engine = context.engine(config)
@@ -279,7 +278,7 @@ def _status(args: argparse.Namespace, context: Context, config: Config) -> int:
             "state": found["State"],
             "status": found["Status"],
         }
-        for found in engine.containers({controller.ACCESSORY: config.service.name})
+        for found in engine.containers({ACCESSORY: config.service.name})
     ]
     result: dict[str, Any] = {"url": controller.address_of(config), "containers": containers}
     try:

@@ -22,6 +22,7 @@ from deployer.events import Emit, Note, PhaseFinished, PhaseProgress, PhaseStart
 from deployer.host.engine import Engine
 from deployer.render import render
 from pipelines.jenkins.compose import CONTENT, SECRETS, Composition, Service, composition
+from pipelines.jenkins.image import ACCESSORY
 from pipelines.jenkins.jobs import CREDENTIALS, GITHUB_CREDENTIAL
 from pipelines.jenkins.watch import SWAP
 
@@ -30,7 +31,6 @@ USER_ID = 1000
 """Of the user jenkins in the controller's image, who must be able to read the secrets."""
 WEBHOOK_CREDENTIAL = "webhook-secret"
 SOCKET = "/var/run/docker.sock"
-ACCESSORY = "deployer.accessory"
 POLL = 0.5
 """Seconds between two looks at a container that is starting."""
 

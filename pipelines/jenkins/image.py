@@ -12,19 +12,40 @@ from pathlib import Path
 from deployer import resources
 from deployer.config.schema import Config
 from deployer.errors import ConfigError
+from deployer.events import Emit
+from deployer.host.engine import Engine
+from deployer.image import context as contexts
+from deployer.image.build import build_dockerfile, dockerfile_image
 from deployer.render import render
 
 TEMPLATE = "jenkins/Dockerfile.j2"
+ACCESSORY = "deployer.accessory"
+"""The label of all that stands beside a service: the service's name."""
 _PACKAGES = ("deployer", "pipelines")
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What an image is built from: a Dockerfile's text, and a folder."""
+    """What an image is built from; the Dockerfile's first line stands for the folder's contents."""
 
     name: str
     dockerfile: str
     folder: Path
+
+    @property
+    def reference(self) -> str:
+        """The image's name, before and after it is built."""
+        return dockerfile_image(self.name, self.dockerfile)
+
+    def build(self, engine: Engine, emit: Emit) -> None:
+        """Build it where the engine lacks it. :raises ImageError: it cannot be built."""
+        labels = {ACCESSORY: self.name.removesuffix("-jenkins")}
+
+        @contextlib.contextmanager
+        def files() -> Iterator[Path]:
+            yield self.folder
+
+        build_dockerfile(engine, self.name, self.dockerfile, labels, emit, folder=files)
 
 
 def dockerfile(config: Config) -> str:
@@ -43,15 +64,21 @@ def recipe(config: Config) -> Iterator[Recipe]:
     """
     with tempfile.TemporaryDirectory(prefix="deployer-jenkins-") as temporary:
         folder = Path(temporary)
-        fill(config, folder)
-        yield Recipe(f"{config.service.name}-jenkins", dockerfile(config), folder)
+        yield write(config, folder)
 
 
-def fill(config: Config, folder: Path) -> None:
-    """Write what the Dockerfile copies into `folder`, which must exist.
+def write(config: Config, folder: Path) -> Recipe:
+    """Write what the Dockerfile copies into `folder`, which must exist and be empty.
 
     :raises ConfigError: `jenkins.wheels` is no folder.
     """
+    _fill(config, folder)
+    text = dockerfile(config)
+    stamped = f"# of {contexts.read(folder, text).digest}\n{text}"
+    return Recipe(f"{config.service.name}-jenkins", stamped, folder)
+
+
+def _fill(config: Config, folder: Path) -> None:
     templates = resources.templates_folder()
     for name in ("plugins.txt", "requirements.txt"):
         shutil.copyfile(templates / "jenkins" / name, folder / name)

@@ -95,7 +95,8 @@ def tools(client: DockerClient) -> str:
 def installed(config: Config) -> None:
     """Build the slow part of a config's controller and keep it, so that what tests build on it is quick."""
     with image.recipe(config) as recipe, images.alone():
-        slow = recipe.dockerfile.partition("\nFROM installed\n")[0]
+        text = image.dockerfile(config)
+        slow = text.partition("\nFROM installed\n")[0]
         files = [(recipe.folder / name).read_bytes() for name in ("plugins.txt", "requirements.txt")]
         subprocess.run(
             [
@@ -103,7 +104,7 @@ def installed(config: Config) -> None:
                 *("--tag", f"deployer-test/controller-installed:{images.digest(slow, *files)}"),
                 *("--file", "-", str(recipe.folder)),
             ],
-            input=recipe.dockerfile,
+            input=text,
             text=True,
             check=True,
             stdout=subprocess.DEVNULL,
