@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +71,15 @@ class Front(SiteProject):
         self.number = front / "src/number"
         self.config(dist="front/dist")
 
-    def pipeline(self, *words: str, expect: int = 0, **environ: str) -> Done:
+    def pipeline(self, *words: str, expect: int = 0, asked: Mapping[str, str] | None = None) -> Done:
         """`python -m pipelines frontend ...` in this process."""
         home = {"HOME": str(self.folder), **self.server.environ}
-        done = pipelines.run(self.folder, "frontend", *words, **home, **environ)
+        done = pipelines.run(self.folder, "frontend", *words, **home, **(asked or {}))
         assert done.status == expect, done.stdout + done.stderr
         return done
 
-    def outcomes(self, *words: str, **environ: str) -> dict[str, str]:
-        found = json.loads(self.pipeline(*words, "--json", **environ).stdout.splitlines()[-1])
+    def outcomes(self, **asked: str) -> dict[str, str]:
+        found = json.loads(self.pipeline("--json", asked=asked).stdout.splitlines()[-1])
         return {stage["stage"]: stage["outcome"] for stage in found["stages"]}
 
 
@@ -109,7 +109,7 @@ def test_from_sources_to_a_site_and_then_only_what_changed(front: Front) -> None
     }
     assert (plan["build"], plan["deploy"]) == ("files have changed", "after build")
     # Stage by stage, as Jenkins runs them.
-    told = [front.pipeline(stage, BUILD_TAG="jenkins-frontend-2").stderr for stage in STAGES]
+    told = [front.pipeline(stage, asked={"BUILD_TAG": "jenkins-frontend-2"}).stderr for stage in STAGES]
     assert "skipped, nothing has changed" in told[1]
     assert "is the site, 2 file(s) sent" in told[3]
     assert front.title() == 2
