@@ -74,7 +74,6 @@ def client(service: str, account: Account, **settings: Any) -> Any:
 @contextlib.contextmanager
 def mapped(what: str) -> Iterator[None]:
     """Translate whatever the SDK raises while doing `what` into our tree."""
-    import boto3.exceptions
     from botocore import exceptions as sdk
 
     try:
@@ -110,7 +109,10 @@ def mapped(what: str) -> Iterator[None]:
         raise CloudUnreachable(
             f"{what}: {error}", remedy="look at the network and at the address; then try again"
         ) from error
-    except (sdk.BotoCoreError, boto3.exceptions.Boto3Error) as error:
+    except Exception as error:
+        # The packages' exceptions have no root in common.
+        if type(error).__module__.partition(".")[0] not in ("boto3", "botocore", "s3transfer"):
+            raise
         cause = error.__context__
         if isinstance(cause, sdk.ClientError):  # a transfer that failed hides its reason there
             with mapped(what):

@@ -103,7 +103,8 @@ def _opened(args: argparse.Namespace, context: Context) -> AbstractContextManage
         )
     from deployer.site.opening import open_site
 
-    return open_site(config, context.environ, context.emit(args), lock_wait(args) or 0.0)
+    changing = args.action in ("deploy", "rollback", "prune") and not args.plan
+    return open_site(config, context.environ, context.emit(args), lock_wait(args) or 0.0, start=changing)
 
 
 def _deploy(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
@@ -259,9 +260,7 @@ def _conclude(result: Result, operation: SiteOperation, args: argparse.Namespace
         seconds = operation.site.invalidation_wait
         if not operation.distribution.wait(result.invalidation_id, seconds):
             operation.emit(
-                Warned(
-                    f"the distribution has not forgotten everything after {seconds:.0f} s; it goes on by itself"
-                )
+                Warned(f"the distribution has not forgotten all after {seconds:.0f} s; it goes on by itself")
             )
     if args.json:
         context.print_json(result.as_dict())

@@ -74,8 +74,8 @@ environments:
 
 ## Secrets
 
-Values of `env`, and the keys of `site`, may refer to secrets, which are looked up when a container is created, or
-the bucket opened, and are never shown, logged, or put into labels or images:
+Values of `env`, and the keys of `site`, may refer to secrets, which are looked up when a container is created
+or the bucket opened, and are never shown, logged, or put into labels or images:
 
 | reference | |
 |---|---|

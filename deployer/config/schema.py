@@ -560,7 +560,7 @@ class Site(Section):
     )
     store: SiteStore | None = Field(
         default=None,
-        description="Run a store with S3's protocol on the host's engine, and use that; instead of `endpoint`.",
+        description="Run a store with S3's protocol on the host's engine and use it, instead of `endpoint`.",
     )
     distribution: Distribution | None = Field(
         default=None,
@@ -583,7 +583,7 @@ class Site(Section):
         description="Headers by pattern. Without any, hashed files may be cached for a year, pages are asked "
         "about at each visit, anything else for five minutes.",
     )
-    redirects: dict[UrlPath, RedirectTarget] = Field(
+    redirects: dict[UrlPrefix, RedirectTarget] = Field(
         default_factory=dict,
         description="Paths that lead elsewhere: a small page, and S3's redirect.",
         examples=[{"/old": "/new"}],

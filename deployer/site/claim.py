@@ -1,12 +1,13 @@
 """Who may change the site: one command at a time, by a compare-and-swap on the pointer.
 
 The right to work is the pointer's `pending`, written with If-Match before anything else is. Whoever has it
-counts its `beat` up every few seconds, with If-Match again; so it learns at once that it was taken away. Whoever
-finds somebody else's waits for a sign of life, by a clock of its own: no two clocks are compared. No sign for
-`PATIENCE` seconds, or on the same machine no such process, and the holder is dead: the right is taken over.
+counts its `beat` up every few seconds, with If-Match again; so it learns at once that it was taken away.
+Whoever finds somebody else's waits for a sign of life, by a clock of its own: no two clocks are compared. No
+sign for `PATIENCE` seconds, or on the same machine no such process, and the holder is dead: the right is
+taken over.
 
-A holder that was only suspended finds its `pending` gone at its next `check`, and pages are written with If-Match
-on what was seen: what it still had in its hand when it was suspended is refused.
+A holder that was only suspended finds its `pending` gone at its next `check`, and pages are written with
+If-Match on what was seen: what it still had in its hand when it was suspended is refused.
 """
 
 from __future__ import annotations
@@ -132,7 +133,10 @@ class Claim:
         self._heart.start()
 
     def set(self, pointer: Pointer) -> None:
-        """Write the pointer. :raises LockLost: the right was taken away. :raises Superseded: at `take` only."""
+        """Write the pointer.
+
+        :raises LockLost: the right was taken away.
+        """
         with self._guard:
             self._swap(pointer)
             if pointer.pending is None or pointer.pending.process is None:

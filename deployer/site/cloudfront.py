@@ -65,7 +65,7 @@ class CloudFront:
         return Used(counted, in_progress, wildcards)
 
     def invalidate(self, wanted: Invalidation, reference: str) -> str:
-        """Ask for it, and give the request's id. With a reference that was used already, the id is the old one.
+        """Ask for it, and give the request's id; the old one where the reference was used already.
 
         :raises CloudError: it is refused, or too busy for longer than we wait.
         """
@@ -92,7 +92,7 @@ class CloudFront:
         while True:
             with mapped(self._what):
                 found = self._client.get_invalidation(DistributionId=self._id, Id=request)
-            if found["Invalidation"]["Status"] == "Completed":
+            if _is_done(found["Invalidation"]):
                 return True
             if time.monotonic() >= deadline:
                 return False
@@ -119,4 +119,8 @@ class CloudFront:
 
         with ThreadPoolExecutor(8) as pool:
             for summary, found in zip(summaries, pool.map(paths, summaries), strict=True):
-                yield found, summary["Status"] != "Completed"
+                yield found, not _is_done(summary)
+
+
+def _is_done(invalidation: Mapping[str, Any]) -> bool:
+    return str(invalidation["Status"]).lower() == "completed"

@@ -1,8 +1,9 @@
 """The built front end on disk: what of it is sent, under which keys, and what its content is.
 
-Left out are `site.ignore`, and what begins with a dot (or lies in such a folder) unless `site.hidden` names it.
-A link is followed as long as it stays inside; one that leads out is refused, since a build server's own files
-would be published. Names are NFC in the bucket, as browsers ask for them, whatever the file system wrote.
+Left out are `site.ignore`, and what begins with a dot (or lies in such a folder) unless `site.hidden` names
+it. A link is followed as long as it stays inside; one that leads out is refused, since a build server's own
+files would be published. Names are NFC in the bucket, as browsers ask for them, whatever the file system
+wrote.
 """
 
 from __future__ import annotations

@@ -56,8 +56,8 @@ def paths_of(
     :param changed: paths in the site, without the hashed ones.
     :param index: the page of a folder, which is also there under the folder's own path.
     :param spa: paths that are no file get the site's page.
-    :param cached_pages: pages that a cache may answer without asking; where the site's own page is one of them,
-        with `spa`, any path may be.
+    :param cached_pages: pages that a cache may answer without asking; where the site's own page is one of
+        them, with `spa`, any path may be.
     """
     paths = set()
     for path in changed:
@@ -93,7 +93,7 @@ def invalidation(paths: Collection[str], used: Used) -> Invalidation:
 
 
 def _folded(paths: list[str], budget: int, wildcards: int) -> list[str]:
-    """`paths` with whole folders in place of what lies below them, until they fit; the deepest that help first."""
+    """`paths` with whole folders in place of what lies below them, the deepest first, until they fit."""
     chosen = set(paths)
     folds = 0
     for depth in range(max(path.count("/") for path in paths), 1, -1):

@@ -29,8 +29,8 @@ class Entry(NamedTuple):
 
     :ivar size: bytes in the bucket.
     :ivar md5: of what is in the bucket, hex.
-    :ivar etag: that the bucket shows; the same as `md5` unless it was sent in parts or is encrypted; "?" where
-        it is not known.
+    :ivar etag: that the bucket shows; the same as `md5` unless it was sent in parts, or is encrypted with
+        a key of the bucket's owner.
     :ivar source: MD5 of the file that it was made from, hex; another one than `md5` where it was compressed.
     """
 
@@ -91,8 +91,8 @@ class Record:
     :ivar at: when it was made, RFC 3339.
     :ivar size: bytes of all its files.
     :ivar previous: what served when it was made.
-    :ivar complete: whether it ever served as a whole; one that was given up half-way is retained for those who
-        saw a page of it, and nobody can go back to it.
+    :ivar complete: whether it ever served as a whole; one that was given up half-way is retained for those
+        who saw a page of it, and nobody can go back to it.
     """
 
     id: str
@@ -121,8 +121,8 @@ class Pending:
 
     :ivar release: that is being made current, or is current already while the rest is done.
     :ivar kind: deploy, rollback, prune.
-    :ivar step: preparing (no visitor can see anything of it), publishing (pages are being replaced), finishing
-        (`release` is current).
+    :ivar step: preparing (no visitor can see anything of it), publishing (pages are being replaced),
+        finishing (`release` is current).
     :ivar token: of one command, so that it knows what it wrote itself.
     :ivar beat: counted up while the process lives.
     :ivar process: None where it has given up.
@@ -187,8 +187,8 @@ class Pointer:
     def retaining(self, keep: int, record: Record | None = None) -> tuple[Record, ...]:
         """No more than `keep` of the list, with `record` in front; what serves now is always among them.
 
-        Releases that were given up do not count, and go when a second one after them has served: by then nobody
-        has a page of theirs open.
+        Releases that were given up do not count, and go when a second one after them has served: by then
+        nobody has a page of theirs open.
         """
         front = (record,) if record else ()
         others = [each for each in self.releases if record is None or each.id != record.id]

@@ -30,8 +30,8 @@ from deployer.site.store import Found, Headers, Listed
 
 Reason = Literal["new", "changed", "headers", "missing", "edited"]
 Phase = Literal["asset", "file", "page"]
-"""asset: nobody knows its name before a page of the new release says it; file: known by a name that stays; page:
-what visitors open. They are sent in this order."""
+"""asset: nobody knows its name before a page of the new release says it; file: known by a name that stays;
+page: what visitors open. They are sent in this order."""
 
 Treat = Callable[[str], Treatment]
 
@@ -55,7 +55,7 @@ class Bucket:
 class Sending(NamedTuple):
     """A file to send.
 
-    :ivar entry: what it will be in the bucket; its size, md5 and etag are not known yet where it is compressed.
+    :ivar entry: what it will be in the bucket; where it is compressed, its content is not known yet.
     :ivar before: etag of what is at its key now; None where nothing is.
     """
 
@@ -152,73 +152,80 @@ def plan_deploy(
 ) -> Plan:
     """What makes the bucket hold `files`.
 
-    :param retained: the manifests of the releases that will be retained, newest first, and without the new one.
+    :param retained: the manifests of the releases that are retained, newest first.
     :param current: the release that serves; its manifest is among `retained`.
     """
-    plan = Plan()
-    serving = next((manifest.files for manifest in retained if manifest.release == current), {})
-    others = [manifest.files for manifest in retained if manifest.release != current]
-    listing = bucket.listing
+    comparison = _Comparison(bucket, retained, current)
     for file in files:
-        path = file.path
-        headers, hashed = treat(path)
-        if file.redirect:
-            headers = _redirecting(headers, file.redirect)
+        comparison.add(file, treat(file.path))
+    return comparison.plan()
+
+
+class _Comparison:
+    """One file after the other, each with what the bucket and the manifests know of it."""
+
+    def __init__(self, bucket: Bucket, retained: Sequence[Manifest], current: str | None) -> None:
+        self._bucket = bucket
+        self._retained = retained
+        self._serving = _files_of(current, retained)
+        self._others = [manifest.files for manifest in retained if manifest.release != current]
+        self._plan = Plan()
+
+    def add(self, file: LocalFile, treatment: Treatment) -> None:
+        """Decide about a file."""
+        path, plan, listing = file.path, self._plan, self._bucket.listing
+        headers = _redirecting(treatment.headers, file.redirect) if file.redirect else treatment.headers
         source = file.md5.hex()
-        entry = serving.get(path)
+        entry = self._serving.get(path)
         listed = listing.get(path) if listing is not None else _trusted(path, entry)
+        found = self._bucket.found.get(path)
         same = entry is not None and entry.source == source and _equal(entry.headers, headers)
-        found = bucket.found.get(path)
-        if entry is not None and same and listed is not None and listed.etag == entry.etag:
-            if found is None or shows(found.headers, headers):
-                plan.files[path] = entry
-                plan.unchanged += 1
-                continue
+        there = entry is not None and listed is not None and listed.etag == entry.etag
         plan.fresh = plan.fresh or not same
-        known = _known(path, source, headers, listed, others) if entry is None else None
-        if known is not None:
-            # A release before the current one has it, or one that was given up half-way.
-            plan.files[path] = known
+        if entry is not None and same and there and (found is None or shows(found.headers, headers)):
+            plan.files[path] = entry
             plan.unchanged += 1
-            plan.changed.append(path)
-            continue
+            return
+        plan.changed.append(path)
+        # A release before the current one has it, or one that was given up half-way.
+        known = _known(path, source, headers, listed, self._others) if entry is None else None
         wanted = _wanted(file, source, headers)
-        if listed is not None and listed.etag == wanted.etag and (entry is None or entry.etag != listed.etag):
+        if known is None and not there and listed is not None and listed.etag == wanted.etag:
             if found is None:
                 plan.unsure.append(path)
             elif shows(found.headers, headers):
-                plan.files[path] = wanted
-                plan.unchanged += 1
-                plan.changed.append(path)
-                continue
-        reason: Reason
-        if entry is None:
-            reason = "new"
-        elif entry.source != source:
-            reason = "changed"
-        elif not same:
-            reason = "headers"
-        else:
-            reason = "missing" if listed is None else "edited"
-        phase = _phase(headers, hashed=hashed)
-        if phase == "asset" and _taken(path, source, retained):
+                known = wanted
+        if known is not None:
+            plan.files[path] = known
+            plan.unchanged += 1
+            return
+        reason = _reason(entry, source, listed, same=same)
+        self._send(file, wanted, reason, treatment, listed.etag if listed else None)
+
+    def plan(self) -> Plan:
+        """The plan, once every file was added."""
+        plan, listing = self._plan, self._bucket.listing
+        plan.gone = [path for path in self._serving if path not in plan.files]
+        plan.fresh = plan.fresh or bool(plan.gone)
+        plan.present = len(listing) if listing is not None else len(self._serving)
+        replaced = [(sending.file.path, sending.before) for sending in plan.sends]
+        _keep_what_is_replaced(plan, replaced, self._bucket, self._retained)
+        return plan
+
+    def _send(
+        self, file: LocalFile, wanted: Entry, reason: Reason, treatment: Treatment, before: str | None
+    ) -> None:
+        plan, path = self._plan, file.path
+        phase = _phase(wanted.headers, hashed=treatment.hashed)
+        if phase == "asset" and _taken(path, wanted.source, self._retained):
             plan.conflicts.append(path)
             phase = "file"
         plan.files[path] = wanted
-        plan.changed.append(path)
-        before = listed.etag if listed else None
         if reason in ("headers", "edited") and before == wanted.etag == wanted.md5:
             # The bucket copies it onto itself: nothing is sent.
             plan.moves.append(Moving(path, wanted, reason, phase, kept=False, before=before))
         else:
             plan.sends.append(Sending(file, wanted, reason, phase, before))
-    plan.gone = [path for path in serving if path not in plan.files]
-    plan.fresh = plan.fresh or bool(plan.gone)
-    plan.present = len(listing) if listing is not None else len(serving)
-    _keep_what_is_replaced(
-        plan, [(sending.file.path, sending.before) for sending in plan.sends], bucket, retained
-    )
-    return plan
 
 
 def plan_return(
@@ -230,7 +237,7 @@ def plan_return(
     """
     plan = Plan(files=dict(target.files))
     listing = bucket.listing or {}
-    serving = next((manifest.files for manifest in retained if manifest.release == current), {})
+    serving = _files_of(current, retained)
     for path, entry in target.files.items():
         listed = listing.get(path)
         before = serving.get(path)
@@ -321,6 +328,20 @@ def shows(found: Headers, wanted: Headers) -> bool:
 
 
 # -- parts of the comparison ----------------------------------------------------------
+
+
+def _files_of(release: str | None, manifests: Iterable[Manifest]) -> Mapping[str, Entry]:
+    return next((manifest.files for manifest in manifests if manifest.release == release), {})
+
+
+def _reason(entry: Entry | None, source: str, listed: Listed | None, *, same: bool) -> Reason:
+    if entry is None:
+        return "new"
+    if entry.source != source:
+        return "changed"
+    if not same:
+        return "headers"
+    return "missing" if listed is None else "edited"
 
 
 def _wanted(file: LocalFile, source: str, headers: Headers) -> Entry:

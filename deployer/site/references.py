@@ -59,7 +59,8 @@ class _Page(HTMLParser):
             self.found += of_style(given["style"] or "")
 
     def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
+        if tag == self._inside:
+            self._inside = ""
 
     def handle_data(self, data: str) -> None:
         if self._inside == "style":

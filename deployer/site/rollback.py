@@ -70,7 +70,7 @@ def prepare(operation: SiteOperation, to: str | None) -> Return:
     plan = plan_return(facts.manifests[target.id], facts.bucket, retained, current=facts.pointer.release)
     if plan.lost:
         raise PreflightError(
-            f"{target.id} cannot come back: the content of {len(plan.lost)} file(s) is not in the bucket any more",
+            f"{target.id} cannot come back: the content of {len(plan.lost)} file(s) is not there any more",
             details=plan.lost[:10],
             remedy="deploy it again from its build, or go back to another: `deployer site releases`",
         )

@@ -1,4 +1,4 @@
-"""`deployer site verify`: is what visitors get what the release says, and does every reference lead somewhere?"""
+"""`deployer site verify`: do visitors get what the release says, and does every reference lead somewhere?"""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _contents(
 def _followed(
     operation: SiteOperation, entries: Mapping[str, Entry], facts: Facts
 ) -> Iterator[tuple[str, str, bool]]:
-    """Every reference of every page, and of what pages load: from where, to where, and whether it is there."""
+    """Every reference of every page and of what it loads: from where, to where, and whether it is there."""
     listing = facts.bucket.listing or {}
     texts = [
         path
@@ -138,7 +138,7 @@ def served_elsewhere(target: str) -> bool:
 
 
 def resolves(target: str, listing: Mapping[str, object], site: Site) -> bool:
-    """Whether a path of the site gets an answer: a file, a folder's page, or a path of the page's own router."""
+    """Whether a path gets an answer: a file, a folder's page, or a path of the page's own router."""
     if target in listing:
         return True
     if target == "" or target.endswith("/"):

@@ -12,8 +12,8 @@ The order keeps the site whole at every instant:
     clear      what no retained release names is deleted
 
 Killed before `publish`, no visitor has noticed. Killed later, each page is still the old or the new one as a
-whole, with all that it refers to; whoever comes next finds `pending` in the pointer, finishes or replaces what
-was begun, and retains the files of a release that was given up, for those who have a page of it open.
+whole, with all that it refers to; whoever comes next finds `pending` in the pointer, finishes or replaces
+what was begun, and retains the files of a release that was given up, for those who have a page of it open.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from deployer.config.schema import Site
-from deployer.errors import DeployerError, LockLost, Superseded
+from deployer.errors import CloudUnreachable, DeployerError, LockLost, Superseded
 from deployer.events import Emit, Invalidated, Repaired, SiteReleased, Warned
 from deployer.interrupts import shielded
 from deployer.rollout.phases import Phases
@@ -157,9 +157,9 @@ class Change:
             if left is not None:
                 self.emit(Repaired(f"taking over from {left}, who did not get to the end"))
             yield
-        except BaseException:
+        except BaseException as error:
             with shielded():
-                self._give_up()
+                self._give_up(error)
             raise
         finally:
             self.claim.close()
@@ -262,7 +262,7 @@ class Change:
             self.result.deleted = len(self.plan.deletions)
 
     def learn_etags(self, manifest: Manifest) -> Manifest:
-        """Where the bucket's etags are no MD5s (it encrypts with a key of its owner's), note what they are."""
+        """Note the etags of a bucket where they are no MD5s: it encrypts with a key of its owner's."""
         if self.claim.plain_etags:
             return manifest
         listing = self.observer.list(self.keys.all(manifest.files)).listing or {}
@@ -367,25 +367,29 @@ class Change:
 
     # -- the way back ------------------------------------------------------
 
-    def _give_up(self) -> None:
+    def _give_up(self, error: BaseException) -> None:
         """Leave the site as it was, where that can be done, and the claim to whoever comes next."""
         claim = self.claim
         pending = claim.pointer.pending
         if not claim.held or pending is None:
             return
-        with suppress(LockLost):
-            try:
-                if pending.step == "preparing":
-                    # Nobody has seen anything of it. What a killed command left is left to the next one.
-                    claim.set(self.facts.pointer)
-                    return
-                if pending.step == "publishing":
-                    self.restore()
-                claim.set(replace(claim.pointer, pending=replace(pending, process=None)))
-            except DeployerError as error:
-                self.emit(
-                    Warned(f"cleaning up failed ({error.message}); the next deploy or rollback finishes it")
-                )
+        if isinstance(error, CloudUnreachable):
+            self.emit(Warned("the bucket does not answer: the next deploy or rollback puts things right"))
+            return
+        try:
+            if pending.step == "preparing":
+                # Nobody has seen anything of it. What a killed command left is left to the next one.
+                claim.set(self.facts.pointer)
+                return
+            if pending.step == "publishing":
+                self.restore()
+            claim.set(replace(claim.pointer, pending=replace(pending, process=None)))
+        except LockLost:
+            return  # whoever took it over puts things right
+        except DeployerError as failure:
+            self.emit(
+                Warned(f"cleaning up failed ({failure.message}); the next deploy or rollback finishes it")
+            )
 
     def restore(self) -> None:
         """Put the pages and the files of the release that serves back in place. The claim is held."""

@@ -1,4 +1,4 @@
-"""A visitor who loads the pages and all they refer to, while releases come, go back, and are killed on their way."""
+"""A visitor loads the pages and all they refer to, while releases come, go back, and are killed half-way."""
 
 from __future__ import annotations
 
@@ -116,13 +116,13 @@ def test_a_first_deploy_that_is_killed_is_finished_by_the_next(server: Server, t
 
 def test_old_tabs_find_their_chunks_while_their_release_is_retained(project: SiteProject) -> None:
     project.config(keep_releases=2)
-    chunks = {key for key in project.keys() if key.startswith("assets/")}
+    chunks = {key for key in project.there() if key.startswith("assets/")}
     project.build(2)
     project.run("deploy")
-    assert chunks <= set(project.keys())
+    assert chunks <= set(project.there())
     project.build(3)
     project.run("deploy")
-    assert chunks.isdisjoint(project.keys())
+    assert chunks.isdisjoint(project.there())
     assert release_in(project.store, "about.html") == 3
 
 

@@ -4,9 +4,9 @@
     python -m tests.support.crash KILL 7 pipelines backend
 
 An effect is a call that changes something: on the engine (create, start, stop, ...), in HAProxy, in the
-edge's files, in the lock, in the site's bucket. The process sends itself the signal right before the n-th one, so that running
-with n = 1, 2, 3, ... visits every moment between two effects. When there are fewer, the command just runs
-to its end. Each effect is written to standard error as `effect 7 start`.
+edge's files, in the lock, in the site's bucket. The process sends itself the signal right before the n-th
+one, so that running with n = 1, 2, 3, ... visits every moment between two effects. When there are fewer, the
+command just runs to its end. Each effect is written to standard error as `effect 7 start`.
 """
 
 from __future__ import annotations

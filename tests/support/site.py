@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -75,7 +75,7 @@ class SiteProject:
             self._store.close()
 
     def build(self, number: int, files: Mapping[str, str | bytes] | None = None, *, chunks: int = 2) -> None:
-        """A build: two pages, a style sheet and chunks whose names change with the number, an icon that stays."""
+        """A build: two pages; a style sheet and chunks, whose names change with the number; an icon."""
         shutil.rmtree(self.dist, ignore_errors=True)
         names = []
         for chunk in range(chunks):
@@ -127,7 +127,7 @@ class SiteProject:
         self.last = done.stdout + done.stderr
         return done.returncode
 
-    def keys(self) -> list[str]:
+    def there(self) -> list[str]:
         """What visitors can get."""
         return [each.key for each in self.store.listing("") if not each.key.startswith(".deployer/")]
 
@@ -156,7 +156,7 @@ class Visitor:
         self.releases: set[int] = set()
         self.faults: list[str] = []
 
-    def __enter__(self) -> Visitor:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

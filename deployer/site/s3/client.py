@@ -12,8 +12,8 @@ import contextlib
 import hashlib
 import random
 import re
-import threading
 from collections.abc import Collection, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from html import unescape
 
@@ -32,6 +32,7 @@ from deployer.site.s3.connection import (
     SourceChanged,
     context,
 )
+from deployer.site.s3.halt import Halt
 from deployer.site.s3.signing import UNSIGNED, Signer
 
 LONGEST_PAUSE = 20.0
@@ -61,10 +62,6 @@ SKEWED = "RequestTimeTooSkewed"
 _ERROR = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<Error[\s>]")
 _CODE = re.compile(rb"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
-
-
-class Stopped(Exception):
-    """The client was closed while a request was on its way, or waited to be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +129,13 @@ class Client:
         self._context = context(authorities) if address.secure else None
         self._proxy = proxy
         self._idle: list[Connection] = []
-        self._open: set[Connection] = set()
-        self._lock = threading.Lock()
-        self._closed = threading.Event()
+        self.halt = Halt()
+
+    def until(self, halt: Halt) -> Client:
+        """The same client, whose requests end when `halt` is called."""
+        other = copy(self)
+        other.halt = halt
+        return other
 
     def send(self, what: str, request: Request, sent: Sent | None = None) -> Outcome:
         """Send a request, several times if need be.
@@ -162,20 +163,13 @@ class Client:
             if not failure.again or tries == ATTEMPTS:
                 raise failure.error
             repeated, fresh = repeated or failure.done, not failure.pause
-            if failure.pause and self._closed.wait(_pause(tries)):
-                raise Stopped
+            if failure.pause:
+                self.halt.pause(_pause(tries))
 
     def close(self) -> None:
-        """Hang up on everything: requests that are on their way raise Stopped."""
-        self._closed.set()
-        with self._lock:
-            for connection in self._open:
-                connection.close()
-            self._idle.clear()
-
-    def reopen(self) -> None:
-        """After `close`, once everybody has heard of it: be there for further requests."""
-        self._closed.clear()
+        """Close the connections that nobody uses."""
+        while self._idle:
+            self._idle.pop().close()
 
     def _failure(self, what: str, request: Request, answer: Answer) -> Failure | None:
         """What is wrong with an answer; None where it is one that was asked for."""
@@ -199,36 +193,29 @@ class Client:
         )
 
     def _once(self, request: Request, sent: Sent | None, *, fresh: bool) -> Answer:
+        head = self._head(request)
         connection = self._connection(fresh=fresh)
         keep = False
         try:
-            answer = connection.exchange(
-                self._head(request), request.body, bodiless=request.method == "HEAD", sent=sent
-            )
+            with self.halt.using(connection):
+                answer = connection.exchange(head, request.body, bodiless=request.method == "HEAD", sent=sent)
             keep = answer.headers.get("connection", "").lower() != "close"
         except Broken:
-            if self._closed.is_set():
-                raise Stopped from None
+            self.halt.check()
             raise
         finally:
             if keep:
                 self._idle.append(connection)
             else:
                 connection.close()
-                with self._lock:
-                    self._open.discard(connection)
         return answer
 
     def _connection(self, *, fresh: bool) -> Connection:
-        if self._closed.is_set():
-            raise Stopped
         if not fresh:
             with contextlib.suppress(IndexError):
                 return self._idle.pop()  # the one that was used last is the least likely to be dead
-        made = Connection(self.address.host, self.address.port, self._context, self._proxy)
-        with self._lock:
-            self._open.add(made)
-        return made
+        self.halt.check()
+        return Connection(self.address.host, self.address.port, self._context, self._proxy)
 
     def _head(self, request: Request) -> bytes:
         length = request.body.size if isinstance(request.body, FileBody) else len(request.body)

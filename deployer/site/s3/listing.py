@@ -22,8 +22,8 @@ STRETCH = 900
 
 Fetch = Callable[[str], bytes]
 """From a query to the XML of a page."""
-Gather = Callable[[Callable[[str], "Page"], Sequence[str]], "list[Page]"]
-"""Like `map`, several at a time."""
+FetchAll = Callable[[Sequence[str]], list[bytes]]
+"""The same for several at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +37,31 @@ class Page:
 
 
 def everything(
-    fetch: Fetch, prefix: str, boundaries: Sequence[str] = (), *, gather: Gather | None = None
+    fetch: Fetch, fetch_all: FetchAll, prefix: str, boundaries: Sequence[str] = ()
 ) -> list[Listed]:
     """All objects below a prefix, sorted by key.
 
     :param boundaries: known keys in order.
+    :raises ValueError: an answer is no page of a listing.
     """
-
-    def first(start: str) -> Page:
-        return parse(fetch(_query(prefix, start=start)))
-
     starts = ["", *boundaries[STRETCH - 1 : -1 : STRETCH]]
-    pages = gather(first, starts) if gather and len(starts) > 1 else [first(start) for start in starts]
+    queries = [_query(prefix, start=start) for start in starts]
+    bodies = fetch_all(queries) if len(queries) > 1 else [fetch(queries[0])]
+    firsts = [_with_objects(fetch, prefix, parse(body)) for body in bodies]
     # Two starts with nothing between them have the same first key: one of them is enough.
-    stretches = {page.objects[0].key: page for page in pages if page.objects}
+    stretches = {page.objects[0].key: page for page in firsts if page.objects}
     seen: dict[str, Listed] = {}
     for begin, page in stretches.items():
         for listed in _until(fetch, prefix, page, stretches.keys() - {begin}):
             seen[listed.key] = listed
     return [seen[key] for key in sorted(seen)]
+
+
+def _with_objects(fetch: Fetch, prefix: str, page: Page) -> Page:
+    """The page, or the next one with something on it: S3 may answer with none and a token."""
+    while page.token and not page.objects:
+        page = parse(fetch(_query(prefix, token=page.token)))
+    return page
 
 
 def _until(fetch: Fetch, prefix: str, page: Page, ends: set[str]) -> Iterable[Listed]:

@@ -12,6 +12,7 @@ from deployer.aws.session import Account
 from deployer.errors import CloudError, Superseded
 from deployer.site.s3 import listing, objects
 from deployer.site.s3.client import Client, Request
+from deployer.site.s3.halt import Halt
 from deployer.site.s3.transfer import Transfer
 from deployer.site.s3.workers import each
 from deployer.site.store import Found, Headers, Listed, Progress, Upload
@@ -22,7 +23,6 @@ DELETED_AT_ONCE = 1000
 """Keys in a request: S3's own limit."""
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 class S3Store:
@@ -33,7 +33,7 @@ class S3Store:
 
     def __init__(self, client: Client, account: Account, *, at_once: int = AT_ONCE) -> None:
         self._client = client
-        self._transfer = Transfer(client, account)
+        self._transfer = Transfer(client.address, account)
         self._at_once = at_once
 
     def listing(self, prefix: str, *, boundaries: Sequence[str] = ()) -> list[Listed]:
@@ -41,11 +41,20 @@ class S3Store:
         what = f"listing {prefix or 'the bucket'}"
         root = self._client.address.base or "/"
 
-        def fetch(query: str) -> bytes:
-            return self._client.send(what, Request("GET", root, query)).answer.body
+        def fetch(query: str, client: Client = self._client) -> bytes:
+            return client.send(what, Request("GET", root, query)).answer.body
+
+        def fetch_all(queries: Sequence[str]) -> list[bytes]:
+            bodies = [b""] * len(queries)
+
+            def one(client: Client, number: int) -> None:
+                bodies[number] = fetch(queries[number], client)
+
+            self._each(one, range(len(queries)))
+            return bodies
 
         try:
-            return listing.everything(fetch, prefix, boundaries, gather=self._gather)
+            return listing.everything(fetch, fetch_all, prefix, boundaries)
         except ValueError as error:
             raise CloudError(f"{what} ({self._client.address}): {error}") from error
 
@@ -94,8 +103,8 @@ class S3Store:
     def upload(self, uploads: Iterable[Upload], *, progress: Progress | None = None) -> None:
         """Put many objects at once."""
 
-        def send(upload: Upload) -> None:
-            self._transfer.send(upload, (lambda count: progress(upload, count)) if progress else None)
+        def send(client: Client, upload: Upload) -> None:
+            self._transfer.send(client, upload, (lambda count: progress(upload, count)) if progress else None)
 
         self._each(send, uploads)
 
@@ -115,16 +124,16 @@ class S3Store:
         self._each(self._delete_one, [key for key in keys if not objects.writable(key)])
 
     def close(self) -> None:
-        """Hang up; what is under way ends with an error."""
+        """Close the connections that nobody uses."""
         self._client.close()
 
-    def _delete_many(self, keys: Sequence[str]) -> None:
+    def _delete_many(self, client: Client, keys: Sequence[str]) -> None:
         body = objects.deletion(keys)
         md5 = hashlib.md5(body, usedforsecurity=False).digest()
         headers = {"content-md5": b64encode(md5).decode("ascii"), "content-type": "application/xml"}
         what = f"deleting {len(keys)} objects"
         root = self._client.address.base or "/"
-        answer = self._client.send(what, Request("POST", root, "delete=", headers, body)).answer
+        answer = client.send(what, Request("POST", root, "delete=", headers, body)).answer
         try:
             failures = objects.undeleted(answer.body)
         except ValueError as error:
@@ -135,25 +144,13 @@ class S3Store:
                 details=failures[:20],
             )
 
-    def _delete_one(self, key: str) -> None:
-        self._client.send(f"deleting {key}", Request("DELETE", self._path(key), accept=(200, 204, 404)))
+    def _delete_one(self, client: Client, key: str) -> None:
+        client.send(f"deleting {key}", Request("DELETE", self._path(key), accept=(200, 204, 404)))
 
     def _path(self, key: str) -> str:
         return self._client.address.path(key)
 
-    def _gather(self, work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        results: dict[int, R] = {}
-
-        def one(numbered: tuple[int, T]) -> None:
-            results[numbered[0]] = work(numbered[1])
-
-        self._each(one, enumerate(items))
-        return [results[number] for number in range(len(items))]
-
-    def _each(self, work: Callable[[T], None], items: Iterable[T]) -> None:
-        try:
-            each(work, items, at_once=self._at_once, hang_up=self._client.close)
-        except BaseException:
-            # Whoever was interrupted still has to put things right.
-            self._client.reopen()
-            raise
+    def _each(self, work: Callable[[Client, T], None], items: Iterable[T]) -> None:
+        halt = Halt()
+        client = self._client.until(halt)
+        each(lambda item: work(client, item), items, at_once=self._at_once, hang_up=halt.call)

@@ -9,6 +9,7 @@ from typing import Any
 
 from deployer.aws.session import Account, client, mapped
 from deployer.errors import CloudError
+from deployer.site.s3.address import Address
 from deployer.site.s3.client import Client, Request, changed
 from deployer.site.s3.connection import PIECE, FileBody, Sent
 from deployer.site.s3.objects import request_headers
@@ -24,36 +25,42 @@ class Transfer:
     :param account: for the SDK, which sends what is large.
     """
 
-    def __init__(self, sender: Client, account: Account) -> None:
-        self._sender = sender
+    def __init__(self, address: Address, account: Account) -> None:
+        self._address = address
         self._account = account
         self._parts: Any = None
         self._one_large = threading.Lock()
 
-    def send(self, upload: Upload, sent: Sent | None) -> None:
+    def send(self, sender: Client, upload: Upload, sent: Sent | None) -> None:
         """Put the object.
 
         :raises CloudError: it is not there, or not as it was meant to be.
         """
         if upload.size > MULTIPART_ABOVE and isinstance(upload.source, Path):
             with self._one_large:  # its parts fill the line, and memory is bounded
-                self._send_parts(upload, upload.source, sent)
+                self._send_parts(sender, upload, upload.source, sent)
             return
         headers = request_headers(upload.headers)
         headers["content-md5"] = b64encode(upload.md5).decode("ascii")
         what = f"writing {upload.key}"
         request = Request(
             "PUT",
-            self._sender.address.path(upload.key),
+            self._address.path(upload.key),
             headers=headers,
             body=_body(upload, what),
             etag=upload.md5.hex(),
         )
-        self._sender.send(what, request, sent)
+        sender.send(what, request, sent)
 
-    def _send_parts(self, upload: Upload, source: Path, sent: Sent | None) -> None:
-        what = f"writing {upload.key} in parts ({self._sender.address})"
+    def _send_parts(self, sender: Client, upload: Upload, source: Path, sent: Sent | None) -> None:
+        what = f"writing {upload.key} in parts ({self._address})"
         before = source.stat()
+
+        def told(count: int) -> None:
+            sender.halt.check()  # raised here, it ends the transfer, and what was sent of it is thrown away
+            if sent is not None:
+                sent(count)
+
         with mapped(what):
             from boto3.s3.transfer import TransferConfig
 
@@ -66,13 +73,13 @@ class Transfer:
             )
             parts.upload_file(
                 str(source),
-                self._sender.address.bucket,
+                self._address.bucket,
                 upload.key,
                 ExtraArgs=_arguments(upload.headers),
-                Callback=sent,
+                Callback=told,
                 Config=settings,
             )
-            there = parts.head_object(Bucket=self._sender.address.bucket, Key=upload.key)
+            there = parts.head_object(Bucket=self._address.bucket, Key=upload.key)
         after = source.stat()
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise changed(what, str(source))
@@ -84,7 +91,7 @@ class Transfer:
 
     def _client(self) -> Any:
         if self._parts is None:
-            style = "path" if self._sender.address.base else "virtual"
+            style = "path" if self._address.base else "virtual"
             self._parts = client("s3", self._account, s3={"addressing_style": style})
         return self._parts
 
