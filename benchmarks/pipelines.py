@@ -20,7 +20,7 @@ from tests.support.project import Project
 TITLE = "Pipelines"
 HOW = """\
 A git repository with a service that is built and tested (by commands that take no time), containerized and
-rolled out without being watched. Times are those of the whole `python -m pipelines backend`. After a commit that
+rolled out without being watched. Times are of the whole `python -m pipelines backend`. After a commit that
 changes one line, what the image's build took, as the pipeline tells it, is taken off; the rollout is not. A
 stage's process: one that is skipped, one that runs `grep`, over a bare interpreter (`python -c pass`), pair
 by pair. Memory: the peak of each process, as the kernel reports it; commands and the engine have their own.

@@ -32,7 +32,7 @@ def stage(
     """
 
     def inputs(_job: Job) -> Inputs:
-        return Inputs(folder, settings.inputs, settings.commands, gone=_gone)
+        return Inputs(folder, settings.inputs, settings.outputs, settings.commands, gone=_gone)
 
     def _gone(_job: Job, _values: Values) -> str:
         missing = _missing(settings, folder)

@@ -50,17 +50,21 @@ class Files:
         self._known: dict[str, list[Any]] = found.get("files", {}) if found else {}
         self._changed = False
 
-    def digest(self, folder: Path, globs: Sequence[str], *, key: str = "inputs") -> str:
+    def digest(
+        self, folder: Path, globs: Sequence[str], *, outputs: Sequence[str] = (), key: str = "inputs"
+    ) -> str:
         """One sha256 over the files below `folder` that `globs` match; over all where there are none.
 
         Files that git ignores do not count.
 
+        :param outputs: paths below `folder` that do not count either.
         :param key: what the config calls the globs, for errors.
         :raises ConfigError: a malformed glob, globs that match nothing, or a file that cannot be read.
         """
         total = hashlib.sha256()
         count = 0
-        for name in self._chosen(folder, globs, key):
+        ours = (*self._ours, *(f"{os.path.relpath(folder / name, self._root)}/" for name in outputs))
+        for name in self._chosen(folder, globs, key, ours):
             described = self._describe(folder / name)
             if described is not None:
                 total.update(
@@ -80,7 +84,7 @@ class Files:
             jsonfile.write(self._cache, {"version": VERSION, "files": self._known})
             self._changed = False
 
-    def _chosen(self, folder: Path, globs: Sequence[str], key: str) -> Iterator[str]:
+    def _chosen(self, folder: Path, globs: Sequence[str], key: str, ours: tuple[str, ...]) -> Iterator[str]:
         patterns = []
         for text in globs:
             try:
@@ -91,7 +95,7 @@ class Files:
         for name in sorted(_names(folder)):
             if not globs or wanted.covers(name):
                 where = os.path.relpath(folder / name, self._root)
-                if not where.startswith((f"{FOLDER}/", *self._ours)):
+                if not f"{where}/".startswith((f"{FOLDER}/", *ours)):
                     yield name
 
     def _describe(self, path: Path) -> tuple[str, ...] | None:

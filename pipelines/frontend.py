@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,7 @@ def _making(settings: Commands, dist: str) -> Commands:
     return settings.model_copy(update={"outputs": [*settings.outputs, dist]})
 
 
-def _operation(job: Job) -> SiteOperation:
+def _opened(job: Job) -> AbstractContextManager[SiteOperation]:
     from deployer.site.opening import open_site
 
     return open_site(job.config, job.environ, job.emit, job.parameters.lock_wait or 0.0)
@@ -100,7 +101,8 @@ def deploy(job: Job) -> Made:
     from deployer.site import release
 
     choices = release.Choices(check_headers=job.parameters.force)
-    return _deployed(release.deploy(_operation(job), choices))
+    with _opened(job) as operation:
+        return _deployed(release.deploy(operation, choices))
 
 
 def foresee_deploy(job: Job) -> tuple[Decision, Values]:
@@ -108,7 +110,8 @@ def foresee_deploy(job: Job) -> tuple[Decision, Values]:
     from deployer.site import release
 
     try:
-        found = release.prepare(_operation(job), release.Choices())
+        with _opened(job) as operation:
+            found = release.prepare(operation, release.Choices())
     except PreflightError as error:
         return Decision(runs=True, reason=error.message), {}
     plan, current = found.plan, found.facts.pointer.release
@@ -124,7 +127,8 @@ def go_back(job: Job) -> Made:
     """Bring an earlier release of the site back."""
     from deployer.site import rollback
 
-    return _deployed(rollback.rollback(_operation(job), job.parameters.rollback_to))
+    with _opened(job) as operation:
+        return _deployed(rollback.rollback(operation, job.parameters.rollback_to))
 
 
 def _deployed(result: Result) -> Made:
@@ -146,11 +150,10 @@ def invalidate(job: Job) -> Made:
     request = job.values["invalidation"]
     if request is None:
         return Made(unchanged="nothing to forget")
-    operation, site = _operation(job), job.config.site
-    assert operation.distribution is not None  # noqa: S101  (else the stage is off)
-    assert site is not None  # noqa: S101
-    seconds = site.invalidation_wait
-    if operation.distribution.wait(request, seconds):
+    with _opened(job) as operation:
+        seconds = operation.site.invalidation_wait
+        done = operation.distribution is None or operation.distribution.wait(request, seconds)
+    if done:
         return Made(text=f"{request} is done")
     job.emit(Warned(f"{request} is not done after {seconds:.0f} s; it goes on by itself"))
     return Made(text=f"{request} goes on")
@@ -169,7 +172,8 @@ def verify(job: Job) -> Made:
     """
     from deployer.site.verify import verify as look
 
-    verdict = look(_operation(job))
+    with _opened(job) as operation:
+        verdict = look(operation)
     if verdict.faults:
         faults = [f"{fault.kind} {fault.path or '-'}: {fault.text}" for fault in verdict.faults]
         raise ReleaseFailed(

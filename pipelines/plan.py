@@ -36,12 +36,12 @@ def decide(stage: Stage, facts: Facts) -> Decision:
     """Whether the stage runs, and why."""
     if stage.off:
         return Decision(runs=False, reason=stage.off)
-    if facts.decided_by is None:
-        return Decision(runs=True, reason="")
     if facts.force:
         return Decision(runs=True, reason="forced")
     if facts.awaited:
         return Decision(runs=True, reason=f"after {' and '.join(facts.awaited)}")
+    if facts.decided_by is None:
+        return Decision(runs=True, reason="")
     if facts.done is None:
         return Decision(runs=True, reason="never done here")
     changed = _changed(facts.decided_by, facts.done.decided_by)

@@ -225,10 +225,10 @@ class Runner:
     def _decide(self, stage: Stage, awaited: Sequence[str] = ()) -> Decision:
         """Whether the stage runs; `job.decided_by` is what it is decided by."""
         self.job.decided_by = {}
-        if stage.off or stage.inputs is None:
-            return decide(stage, Facts())
-        done = self.state.completions.get(stage.name)
         force = self.job.parameters.force
+        if stage.off or stage.inputs is None:
+            return decide(stage, Facts(awaited=awaited, force=force))
+        done = self.state.completions.get(stage.name)
         if awaited:
             return decide(stage, Facts({}, done, awaited=awaited, force=force))
         inputs = stage.inputs(self.job)
@@ -236,7 +236,9 @@ class Runner:
         decided_by[SETTINGS] = digest(inputs.settings)
         if inputs.files is not None:
             key = f"pipelines.{self.pipeline.name}.{stage.name}.inputs"
-            decided_by[FILES] = self.job.files.digest(inputs.folder, inputs.files, key=key)
+            decided_by[FILES] = self.job.files.digest(
+                inputs.folder, inputs.files, outputs=inputs.outputs, key=key
+            )
         self.job.decided_by = decided_by
         gone = ""
         # Whether all is still there may be a question to the engine: only asked where it matters.

@@ -45,12 +45,14 @@ class Inputs:
 
     :param folder: where `files` are looked for.
     :param files: globs as in .dockerignore; empty: every file that git does not ignore; None: no file at all.
+    :param outputs: paths below `folder` that it makes itself: no inputs, whatever the globs match.
     :param settings: JSON that describes how it would run.
     :param gone: says what is no longer as the stage left it, given the values that it gave; empty if all is.
     """
 
     folder: Path = Path()
     files: Sequence[str] | None = None
+    outputs: Sequence[str] = ()
     settings: Any = None
     gone: Callable[[Job, Values], str] = _nothing_gone
 

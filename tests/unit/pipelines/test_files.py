@@ -61,6 +61,13 @@ def test_what_git_ignores_does_not_count(tree: Path) -> None:
     assert digest(tree, "src/**") == before
 
 
+def test_what_a_stage_makes_is_no_input_of_it(tree: Path) -> None:
+    before = Files(tree, tree / "cache").digest(tree, [], outputs=["docs", "src/a.py"])
+    (tree / "src/a.py").write_text("made anew")
+    (tree / "docs/page.md").write_text("made anew")
+    assert Files(tree, tree / "cache").digest(tree, [], outputs=["docs", "src/a.py"]) == before
+
+
 def test_names_links_and_the_executable_bit_count_times_do_not(tree: Path) -> None:
     found = {digest(tree)}
     os.utime(tree / "src/a.py", (1, 1))
