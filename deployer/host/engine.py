@@ -19,6 +19,7 @@ from deployer.errors import (
     EngineError,
     EngineForbidden,
     EngineUnreachable,
+    ImageError,
     ImageMissing,
     NotFound,
 )
@@ -74,6 +75,10 @@ def _mapped(what: str, address: str) -> Iterator[None]:
         text = _explanation(error)
         if error.status_code == 409:
             raise Conflict(f"{what}: {text}") from error
+        if "invalid reference format" in text:
+            raise ImageError(
+                f"{what}: that is no name of an image", remedy="write name:tag, the name in lower case"
+            ) from error
         raise EngineError(f"{what}: the engine answered {error.status_code}: {text}") from error
     except (sdk.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
         raise _unreachable(what, address, error) from error
@@ -222,8 +227,18 @@ class Engine:
 
     def set_restart_policy(self, name: str, policy: str) -> None:
         """`no`, `always`, `unless-stopped` or `on-failure`."""
-        with self._mapped(f"setting the restart policy of {name}"):
-            self.api.update_container(name, restart_policy={"Name": policy})
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                with self._mapped(f"setting the restart policy of {name}"):
+                    self.api.update_container(name, restart_policy={"Name": policy})
+            except EngineError as error:
+                # The engine takes its update back where the process just ends; it is soon between restarts.
+                if "cannot update container" not in error.message.lower() or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
     def wait(self, name: str, timeout: float) -> int | None:
         """Wait for a container's exit; its exit code, or None when it still runs after `timeout` s."""

@@ -45,13 +45,23 @@ def plan(
     engine: Engine, config: Config, *, image: str | None = None, strategy: str | None = None
 ) -> RolloutPlan:
     """Read the situation and say what a rollout would do; nothing is changed, and no lock is taken."""
-    return plan_rollout(config, observe(engine, config), image=image, strategy=strategy)
+    ref = image or config.service.image
+    missing = ref is not None and engine.image(ref) is None
+    return plan_rollout(config, observe(engine, config), image=image, strategy=strategy, missing=missing)
 
 
 def plan_rollout(
-    config: Config, situation: Situation, *, image: str | None = None, strategy: str | None = None
+    config: Config,
+    situation: Situation,
+    *,
+    image: str | None = None,
+    strategy: str | None = None,
+    missing: bool = False,
 ) -> RolloutPlan:
-    """The plan, from config and situation alone."""
+    """The plan, from config and situation alone.
+
+    :param missing: the engine does not have the image that is named.
+    """
     chosen = strategy or config.rollout.strategy
     build = config.service.build if image is None else None
     ref = image or config.service.image or ""
@@ -63,19 +73,22 @@ def plan_rollout(
         slot=state.free,
         active=occupant.release if (occupant := state.occupant(state.active)) else None,
         repairs=tuple(repair.text for repair in repairs_needed(situation)),
-        steps=tuple(_steps(config, situation, ref, built=build is not None, strategy=chosen)),
+        steps=(_source(ref, built=build is not None, missing=missing), *_steps(config, situation, chosen)),
     )
 
 
-def _steps(config: Config, situation: Situation, image: str, *, built: bool, strategy: str) -> list[str]:
+def _source(image: str, *, built: bool, missing: bool) -> str:
+    if built:
+        return "build the image, unless an unchanged tree has one already"
+    return f"pull image {image}, which the engine does not have" if missing else f"use image {image}"
+
+
+def _steps(config: Config, situation: Situation, strategy: str) -> list[str]:
     rollout, edge, state = config.rollout, config.edge, situation.stored
     active, beside = state.occupant(state.active), state.occupant(state.free)
     steps = []
     if situation.edge == "missing":
         steps.append(f"make the network and the edge, listening on {edge.address}:{edge.port}")
-    steps.append(
-        "build the image, unless an unchanged tree has one already" if built else f"use image {image}"
-    )
     if beside:
         steps.append(f"stop {beside.release}, kept warm until now, to make room")
     steps += [

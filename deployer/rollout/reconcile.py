@@ -141,6 +141,9 @@ def _strays(situation: Situation, active: Slot | None) -> list[Repair]:
             repairs.append(
                 Repair("stop-container", member.name, f"stopping {member.name}, which serves no more")
             )
+        elif member.restart_policy != "no":
+            text = f"{member.name} serves no more, and must not come back after a restart"
+            repairs.append(Repair("set-restart-policy", member.name, text, "no"))
     return repairs
 
 

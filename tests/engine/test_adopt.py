@@ -84,8 +84,9 @@ def test_adopting_costs_what_was_in_flight_and_rollouts_then_cost_nothing(
         result = project.json("adopt", old.name or "")
         load.wait_for_more(50)
     assert (result["kind"], result["outcome"], result["previous"]) == ("adopt", "succeeded", None)
-    # Each client had one request in flight when its connection was cut, and a few in the gap itself.
-    only_the_gap(load.report(), most=clients + round(mix.rate))
+    # Each client had one request in flight when its connection was cut, and some in the gap itself, which is
+    # as long as a busy machine makes it: three seconds' worth are not a gap any more.
+    only_the_gap(load.report(), most=clients + round(3 * mix.rate))
 
     old.reload()
     assert old.status == "exited"
@@ -140,6 +141,7 @@ def test_a_failing_candidate_leaves_the_old_container_untouched(
 
     # Without the container in the way, a rollout is enough.
     old.remove(force=True)
+    project.config(rollout={"ready_timeout": "30s"})
     project.run("rollout", "--image", variant(V="3"))
     assert version(project) == "3"
     assert project.leftovers() == []

@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -195,7 +196,9 @@ def interviews(
     engine: DockerClient, image: str, projects: Callable[[], Project]
 ) -> Iterator[tuple[Project, Gemini]]:
     """The app as config.yaml has it, behind an edge; the model is the double's, on the host."""
-    gateway = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
+    bridge = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]
+    # An engine in its first life does not say the gateway, which is the subnet's first address.
+    gateway = bridge.get("Gateway") or str(next(ip_network(bridge["Subnet"]).hosts()))
     with Gemini(host=gateway, pace=0.1) as gemini:
         project = projects()
         config = yaml.safe_load((ROOT / "config.yaml").read_text("utf-8"))

@@ -54,6 +54,12 @@ def test_a_missing_image_is_named(project: Project) -> None:
     assert project.leftovers() == []
 
 
+def test_what_is_no_name_of_an_image_is_said_so(project: Project) -> None:
+    done = project.run("rollout", "--image", "SHOP:1", expect=5)
+    assert "lower case" in done.stderr
+    assert project.leftovers() == []
+
+
 def test_a_release_that_hangs_on_sigterm_is_stopped_in_the_end(
     shop_project: Project, variant: Variant
 ) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 
 import requests
 from docker import DockerClient
 
 from benchmarks.load import Load
+from deployer.host.engine import Engine
 from tests.engine.conftest import Variant
 from tests.support.project import Project
 from tests.support.scale import USUAL
@@ -31,6 +33,19 @@ def test_a_serving_release_that_keeps_dying_does_not_stop_the_rollout_of_a_bette
     assert project.leftovers() == []
     # A reboot must not revive it.
     assert engine.containers.get(bad).attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
+
+
+def test_a_container_that_keeps_dying_can_be_told_not_to_come_back(
+    project: Project, shop: str, engine: DockerClient
+) -> None:
+    host = Engine()
+    for moment in range(12):
+        name = f"{project.name}-dying-{moment}"
+        engine.containers.run(shop, ["false"], name=name, detach=True, restart_policy={"Name": "always"})
+        # The engine takes an update back that meets a process just as it ends: that takes a moment's luck.
+        time.sleep(0.03 * moment)
+        host.set_restart_policy(name, "no")
+        assert engine.containers.get(name).attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
 
 
 def test_a_warm_release_that_the_edge_fell_back_to_serves_until_there_is_a_better_one(

@@ -33,8 +33,8 @@ def serving() -> Situation:
 def test_the_first_rollout() -> None:
     plan = plan_rollout(CONFIG, Situation(edge="missing", stored=EdgeState()))
     assert plan.steps == (
-        "make the network and the edge, listening on 0.0.0.0:8080",
         "use image shop:1",
+        "make the network and the edge, listening on 0.0.0.0:8080",
         "run hook migrate in a one-off container: ./migrate up",
         "start the new release in slot blue",
         "wait up to 1m until GET /health passes the edge's check",
@@ -53,6 +53,11 @@ def test_a_later_rollout() -> None:
         "watch it for 3 s; back to the old one if it dies or answers 5xx",
         "keep r1 warm for 10m",
     )
+
+
+def test_an_image_that_has_to_come_from_a_registry() -> None:
+    steps = plan_rollout(CONFIG, serving(), image="shop:9", missing=True).steps
+    assert steps[0] == "pull image shop:9, which the engine does not have"
 
 
 def test_a_held_recreate() -> None:

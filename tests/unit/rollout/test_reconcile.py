@@ -76,6 +76,10 @@ CASES = {
         situation(R1, member("r2")),
         [("stop-container", "shop-r2")],
     ),
+    "a stopped release from before would come back after a reboot": (
+        situation(R1, member("r2", "exited", policy="always")),
+        [("set-restart-policy", "shop-r2")],
+    ),
     "the serving container is stopped": (
         situation(replace(R1, status="exited")),
         [("start-active", "shop-r1")],
