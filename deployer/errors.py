@@ -19,6 +19,13 @@
     ├── ReleaseFailed              8  the release is bad; the old one serves
     ├── EdgeError                  9  HAProxy, its configuration or its socket
     ├── RecoveryFailed            10  reconciliation could not mend the state
+    ├── CloudError                11  AWS, or a store that speaks its protocol, refused
+    │   ├── CredentialsMissing    11  no credentials, or none that are taken
+    │   ├── CloudForbidden        11  the credentials may not do this
+    │   ├── CloudUnreachable      11  nothing answers, or nothing but failures
+    │   ├── BucketMissing         11  no such bucket, or not in this region
+    │   ├── Superseded            11  an object was changed by somebody else meanwhile
+    │   └── SiteDamaged           11  what a deployer keeps in the bucket is missing or unreadable
     └── Interrupted      129/130/143  a lost terminal, Ctrl-C, SIGTERM: cleaned up
 
 A message says what happened and where; `remedy` says what to do next; `details` holds the lines that
@@ -45,6 +52,7 @@ class ExitStatus(enum.IntEnum):
     RELEASE_FAILED = 8
     EDGE = 9
     RECOVERY = 10
+    CLOUD = 11
     HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -167,6 +175,36 @@ class RecoveryFailed(DeployerError):
     """Reconciliation could not bring the service to one good state."""
 
     exit_status = ExitStatus.RECOVERY
+
+
+class CloudError(DeployerError):
+    """AWS, or a store that speaks its protocol, refused or answered something unexpected."""
+
+    exit_status = ExitStatus.CLOUD
+
+
+class CredentialsMissing(CloudError):
+    """There are no credentials, or the other side does not take them: unknown, expired, a wrong secret."""
+
+
+class CloudForbidden(CloudError):
+    """The credentials are good, but may not do this."""
+
+
+class CloudUnreachable(CloudError):
+    """Nothing answers at the address, or nothing but failures after all the retries."""
+
+
+class BucketMissing(CloudError):
+    """There is no such bucket, or it is in another region."""
+
+
+class Superseded(CloudError):
+    """An object is not what it was when we looked: somebody else changed it meanwhile."""
+
+
+class SiteDamaged(CloudError):
+    """A manifest or the pointer of a site is missing, unreadable, or of a format that we do not know."""
 
 
 class Interrupted(DeployerError):

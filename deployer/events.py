@@ -229,3 +229,30 @@ class Pruned(Event):
 
     def sentence(self) -> str:
         return f"pruned {self.images} image(s), {self.bytes / 1e6:.1f} MB freed"
+
+
+# -- the site -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SiteReleased(Event):
+    """Visitors get `release` of the site from now on."""
+
+    release: str
+    previous: str | None
+
+    def sentence(self) -> str:
+        return f"{self.release} is the site now"
+
+
+@dataclass(frozen=True, slots=True)
+class Invalidated(Event):
+    """The distribution was asked to forget `paths` paths; `cost` in US dollars."""
+
+    request: str
+    paths: int
+    cost: float
+
+    def sentence(self) -> str:
+        cost = f", about {self.cost:.2f} USD" if self.cost else ""
+        return f"the distribution forgets {self.paths} path(s), request {self.request}{cost}"

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "build": "only build the image",
     "prune": "remove old releases and images of this service",
     "edge": "the edge's status, maintenance, upgrade",
+    "site": "the front end in its bucket: deploy, roll back, verify",
     "lock": "who holds the lock",
     "config": "check, show and explain config.yaml",
     "render": "show the files that templates make",
@@ -40,7 +41,7 @@ EPILOG = """examples:
   deployer rollback                  one step back
 
 exit codes: 0 done, 1 unexpected, 2 usage, 3 config, 4 engine, 5 image, 6 refused, 7 locked,
-8 bad release (the old one serves), 9 edge, 10 needs a person; docs/exit-codes.md says more.
+8 bad release (the old one serves), 9 edge, 10 needs a person, 11 cloud; docs/exit-codes.md says more.
 """
 
 

@@ -146,7 +146,11 @@ def _literal_secrets(config: Config) -> Iterator[Finding]:
 
 
 def _variables(config: Config) -> Iterator[tuple[Location, str]]:
-    """Every variable a container gets: where it stands, and its text."""
+    """Every text that may refer to a secret: where it stands, and what it says."""
+    for name in ("access_key", "secret_key", "session_token") if config.site else ():
+        text = getattr(config.site, name)
+        if text is not None:
+            yield ("site", name), text
     yield from ((("service", "env", name), text) for name, text in config.service.env.items())
     rollout = config.rollout
     for when, hooks in (

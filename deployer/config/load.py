@@ -16,7 +16,7 @@ from deployer.errors import ConfigError
 
 DEFAULT_NAME = "config.yaml"
 ENVIRONMENTS = "environments"
-TEXTS = frozenset({"env", "labels", "args"})
+TEXTS = frozenset({"env", "labels", "args", "metadata", "redirects"})
 """Mappings whose keys are the operator's own: dots belong to the key, a null is no way to say 'default'."""
 
 
@@ -148,7 +148,7 @@ def merge(base: Mapping, overlay: Mapping) -> Mapping:
 def parse_set(assignment: str) -> Mapping:
     """The overlay of one `--set a.b.c=value`.
 
-    Below `env`, `labels` and `args` the rest of the path is one key, and the value is taken literally.
+    Below `env` and the other TEXTS the rest of the path is one key, and the value is taken literally.
 
     :raises ConfigError: no `=`, an empty path, or a value that is no YAML. The value is never repeated.
     """

@@ -61,8 +61,8 @@ environments:
 ```
 
 `--set KEY=VALUE` overrides one key for one run and may be repeated: `--set rollout.drain=1m`,
-`--set 'service.volumes=[data:/data]'`, `--set edge.tls=null`. The value is YAML; below `env`, `labels` and
-`args` it is taken literally, and the rest of the key, dots included, is one name.
+`--set 'service.volumes=[data:/data]'`, `--set edge.tls=null`. The value is YAML; below `env`, `labels`,
+`args`, `metadata` and `redirects` it is taken literally, and the rest of the key, dots included, is one name.
 
 ## Values
 
@@ -74,8 +74,8 @@ environments:
 
 ## Secrets
 
-Values of `env` may refer to secrets, which are looked up when a container is created and are never shown,
-logged, or put into labels or images:
+Values of `env`, and the keys of `site`, may refer to secrets, which are looked up when a container is created
+or the bucket opened, and are never shown, logged, or put into labels or images:
 
 | reference | |
 |---|---|

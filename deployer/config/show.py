@@ -38,6 +38,8 @@ def _value(name: str, value: Any, measure: str, *, written: bool) -> Any:
         return _section(value, written=written)
     if isinstance(value, dict) and name in TEXTS:
         return {key: secrets.mask(key, text) for key, text in value.items()}
+    if isinstance(value, str) and secrets.looks_secret(name):
+        return secrets.mask(name, value)
     if isinstance(value, list):
         return [_value(name, item, measure, written=written) for item in value]
     if isinstance(value, Path):

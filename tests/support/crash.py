@@ -3,9 +3,9 @@
     python -m tests.support.crash KILL 7 rollout --image shop:2
 
 An effect is a call that changes something: on the engine (create, start, stop, ...), in HAProxy, in the
-edge's files, in the lock. The process sends itself the signal right before the n-th one, so that running
-with n = 1, 2, 3, ... visits every moment between two effects. When there are fewer, the command just runs
-to its end. Each effect is written to standard error as `effect 7 start`.
+edge's files, in the lock, in the site's bucket. The process sends itself the signal right before the n-th
+one, so that running with n = 1, 2, 3, ... visits every moment between two effects. When there are fewer, the
+command just runs to its end. Each effect is written to standard error as `effect 7 start`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from deployer.cli.main import main
 from deployer.edge.session import EdgeSession
 from deployer.host.engine import Engine
+from deployer.site.s3.store import S3Store
+from deployer.site.store import Upload
 
 ENGINE = (
     "create",
@@ -36,6 +38,7 @@ ENGINE = (
     "put_files",
 )
 EDGE = ("order", "commit", "append_record")
+BUCKET = ("write", "copy", "delete")
 
 
 class Accident:
@@ -52,14 +55,32 @@ class Accident:
 
         @functools.wraps(original)
         def counted(*args: Any, **kwargs: Any) -> Any:
-            self.count += 1
-            sys.stderr.write(f"effect {self.count} {name}\n")
-            sys.stderr.flush()
-            if self.count == self.strike:
-                os.kill(os.getpid(), self.number)
+            self.effect(name)
             return original(*args, **kwargs)
 
         setattr(owner, name, counted)
+
+    def wrap_uploads(self) -> None:
+        """Let each file of `S3Store.upload` count as an effect."""
+        original = S3Store.upload
+
+        def counted(uploads: Iterable[Upload]) -> Iterator[Upload]:
+            for upload in uploads:
+                self.effect("upload")
+                yield upload
+
+        def upload(store: S3Store, uploads: Iterable[Upload], **kwargs: Any) -> None:
+            original(store, counted(uploads), **kwargs)
+
+        S3Store.upload = upload  # type: ignore[method-assign,assignment]  # that is what an accident is
+
+    def effect(self, name: str) -> None:
+        """An effect is about to happen."""
+        self.count += 1
+        sys.stderr.write(f"effect {self.count} {name}\n")
+        sys.stderr.flush()
+        if self.count == self.strike:
+            os.kill(os.getpid(), self.number)
 
 
 def run(words: list[str]) -> int:
@@ -69,6 +90,9 @@ def run(words: list[str]) -> int:
         accident.wrap(Engine, name)
     for name in EDGE:
         accident.wrap(EdgeSession, name)
+    for name in BUCKET:
+        accident.wrap(S3Store, name)
+    accident.wrap_uploads()
     return main(words[2:])
 
 

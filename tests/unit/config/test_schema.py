@@ -28,6 +28,7 @@ PATH = "must be a path that begins with '/', as in /health; no spaces, quotes or
 DURATION = "must be a duration such as 500ms, 30s, 5m, 1h or a number of seconds"
 SIZE = "must be a size such as 512k, 512m, 2g or a number of bytes"
 VOLUME = "must be name:/path or name:/path:ro; a folder of the host may stand for the name"
+BUCKETLESS = "is about a bucket, and `site.origin` says that the site is served from elsewhere"
 REFERENCE = "a secret reference is only resolved in 'env'; use --set for other keys"
 
 
@@ -110,6 +111,49 @@ REFERENCE = "a secret reference is only resolved in 'env'; use --set for other k
             "site.origin=http://a/b",
             "site.origin",
             "must be an address without a path, as in http://10.0.0.5:8081",
+        ),
+        ("site={}", "site", "give either 'bucket' or 'origin'"),
+        (
+            "site={origin: 'http://a', bucket: shop-site}",
+            "site",
+            "give either 'bucket' or 'origin', not both",
+        ),
+        ("site={origin: 'http://a', distribution: E1}", "site.distribution", BUCKETLESS),
+        ("site={origin: 'http://a', store: {}}", "site.store", BUCKETLESS),
+        (
+            "site.bucket=Shop",
+            "site.bucket",
+            "must be a bucket's name: 3 to 63 lower-case letters, digits, '-' and '.'",
+        ),
+        (
+            "site={bucket: shop-site, prefix: /a}",
+            "site.prefix",
+            "must be a folder that ends with '/' and does not begin with it",
+        ),
+        (
+            "site={bucket: shop-site, store: {}, endpoint: 'http://a'}",
+            "site.store",
+            "our own store has an address and keys of its own: leave out 'endpoint'",
+        ),
+        (
+            "site={bucket: shop-site, access_key: a}",
+            "site.secret_key",
+            "'access_key' and 'secret_key' go together",
+        ),
+        (
+            "site={bucket: shop-site, ignore: [/a]}",
+            "site.ignore[0]",
+            "must be a pattern of *, ? and **, as in assets/**; no leading '/'",
+        ),
+        (
+            "site={bucket: shop-site, delete_limit: most}",
+            "site.delete_limit",
+            "must be a share such as 50%, or a number of files",
+        ),
+        (
+            "site={bucket: shop-site, redirects: {/a: b}}",
+            "site.redirects./a",
+            "must be a path that begins with '/', or a whole address",
         ),
         (
             "rollout.strategy=bluegreen",

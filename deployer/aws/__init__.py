@@ -1,0 +1,1 @@
+"""AWS: credentials, and the one place that makes sessions of its SDK."""

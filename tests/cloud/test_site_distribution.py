@@ -1,0 +1,167 @@
+"""CloudFront, as moto plays it: what is asked of it, and that it is asked once.
+
+moto knows no quotas in progress and ends every invalidation at once; what it cannot show is shown on answers
+that are made here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from deployer.errors import CloudError, CloudForbidden
+from deployer.site.cloudfront import CloudFront
+from deployer.site.invalidation import Invalidation, Used
+from tests.support.s3 import Server, moto
+from tests.support.site import SiteProject
+
+WANTED = Invalidation(("/", "/index.html"), 0.0)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with moto() as started:
+        yield started
+
+
+@pytest.fixture
+def distribution(server: Server) -> str:
+    origin = {
+        "Id": "site",
+        "DomainName": "site.s3.amazonaws.com",
+        "S3OriginConfig": {"OriginAccessIdentity": ""},
+    }
+    made = server.client("cloudfront").create_distribution(
+        DistributionConfig={
+            "CallerReference": secrets.token_hex(8),
+            "Origins": {"Quantity": 1, "Items": [origin]},
+            "DefaultCacheBehavior": {
+                "TargetOriginId": "site",
+                "ViewerProtocolPolicy": "redirect-to-https",
+                "CachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6",
+            },
+            "Comment": "",
+            "Enabled": True,
+        }
+    )
+    return str(made["Distribution"]["Id"])
+
+
+def batches(server: Server, distribution: str) -> list[dict[str, Any]]:
+    client = server.client("cloudfront")
+    listed = client.list_invalidations(DistributionId=distribution)["InvalidationList"].get("Items", [])
+    return [
+        client.get_invalidation(DistributionId=distribution, Id=each["Id"])["Invalidation"][
+            "InvalidationBatch"
+        ]
+        for each in listed
+    ]
+
+
+def test_a_deploy_invalidates_what_has_changed_and_nothing_else(
+    server: Server, distribution: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", server.endpoint)
+    for name, value in server.environ.items():
+        monkeypatch.setenv(name, value)
+    with contextlib.closing(SiteProject(tmp_path, server)) as project:
+        project.config(distribution=distribution)
+        project.build(1)
+        project.run("deploy", "--wait")
+        project.build(2)
+        planned = project.run("deploy", "--plan", "--json").json["invalidation"]
+        assert planned == {"paths": ["/", "/about.html", "/index.html"], "cost": 0.0}
+        done = json.loads(project.run("deploy", "--json").stdout.splitlines()[-1])
+        assert done["invalidation"] == planned["paths"]
+        assert done["invalidation_id"]
+        project.run("deploy")
+        project.run("rollback", "--wait")
+    made = [sorted(batch["Paths"]["Items"]) for batch in batches(server, distribution)]
+    first = ["/", "/about.html", "/icon.svg", "/index.html"]
+    assert sorted(made) == sorted([first, planned["paths"], planned["paths"]])
+
+
+def test_what_a_killed_deploy_did_not_get_to_say_is_said_by_the_next(
+    server: Server, distribution: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", server.endpoint)
+    for name, value in server.environ.items():
+        monkeypatch.setenv(name, value)
+    with contextlib.closing(SiteProject(tmp_path, server)) as project:
+        project.config(distribution=distribution)
+        project.build(1)
+        project.run("deploy")
+        project.build(2)
+        # The last effect ends the claim: the pointer is moved, the distribution told, and then it dies.
+        strikes = [
+            code for strike in range(11, 15) if (code := project.accident("KILL", strike, "deploy")) == 0
+        ]
+        assert strikes
+        project.run("deploy")
+        assert project.run("status", "--json").json["at_work"] is None
+    assert ["/", "/about.html", "/index.html"] in [
+        sorted(batch["Paths"]["Items"]) for batch in batches(server, distribution)
+    ]
+
+
+def test_the_month_is_counted(server: Server, distribution: str) -> None:
+    front = CloudFront(server.client("cloudfront"), distribution)
+    assert front.used() == Used()
+    request = front.invalidate(WANTED, "one")
+    front.invalidate(Invalidation(("/*",), 0.0), "two")
+    assert front.used() == Used(month=3)
+    assert front.wait(request, 1.0)
+
+
+def test_a_distribution_that_is_not_there_is_an_error_of_ours(server: Server) -> None:
+    with pytest.raises(CloudError, match="ENOTHERE"):
+        CloudFront(server.client("cloudfront"), "ENOTHERE").invalidate(WANTED, "one")
+
+
+class Busy:
+    """Answers that CloudFront gives and moto does not."""
+
+    def __init__(self, code: str, times: int) -> None:
+        self.code = code
+        self.times = times
+        self.references: list[str] = []
+
+    def create_invalidation(self, *, DistributionId: str, InvalidationBatch: dict[str, Any]) -> Any:  # noqa: N803
+        self.references.append(InvalidationBatch["CallerReference"])
+        if len(self.references) <= self.times:
+            error = {
+                "Error": {"Code": self.code, "Message": "m"},
+                "ResponseMetadata": {"HTTPStatusCode": 400},
+            }
+            raise ClientError(error, "CreateInvalidation")
+        return {"Invalidation": {"Id": "I1"}}
+
+    def get_invalidation(self, **_: str) -> Any:
+        return {"Invalidation": {"Status": "InProgress"}}
+
+
+def test_too_many_in_progress_are_waited_for_with_the_same_reference() -> None:
+    pauses: list[float] = []
+    busy = Busy("TooManyInvalidationsInProgress", 3)
+    front = CloudFront(busy, "E1", sleep=pauses.append)
+    assert front.invalidate(WANTED, "one") == "I1"
+    assert busy.references == ["one"] * 4
+    assert pauses == [1.0, 2.0, 4.0]
+
+
+def test_a_refusal_is_no_reason_to_try_again() -> None:
+    busy = Busy("AccessDenied", 1)
+    with pytest.raises(CloudForbidden):
+        CloudFront(busy, "E1", sleep=lambda _: None).invalidate(WANTED, "one")
+    assert len(busy.references) == 1
+
+
+def test_a_wait_that_runs_out_says_so_and_does_not_fail() -> None:
+    assert not CloudFront(Busy("", 0), "E1", sleep=lambda _: None).wait("I1", 0.0)
