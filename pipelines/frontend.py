@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.config.schema import Commands, Config
-from deployer.errors import ConfigError, PreflightError, ReleaseFailed
+from deployer.errors import CloudUnreachable, ConfigError, PreflightError, ReleaseFailed
 from deployer.events import Warned
 from pipelines import commands
 from pipelines.backend import checkout_stage
@@ -86,10 +86,10 @@ def _making(settings: Commands, dist: str) -> Commands:
     return settings.model_copy(update={"outputs": [*settings.outputs, dist]})
 
 
-def _opened(job: Job) -> AbstractContextManager[SiteOperation]:
+def _opened(job: Job, *, start: bool = False) -> AbstractContextManager[SiteOperation]:
     from deployer.site.opening import open_site
 
-    return open_site(job.config, job.environ, job.emit, job.parameters.lock_wait or 0.0)
+    return open_site(job.config, job.environ, job.emit, job.parameters.lock_wait or 0.0, start=start)
 
 
 def deploy(job: Job) -> Made:
@@ -101,7 +101,7 @@ def deploy(job: Job) -> Made:
     from deployer.site import release
 
     choices = release.Choices(check_headers=job.parameters.force)
-    with _opened(job) as operation:
+    with _opened(job, start=True) as operation:
         return _deployed(release.deploy(operation, choices))
 
 
@@ -112,7 +112,7 @@ def foresee_deploy(job: Job) -> tuple[Decision, Values]:
     try:
         with _opened(job) as operation:
             found = release.prepare(operation, release.Choices())
-    except PreflightError as error:
+    except (CloudUnreachable, PreflightError) as error:
         return Decision(runs=True, reason=error.message), {}
     plan, current = found.plan, found.facts.pointer.release
     if not plan.same or plan.deletions or found.facts.pointer.pending is not None:

@@ -136,6 +136,24 @@ def test_two_lines_are_enough_and_have_every_default(write: Write) -> None:
             "socket_group": None,
             "portainer": {"enabled": True, "image": "portainer/portainer-ce:2.27.9", "port": 9000},
         },
+        "pipelines": {
+            "backend": {
+                "folder": Path(),
+                "build": {"commands": [], "inputs": [], "outputs": []},
+                "test": {"commands": [], "inputs": [], "outputs": []},
+            },
+            "frontend": {
+                "folder": None,
+                "install": {
+                    "commands": [["npm", "ci"]],
+                    "inputs": ["package.json", "package-lock.json", ".npmrc"],
+                    "outputs": ["node_modules"],
+                },
+                "build": {"commands": [["npm", "run", "build"]], "inputs": [], "outputs": []},
+            },
+            "preflight": {"memory": 256 * 1024**2, "disk": 1024**3},
+            "reports": Path("build/reports"),
+        },
     }
 
 
