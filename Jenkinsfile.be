@@ -10,10 +10,14 @@ pipeline {
     }
     triggers { githubPush() }
     parameters {
-        string(name: 'PIPELINE_ENVIRONMENT', defaultValue: '', trim: true, description: 'Environment of config.yaml; empty for its base.')
-        choice(name: 'PIPELINE_STRATEGY', choices: ['', 'blue-green', 'recreate'], description: 'In place of rollout.strategy; empty for what config.yaml says.')
-        booleanParam(name: 'PIPELINE_FORCE', defaultValue: false, description: 'Run also what has not changed.')
-        string(name: 'PIPELINE_ROLLBACK_TO', defaultValue: '', trim: true, description: 'Release to go back to; nothing is built then.')
+        string(name: 'PIPELINE_ENVIRONMENT', defaultValue: '', trim: true,
+               description: 'Environment of config.yaml; empty for its base.')
+        choice(name: 'PIPELINE_STRATEGY', choices: ['', 'blue-green', 'recreate'],
+               description: 'In place of rollout.strategy; empty for what config.yaml says.')
+        booleanParam(name: 'PIPELINE_FORCE', defaultValue: false,
+                     description: 'Run also what has not changed.')
+        string(name: 'PIPELINE_ROLLBACK_TO', defaultValue: '', trim: true,
+               description: 'Release to go back to; nothing is built then.')
     }
     environment {
         DEPLOYER_ENV = "${params.PIPELINE_ENVIRONMENT}"
@@ -69,7 +73,8 @@ pipeline {
         always {
             sh 'python3 -m pipelines backend report'
             junit testResults: 'build/reports/backend.xml', allowEmptyResults: true
-            publishHTML target: [reportName: 'Pipeline', reportDir: 'build/reports', reportFiles: 'backend.html', keepAll: true, alwaysLinkToLastBuild: true, allowMissing: true]
+            publishHTML target: [reportName: 'Pipeline', reportDir: 'build/reports', reportFiles: 'backend.html',
+                                 keepAll: true, alwaysLinkToLastBuild: true, allowMissing: true]
         }
     }
 }

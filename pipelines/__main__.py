@@ -11,9 +11,10 @@ from deployer.cli.main import Program
 COMMANDS: dict[str, str] = {
     "backend": "the back end: checkout, build, test, containerize, redeploy, prune",
     "frontend": "the front end: checkout, install, build, deploy, invalidate, verify",
+    "jenkins": "the Jenkins controller: make it, its jobs, its builds",
 }
 
-MODULES = {"backend": "pipelines.cli", "frontend": "pipelines.cli"}
+MODULES = {"backend": "pipelines.cli", "frontend": "pipelines.cli", "jenkins": "pipelines.jenkins.cli"}
 
 EPILOG = """examples:
   pipelines backend --plan           which stages would run, and why

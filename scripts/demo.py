@@ -8,7 +8,6 @@ open, and can be run again; `--down` removes what it made.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.load import Load, Mix, Report  # noqa: E402  (the checkout is what is shown, not an installed copy)
-from scripts import interview  # noqa: E402
+from scripts import frontend, interview  # noqa: E402
 from scripts.visitor import Visitor  # noqa: E402
 
 FRONT = ROOT / "examples" / "frontend"
@@ -57,18 +56,7 @@ def asked(*words: str) -> dict[str, Any]:
 def npm(folder: Path, *words: str) -> None:
     """Run npm as a person would; what it says is shown where it fails."""
     print(f"\n$ npm {' '.join(words)}    ({folder.relative_to(ROOT)})", flush=True)
-    # scripts/venv puts a Node.js there where the system's is too old.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["npm", *words],
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    done = frontend.npm(*words, folder=folder)
     lines = done.stdout.rstrip().splitlines()
     if done.returncode:
         print("\n".join(lines))
@@ -160,7 +148,10 @@ try   .venv/bin/deployer rollout --plan
 def down(service: str) -> int:
     """Remove what the demonstration made."""
     remove(service)
-    print("removed the demo's containers, networks and volumes; its images stay (`deployer prune`)")
+    print(
+        "removed the demo's containers, networks and site; its images stay (`deployer prune`), "
+        f"and the interviews that were held (`docker volume rm {service}-data`)"
+    )
     return 0
 
 

@@ -24,6 +24,7 @@ EPILOG = """examples:
   deployer site verify                   every file, every header, every reference
   deployer site releases                 what can be rolled back to
   deployer site prune --keep 2           delete what older releases alone need
+  deployer site status                   what serves, and who is at work
 
 `verify` exits with 8 where it finds faults.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -190,7 +191,13 @@ def test_a_killed_session_leaves_no_process(tmp_path: Path) -> None:
         "--workspace",
         str(tmp_path / "work"),
     ]
-    session = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    session = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     pid = until(
         lambda: (tmp_path / "work" / "pid").exists() and (tmp_path / "work" / "pid").read_text().strip(),
         "a shell",

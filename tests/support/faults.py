@@ -35,11 +35,8 @@ class Fault(enum.Enum):
     DONE_AND_500 = "the server does it, and then 500 InternalError is answered"
     TRUNCATED = "the server does it, and half of its answer arrives"
     GONE_IDLE = "the server does it and answers, and closes the connection without saying so"
-    SKEWED = "403 RequestTimeTooSkewed, with the time"
     GATEWAY = "502, as a gateway says it: HTML"
 
-
-ANY = tuple(fault for fault in Fault if fault is not Fault.SKEWED)
 
 _ERROR = '<?xml version="1.0"?>\n<Error><Code>{0}</Code><Message>by the test</Message></Error>'
 
@@ -106,7 +103,7 @@ class FaultProxy:
                     break
             else:
                 if self._random.random() < self._share:
-                    fault = self._random.choice(ANY)
+                    fault = self._random.choice(list(Fault))
             if fault is not None:
                 self.faults.append(fault)
             return fault
@@ -141,8 +138,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
         elif fault is Fault.SLOW_DOWN:
             self._say(503, _ERROR.format("SlowDown").encode())
-        elif fault is Fault.SKEWED:
-            self._say(403, _ERROR.format("RequestTimeTooSkewed").encode())
         elif fault is Fault.GATEWAY:
             self._say(502, b"<html><body>Bad Gateway</body></html>")
         else:

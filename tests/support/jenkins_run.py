@@ -32,6 +32,7 @@ JAVA = (
     *("-cp", f"{GROOVY}:{HARNESS}", "groovy.ui.GroovyMain"),
 )
 RESULTS = ("SUCCESS", "UNSTABLE", "FAILURE", "NOT_BUILT", "ABORTED")
+STARTING = 180.0  # seconds for a virtual machine to start on a busy machine
 INHERITED = ("HOME", "LANG", "LC_ALL", "PATH", "TZ")
 
 Credential = str | Mapping[str, str]
@@ -111,6 +112,8 @@ class Jenkins:
         self.home = home
         self.errors = home / "harness.log"
         self._answers: dict[tuple[int, str], dict[str, Any]] = {}
+        self._heard = threading.Condition()
+        self._ended = False
         self._last = 0
         self._lock = threading.Lock()
         home.mkdir(parents=True, exist_ok=True)
@@ -123,7 +126,8 @@ class Jenkins:
                 stderr=errors,
                 text=True,
             )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def __enter__(self) -> Self:
         return self
@@ -131,6 +135,7 @@ class Jenkins:
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait(60)
+        self._listener.join()
         for stream in (self._process.stdin, self._process.stdout):
             if stream:
                 stream.close()
@@ -181,12 +186,13 @@ class Jenkins:
                 "url": "http://jenkins.invalid:9090",
             }
         )
-        started = self.answer(id_, "started", 60)
+        started = self.answer(id_, "started", STARTING)
         return Build(self, id_, started["number"], Path(started["folder"]))
 
     def complaints(self, text: str) -> list[str]:
         """What the grammar has against a Jenkinsfile, `LINE: MESSAGE` each."""
-        found: list[str] = self.answer(self.ask({"do": "check", "text": text}), "finished", 60)["complaints"]
+        id_ = self.ask({"do": "check", "text": text})
+        found: list[str] = self.answer(id_, "finished", STARTING)["complaints"]
         return found
 
     def ask(self, request: dict[str, Any]) -> int:
@@ -205,17 +211,23 @@ class Jenkins:
         """Waits for the answer to a request."""
 
         def there() -> bool:
-            assert self._process.poll() is None, self.errors.read_text()
-            return (id_, event) in self._answers
+            return (id_, event) in self._answers or self._ended
 
-        until(there, f"{event} from the harness", timeout=timeout)
-        return self._answers[id_, event]
+        with self._heard:
+            self._heard.wait_for(there, timeout)
+            assert (id_, event) in self._answers, f"no {event} from the harness: {self.errors.read_text()}"
+            return self._answers[id_, event]
 
     def _listen(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
             said = json.loads(line)
-            self._answers[said["id"], said["event"]] = said
+            with self._heard:
+                self._answers[said["id"], said["event"]] = said
+                self._heard.notify_all()
+        with self._heard:
+            self._ended = True
+            self._heard.notify_all()
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -36,9 +36,11 @@ ONE_VOLUME = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
 @dataclass
 class Server:
     """
+    :param name: seaweedfs or moto.
     :param endpoint: its address, as config.yaml's `site.endpoint` takes it.
     """
 
+    name: str
     endpoint: str
     access_key: str = "test-access"
     secret_key: str = field(default="test-secret/+=", repr=False)
@@ -85,7 +87,7 @@ def seaweedfs(folder: Path | None = None) -> Iterator[Server]:
     own = folder or Path(tempfile.gettempdir()) / f"{service_name()}-seaweedfs"
     own.mkdir(mode=0o700, exist_ok=True)
     master, volume, filer, s3 = (free_port() for _ in range(4))
-    server = Server(f"http://127.0.0.1:{s3}")
+    server = Server("seaweedfs", f"http://127.0.0.1:{s3}")
     identity = {
         "name": "test",
         "credentials": [{"accessKey": server.access_key, "secretKey": server.secret_key}],
@@ -114,6 +116,7 @@ def seaweedfs(folder: Path | None = None) -> Iterator[Server]:
         "-s3",
         f"-s3.port={s3}",
         f"-s3.port.grpc={free_port()}",
+        "-s3.autoCreateBucket=false",
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         f"-s3.localSocket={own}/s3.sock",
@@ -133,7 +136,7 @@ def seaweedfs(folder: Path | None = None) -> Iterator[Server]:
 def moto() -> Iterator[Server]:
     """moto's server: S3, CloudFront and others, in memory; it believes every signature."""
     port = free_port()
-    server = Server(f"http://127.0.0.1:{port}")
+    server = Server("moto", f"http://127.0.0.1:{port}")
     command: list[str | Path] = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     health = f"{server.endpoint}/moto-api/data.json"
     with (

@@ -23,7 +23,6 @@ from deployer.aws.session import ATTEMPTS
 from deployer.errors import CloudError, CloudUnreachable
 from deployer.site.s3.address import Address
 from deployer.site.s3.connection import (
-    PIECE,
     Answer,
     Broken,
     Connection,
@@ -58,6 +57,7 @@ AGAIN_CODES = {
     "XAmzContentSHA256Mismatch",
 }
 SKEWED = "RequestTimeTooSkewed"
+NO_BUCKET = "NoSuchBucket"
 
 _ERROR = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<Error[\s>]")
 _CODE = re.compile(rb"<Code>([^<]*)</Code>")
@@ -174,14 +174,16 @@ class Client:
     def _failure(self, what: str, request: Request, answer: Answer) -> Failure | None:
         """What is wrong with an answer; None where it is one that was asked for."""
         code, message = _told(answer, request.method)
-        if answer.status in request.accept and (answer.status >= 300 or not code):
-            if not _differs(answer, request):
-                return None
-            return Failure(CloudError(f"{what}: what is stored there now is not what was sent"))
-        if code == SKEWED and self._signer.agree(answer.headers.get("date", "")):
+        wrong = code == "BadDigest" or _differs(answer, request)
+        if wrong:
+            if _md5(request.body) != request.etag:
+                return Failure(changed(what, "the content"), again=False)
+            return Failure(CloudError(f"{what}: what arrived there is not what was sent"))
+        if answer.status in request.accept and (answer.status >= 300 or not code) and code != NO_BUCKET:
+            return None
+        skewed = answer.status == 403 and code in (SKEWED, "")
+        if skewed and self._signer.agree(answer.headers.get("date", "")):
             return Failure(refusal(what, answer.status, code, message), pause=False)
-        if code == "BadDigest":
-            return Failure(changed(what, "the content"))
         region = answer.headers.get("x-amz-bucket-region", "")
         return Failure(
             refusal(what, answer.status, code, message, region=region),
@@ -257,11 +259,15 @@ def _digest(request: Request, *, secure: bool) -> str:
         return UNSIGNED
     if isinstance(request.body, bytes):
         return hashlib.sha256(request.body).hexdigest()
-    found = hashlib.sha256()
     with request.body.path.open("rb", buffering=0) as file:
-        while piece := file.read(PIECE):
-            found.update(piece)
-    return found.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _md5(body: bytes | FileBody) -> str:
+    if isinstance(body, bytes):
+        return hashlib.md5(body, usedforsecurity=False).hexdigest()
+    with body.path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def _told(answer: Answer, method: str) -> tuple[str, str]:

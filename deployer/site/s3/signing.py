@@ -16,6 +16,9 @@ from deployer.aws.credentials import Credentials
 UNSIGNED = "UNSIGNED-PAYLOAD"
 """Instead of a body's SHA-256: over TLS, where Content-MD5 is among what is signed."""
 
+NEGLIGIBLE = 60.0
+"""Seconds between two clocks that no server minds: S3 allows 15 minutes."""
+
 
 class Signer:
     """Signs for one region; the key, which is good for a day, is computed once.
@@ -31,14 +34,15 @@ class Signer:
         self._stamp: tuple[int, str] = (-1, "")
 
     def agree(self, date: str) -> bool:
-        """Go by the server's clock from now on, as its header Date tells it; whether that could be read."""
+        """Go by the server's clock from now on, as its header Date tells it; whether that is another time."""
         from email.utils import parsedate_to_datetime
 
         try:
-            self._ahead = parsedate_to_datetime(date).timestamp() - self._clock()
+            ahead = parsedate_to_datetime(date).timestamp() - self._clock()
         except ValueError:
             return False
-        return True
+        before, self._ahead = self._ahead, ahead
+        return abs(ahead - before) > NEGLIGIBLE
 
     def sign(
         self,

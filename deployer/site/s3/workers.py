@@ -6,11 +6,16 @@ its import alone is a tenth of what a deploy in which nothing changed may take.
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_STARTING = 1.0
+"""Seconds that a thread may take to start."""
 
 
 def each(work: Callable[[T], None], items: Iterable[T], *, at_once: int, hang_up: Callable[[], None]) -> None:
@@ -50,7 +55,13 @@ class _Crew:
 
     def join(self) -> None:
         for thread in self._threads:  # grows meanwhile
-            thread.join()
+            # Whoever was interrupted while it started the first one would be refused to wait for it. One that
+            # never came to start does nothing either.
+            deadline = time.monotonic() + _STARTING
+            while thread.ident is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            with contextlib.suppress(RuntimeError):
+                thread.join()
 
     def stop(self) -> None:
         self._stopped = True

@@ -28,10 +28,12 @@ class Build {
         folder.mkdirs()
         workspace = new File(request.workspace)
         changes = request.changes ?: []
-        start = [scope: scope, node: false, secrets: [], folder: workspace, stage: null, shown: null, env: request.env + [
-            BRANCH_NAME: request.branch, BUILD_ID: "$number", BUILD_NUMBER: "$number", BUILD_TAG: "jenkins-$job.name-$number",
-            BUILD_URL: "$request.url/job/$job.name/$number/", CI: 'true', JENKINS_HOME: home.path, JENKINS_URL: "$request.url/",
-            JOB_BASE_NAME: job.name, JOB_NAME: job.name, JOB_URL: "$request.url/job/$job.name/"].findAll { it.value != null }.collectEntries { [(it.key): it.value as String] }]
+        def known = request.env + [
+            BRANCH_NAME: request.branch, BUILD_ID: number, BUILD_NUMBER: number, BUILD_TAG: "jenkins-$job.name-$number",
+            BUILD_URL: "$request.url/job/$job.name/$number/", CI: true, JENKINS_HOME: home.path, JENKINS_URL: "$request.url/",
+            JOB_BASE_NAME: job.name, JOB_NAME: job.name, JOB_URL: "$request.url/job/$job.name/"]
+        start = [scope: scope, node: false, secrets: [], folder: workspace, stage: null, shown: null,
+                 env: known.findAll { it.value != null }.collectEntries { [(it.key): it.value as String] }]
     }
 
     /** Checks the file, runs it, and says what became of it. */
@@ -44,7 +46,8 @@ class Build {
             Throwable error = wrong ? new RuntimeException("the Jenkinsfile is not right: ${wrong.size()} complaint(s)") : null
             if (!error) {
                 def pipeline = new Pipeline(this)
-                new GroovyShell(new Binding(pipeline: { Closure block -> error = pipeline.run(block) })).evaluate(request.text, 'WorkflowScript')
+                def binding = new Binding(pipeline: { Closure block -> error = pipeline.run(block) })
+                new GroovyShell(binding).evaluate(request.text, 'WorkflowScript')
             }
             worsen(error ? resultOf(error) : 'SUCCESS')
             if (error) log("ERROR: ${error.message ?: error}")
@@ -84,7 +87,9 @@ class Build {
 
     /** A line of the log, less the secrets that are bound here. */
     synchronized void log(String line) {
-        def secrets = here()?.secrets?.collectMany { [it, it.replace("'", "'\"'\"'")] }?.findAll { it.size() >= 3 }?.sort { -it.size() }
+        // As it is, and as a trace writes it.
+        def forms = here()?.secrets?.collectMany { [it, it.replace("'", "'\"'\"'")] }
+        def secrets = forms?.findAll { it.size() >= 3 }?.sort { -it.size() }
         if (secrets) line = line.replaceAll(secrets.collect { java.util.regex.Pattern.quote(it) }.join('|'), '****')
         new File(folder, 'log').append(line + '\n', 'UTF-8')
     }

@@ -9,8 +9,8 @@ class Credentials {
         def secret = find(id, null)
         if (secret instanceof String) return [[(name): secret], [secret]]
         if (secret.file) return [[(name): written(secret)], []]
-        [[(name): "$secret.username:$secret.password" as String, (name + '_USR'): secret.username, (name + '_PSW'): secret.password],
-         ["$secret.username:$secret.password" as String, secret.password]]
+        def pair = "$secret.username:$secret.password" as String
+        [[(name): pair, (name + '_USR'): secret.username, (name + '_PSW'): secret.password], [pair, secret.password]]
     }
 
     /** Runs the body with the bindings' variables. They are hidden in what it says, and not after it. */

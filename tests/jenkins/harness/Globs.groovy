@@ -1,10 +1,12 @@
+import java.util.regex.Pattern
+
 /** Ant's patterns: `*` within a folder, `**` across folders, a trailing slash for all below. */
 class Globs {
+    private static final Map<String, String> WILD = ['**/': '(?:.*/)?', '**': '.*', '*': '[^/]*', '?': '[^/]']
+
     static boolean matches(String glob, String path) {
         if (glob.endsWith('/')) glob += '**'
-        path ==~ glob.split(/(?<=\*\*\/)|(?=\*\*\/)/).collect { part ->
-            part == '**/' ? '(?:.*/)?' : part.replaceAll(/\*\*|\*|\?|[^*?]+/) { ['**': '.*', '*': '[^/]*', '?': '[^/]'][it] ?: java.util.regex.Pattern.quote(it) }
-        }.join('')
+        path ==~ glob.replaceAll(/\*\*\/|\*\*|\*|\?|[^*?]+/) { WILD[it] ?: Pattern.quote(it) }
     }
 
     /** The files below a folder that one of the patterns, separated by commas, fits. */

@@ -73,7 +73,8 @@ class Grammar {
     static List<String> complaints(String text) {
         def grammar = new Grammar()
         try {
-            grammar.file(new AstBuilder().buildFromString(CompilePhase.CONVERSION, false, text.trim() ? text : ';')[0] as BlockStatement)
+            def source = text.trim() ? text : ';'
+            grammar.file(new AstBuilder().buildFromString(CompilePhase.CONVERSION, false, source)[0] as BlockStatement)
         } catch (MultipleCompilationErrorsException e) {
             return e.errorCollector.errors.collect { "${it.cause.line}: ${it.cause.originalMessage}" as String }
         }
@@ -100,9 +101,10 @@ class Grammar {
         def seen = [] as Set
         def where = name(call)
         statements(call, "a section of $where", 'sections').each { inner ->
-            if (!(name(inner) in known)) complain(inner, "unknown section \"${name(inner)}\" in $where; known: ${known.keySet().sort().join(', ')}")
-            else if (!seen.add(name(inner))) complain(inner, "section \"${name(inner)}\" is there more than once")
-            else known[name(inner)](inner)
+            def what = name(inner)
+            if (!(what in known)) complain(inner, "unknown section \"$what\" in $where; known: ${known.keySet().sort().join(', ')}")
+            else if (!seen.add(what)) complain(inner, "section \"$what\" is there more than once")
+            else known[what](inner)
         }
         required.each { if (!(it in seen)) complain(call, "missing required section \"$it\" in $where") }
     }
@@ -120,7 +122,8 @@ class Grammar {
             if (!(set instanceof BinaryExpression) || set instanceof DeclarationExpression || set.operation.text != '=' ||
                     !(set.leftExpression instanceof VariableExpression))
                 return complain(it, 'expected NAME = "value" in environment')
-            if (!seen.add(set.leftExpression.name)) complain(it, "variable \"${set.leftExpression.name}\" is there more than once")
+            def variable = set.leftExpression.name
+            if (!seen.add(variable)) complain(it, "variable \"$variable\" is there more than once")
             quoted(set.rightExpression)
         }
     }
@@ -131,7 +134,7 @@ class Grammar {
             quoted(value.rightExpression)
         } else if (value instanceof MethodCallExpression && name(value) == 'credentials') {
             signature(value, VALUES)
-        } else if (!(value instanceof GStringExpression || value instanceof ConstantExpression && value.value instanceof String)) {
+        } else if (!(value instanceof GStringExpression || text(value) != null)) {
             complain(value, 'a value in environment is quoted, or credentials(...)')
         }
     }
@@ -145,20 +148,27 @@ class Grammar {
     }
 
     private def twice(List<MethodCallExpression> calls, String kind) {
-        calls.groupBy { name(it) }.values().findAll { it.size() > 1 }.each { complain(it[1], "$kind \"${name(it[1])}\" is there more than once") }
+        calls.groupBy { name(it) }.findAll { it.value.size() > 1 }.each {
+            complain(it.value[1], "$kind \"$it.key\" is there more than once")
+        }
     }
 
     private def stages(MethodCallExpression call, boolean inParallel = false) {
         def all = statements(call, 'a stage', 'stages')
         all.findAll { name(it) != 'stage' }.each { complain(it, "expected a stage, not \"${name(it)}\"") }
         def named = all.findAll { name(it) == 'stage' }
-        named.groupBy { title(it) }.findAll { it.key && it.value.size() > 1 }.each { complain(it.value[1], "stage \"$it.key\" is there more than once") }
+        named.groupBy { title(it) }.findAll { it.key && it.value.size() > 1 }.each {
+            complain(it.value[1], "stage \"$it.key\" is there more than once")
+        }
         named.each { stage(it, inParallel) }
     }
 
     private String title(MethodCallExpression stage) {
-        def first = arguments(stage) ? arguments(stage)[0] : null
-        first instanceof ConstantExpression && first.value instanceof String ? first.value : null
+        arguments(stage) ? text(arguments(stage)[0]) : null
+    }
+
+    private static String text(Expression literal) {
+        literal instanceof ConstantExpression && literal.value instanceof String ? literal.value : null
     }
 
     private def stage(MethodCallExpression call, boolean inParallel) {
@@ -227,14 +237,16 @@ class Grammar {
     private def signature(MethodCallExpression call, Map<String, String> known, String kind = 'value',
                            Collection<String> more = [], List<Expression> words = arguments(call)) {
         def what = name(call)
-        if (!known.containsKey(what)) return complain(call, "unknown $kind \"$what\"; known: ${(known.keySet() + more).sort().join(', ')}")
+        if (!known.containsKey(what))
+            return complain(call, "unknown $kind \"$what\"; known: ${(known.keySet() + more).sort().join(', ')}")
         def parameters = known[what].tokenize(' ').collectEntries { [(it.tokenize(':')[0]): it.tokenize(':')[1]] }
         def named = words.findAll { it instanceof MapExpression }
         def plain = words - named
         def given = [:]
         named.collectMany { it.mapEntryExpressions }.each {
-            if (given.containsKey(it.keyExpression.text)) complain(it, "parameter \"${it.keyExpression.text}\" of \"$what\" is there more than once")
-            given[it.keyExpression.text] = it.valueExpression
+            def key = it.keyExpression.text
+            if (given.containsKey(key)) complain(it, "parameter \"$key\" of \"$what\" is there more than once")
+            given[key] = it.valueExpression
         }
         if (plain && given) return complain(call, "named and unnamed arguments of \"$what\" cannot be mixed")
         if (plain.size() > Math.min(1, parameters.size())) return complain(call, "too many arguments of \"$what\"")
@@ -245,7 +257,9 @@ class Grammar {
             if (!fits(value, type - '!')) complain(value, "parameter \"$key\" of \"$what\" is of type ${type - '!'}")
             inside(value)
         }
-        parameters.each { if (it.value.endsWith('!') && !given.containsKey(it.key)) complain(call, "missing required parameter \"$it.key\" of \"$what\"") }
+        parameters.findAll { it.value.endsWith('!') && !given.containsKey(it.key) }.each {
+            complain(call, "missing required parameter \"$it.key\" of \"$what\"")
+        }
     }
 
     /** Whether a value can be of the type: literals are judged, what is computed is not. */

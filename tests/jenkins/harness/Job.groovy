@@ -1,7 +1,9 @@
+import java.util.concurrent.Semaphore
+
 /** What outlives a build: its number, what became of those before, who waits for whom. */
 class Job {
     private static final Map<String, Job> JOBS = [:]
-    private static final Map<String, java.util.concurrent.Semaphore> LOCKS = [:]
+    private static final Map<String, Semaphore> LOCKS = [:]
 
     String name
     int count = 0
@@ -12,7 +14,7 @@ class Job {
     static Job named(String name) { synchronized (JOBS) { JOBS.computeIfAbsent(name) { new Job(name: name) } } }
 
     /** One for all jobs. */
-    static lock(String name) { synchronized (LOCKS) { LOCKS.computeIfAbsent(name) { new java.util.concurrent.Semaphore(1, true) } } }
+    static Semaphore lock(String name) { synchronized (LOCKS) { LOCKS.computeIfAbsent(name) { new Semaphore(1, true) } } }
 
     synchronized void begin(Build build) { running << build }
 
@@ -29,9 +31,14 @@ class Job {
         def newer = running.find { it.number > build.number && (it.milestones.max() ?: -1) >= ordinal } ?:
             history.find { it.number > build.number }
         if (newer) throw new Interruption('NOT_BUILT', "Superseded by #$newer.number")
-        running.findAll { it.number < build.number && it.milestones && it.milestones.max() < ordinal }.each {
+        supersede(build) { it.milestones && it.milestones.max() < ordinal }
+        build.milestones << ordinal
+    }
+
+    /** Ends the older builds for which the condition holds. */
+    synchronized void supersede(Build build, Closure condition) {
+        running.findAll { it.number < build.number && condition(it) }.each {
             it.scope.interrupt(new Interruption('NOT_BUILT', "Superseded by #$build.number"))
         }
-        build.milestones << ordinal
     }
 }

@@ -28,12 +28,12 @@ class Pipeline {
     Throwable run(Closure block) {
         def root = section(block)
         def options = said(root.options)
-        def parameters = said(root.parameters).collectEntries { [(it[1].name): it[1].choices ? it[1].choices[0] : it[1].defaultValue ?: (it[0] == 'string' ? '' : false)] }
-        build.params = parameters + build.request.params
+        build.params = said(root.parameters).collectEntries { kind, how ->
+            [(how.name): how.choices ? how.choices[0] : how.defaultValue ?: (kind == 'string' ? '' : false)]
+        } + build.request.params
         build.here(build.here() + [env: build.here().env + build.params.collectEntries { [(it.key): "$it.value" as String] }])
         def alone = options.find { it[0] == 'disableConcurrentBuilds' }
-        if (alone && alone[1] instanceof Map && alone[1].abortPrevious)
-            build.job.running.findAll { it.number < build.number }.each { it.scope.interrupt(new Interruption('NOT_BUILT', "Superseded by #$build.number")) }
+        if (alone?.size() > 1 && alone[1].abortPrevious) build.job.supersede(build) { true }
         Throwable error = null
         def told = false
         try {
@@ -75,7 +75,7 @@ class Pipeline {
             if (!skipped) (error, skipped) = work(stage, options)
             if (skipped) {
                 build.log("Stage \"$name\" skipped due to $skipped")
-                (stage.parallel ? said(stage.parallel) : said(stage.stages)).each { this.stage(it[1], it[2], options, error, skipped) }
+                said(stage.parallel ?: stage.stages).each { this.stage(it[1], it[2], options, error, skipped) }
             }
         }
         record.skipped = skipped
@@ -141,9 +141,9 @@ class Pipeline {
             case 'anyOf': return said(call[1]).any { condition(it) }
             case 'not': return !condition(said(call[1])[0])
             case 'expression': return follow(call[1], steps) as boolean
-            case 'branch': return build.here().env.BRANCH_NAME && Globs.matches(call[1] as String, build.here().env.BRANCH_NAME)
+            case 'branch': return steps.env.BRANCH_NAME && Globs.matches(call[1] as String, steps.env.BRANCH_NAME)
             case 'changeset': return build.changes.any { Globs.matches((call[1] as String).toLowerCase(), it.toLowerCase()) }
-            case 'environment': return build.here().env[call[1].name] == call[1].value as String
+            case 'environment': return steps.env[call[1].name] == call[1].value as String
             case 'triggeredBy': return build.request.cause == call[1] as String
         }
     }
@@ -188,8 +188,8 @@ class Pipeline {
                     EXECUTOR_NUMBER: '0', JENKINS_NODE_COOKIE: cookie, NODE_NAME: 'built-in', WORKSPACE: build.workspace.path,
                     WORKSPACE_TMP: steps.temporary.path]) {
                 def skip = options.find { it[0] == 'skipDefaultCheckout' }
-                if (build.request.scm && !(skip && (skip.size() == 1 || skip[1]))) build.withEnv(steps.checkout(scm: steps.scm), body)
-                else body()
+                if (!build.request.scm || skip && (skip.size() == 1 || skip[1])) body()
+                else build.withEnv(steps.checkout(steps.scm), body)
             }
         } finally {
             Processes.end("JENKINS_NODE_COOKIE=$cookie", build.request.patience)

@@ -64,10 +64,10 @@ class Steps {
 
     /** Copies what a process says into the log until it ends; its exit code. Interrupted, it ends it first. */
     private int follow(Process process, File output, String cookie, Scope.Wait wait) {
-        def ended = false
+        def told = false
         output.withInputStream { stream ->
             def rest = new ByteArrayOutputStream()
-            def told = {
+            def copy = {
                 for (int octet = stream.read(); octet >= 0; octet = stream.read()) {
                     if (octet != 10) rest.write(octet)
                     else {
@@ -77,15 +77,15 @@ class Steps {
                 }
             }
             while (!process.waitFor(20, TimeUnit.MILLISECONDS)) {
-                told()
+                copy()
                 if (wait.forced) throw wait.cause
-                if (wait.cause && !ended) {
-                    build.log('Sending interrupt signal to process')
-                    Processes.end("JENKINS_SERVER_COOKIE=$cookie", build.request.patience)
-                    ended = true
-                }
+                if (!wait.cause) continue
+                if (!told) build.log('Sending interrupt signal to process')
+                told = true
+                // Again if need be: a process that has just begun is not marked yet.
+                Processes.end("JENKINS_SERVER_COOKIE=$cookie", build.request.patience)
             }
-            told()
+            copy()
             if (rest.size()) build.log(rest.toString('UTF-8'))
         }
         if (wait.cause) throw wait.cause
@@ -139,7 +139,7 @@ class Steps {
     /** Brings the workspace to the branch's newest commit, and knows what changed since the build before. */
     Map<String, String> checkout(Map how) {
         needsAgent()
-        def scm = how.scm ?: how // `checkout scm`: it is a map itself
+        def scm = how.scm ?: how // as in `checkout scm`: that is a map, too
         if (!new File(build.workspace, '.git').exists()) git('init', '--quiet')
         git('fetch', '--quiet', '--force', scm.url, "+refs/heads/$scm.branch:refs/remotes/origin/$scm.branch")
         git('checkout', '--quiet', '--force', '--detach', "origin/$scm.branch")
