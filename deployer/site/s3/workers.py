@@ -26,7 +26,7 @@ def each(work: Callable[[T], None], items: Iterable[T], *, at_once: int, hang_up
     except BaseException:
         crew.stop()
         hang_up()
-        crew.join()
+        crew.wait()
         raise
     if crew.error is not None:
         raise crew.error
@@ -40,28 +40,39 @@ class _Crew:
         self._work: Callable[[T], None] = work
         self._items = items
         self._at_once = at_once
-        self._threads: list[threading.Thread] = []
+        self._hired = 0
+        self._gone = 0
+        self._ended = threading.Event()
         self._lock = threading.Lock()
         self._stopped = False
 
     def run(self) -> None:
-        self._hire()
-        self.join()
+        with self._lock:
+            self._hire()
+        self.wait()
 
-    def join(self) -> None:
-        for thread in self._threads:  # grows meanwhile
-            thread.join()
+    def wait(self) -> None:
+        # Not Thread.join: interrupted by a signal's exception, it takes the thread for ended from then on.
+        self._ended.wait()
 
     def stop(self) -> None:
         self._stopped = True
 
     def _hire(self) -> None:
-        if len(self._threads) < self._at_once:
-            thread = threading.Thread(target=self._labour, name=f"site-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        if self._hired < self._at_once:
+            self._hired += 1
+            threading.Thread(target=self._labour, name=f"site-{self._hired}", daemon=True).start()
 
     def _labour(self) -> None:
+        try:
+            self._work_off()
+        finally:
+            with self._lock:
+                self._gone += 1
+                if self._gone == self._hired:
+                    self._ended.set()
+
+    def _work_off(self) -> None:
         hired = False
         while True:
             with self._lock:
