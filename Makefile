@@ -55,7 +55,7 @@ docs: $(STAMP) ## writes docs/configuration.md from the schema, docs/commands.md
 	python scripts/commands_reference.py > docs/commands.md.new
 	mv docs/commands.md.new docs/commands.md
 
-pictures: $(STAMP) base-image ## makes the README's pictures, from a rollout under load and the page it serves
+pictures: $(STAMP) base-image ## makes the README's pictures, from a rollout under load and the front end on it
 	@python scripts/pictures.py
 
 clean: ## removes what was built here, not the engine's images, nor the base image in the cache

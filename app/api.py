@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
 
-from app import audio, forms, resumes, uploads
+from app import arrival, audio, forms, resumes, uploads
 from app.access import digest
 from app.idempotency import Attempt
 from app.interviewer import Audio
@@ -194,7 +194,8 @@ def _document(limit: int) -> dict[str, Any]:
 
 def _body(limit: int) -> bytes:
     request.max_content_length = limit
-    body = request.get_data()
+    with arrival.in_time(request, limit):
+        body = request.get_data()
     if request.content_length is None and len(body) == limit:  # sent in chunks, and cut off at the limit
         raise Problem(413, "too-large", limit=limit)
     return body

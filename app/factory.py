@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from flask import Flask, Response, request
 from flask.json.provider import DefaultJSONProvider
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
 from app import api, guard, health, logs, metrics, openapi, page
@@ -18,6 +20,7 @@ from app.problems import Problem
 from app.responses import Responses
 from app.runner import Runner
 from app.settings import Settings
+from app.storage import snapshot
 from app.storage.beginning import begin
 from app.storage.database import Database
 from app.storage.errors import StorageError
@@ -53,11 +56,18 @@ def build(settings: Settings) -> Flask:
         if settings.gemini_key
         else None
     )
-    runner = Runner(
-        database, interviewer, quota, patience=float(settings.max_wait), chore=lambda: purge_if_due(database)
-    )
+    snapshots = snapshot.place(database.url, settings.snapshots)
+
+    def clear_away() -> None:
+        if purge_if_due(database):
+            snapshot.remove_old(*snapshots)
+
+    runner = Runner(database, interviewer, quota, patience=float(settings.max_wait), chore=clear_away)
     interviews = Interviews(
-        runner, retention=settings.retention_days * DAY, longest_wait=float(settings.max_wait)
+        runner,
+        retention=settings.retention_days * DAY,
+        longest_wait=float(settings.max_wait),
+        erase=partial(snapshot.erase, *snapshots),
     )
     responses = Responses(interviews, runner, settings)
     flask.extensions["runner"] = runner
@@ -110,6 +120,11 @@ def _refuse_in_problems(flask: Flask, settings: Settings) -> None:
         if error.code and error.code < 500:
             return respond(Problem(error.code, "bad-request"))
         return respond(Problem(500, "internal-error"))
+
+    @flask.errorhandler(ParseException)
+    def unreadable(_: ParseException) -> Response:
+        """A body in chunks that are none: the server finds out while it is read."""
+        return respond(Problem(400, "bad-request"))
 
     @flask.errorhandler(StorageError)
     def storage(error: StorageError) -> Response:

@@ -7,7 +7,7 @@ import os
 import signal
 from typing import Any
 
-from app.logs import set_up
+from app.logs import of_server, set_up
 from app.settings import Settings, SettingsError
 
 try:
@@ -34,6 +34,7 @@ control_socket_disable = True
 # The app writes its own log of requests, in which nothing is personal.
 accesslog = None
 errorlog = "-"
+logconfig_dict = of_server()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -7,8 +7,9 @@ it is accepted, and not lost. The work itself is the runner's.
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select
@@ -34,6 +35,8 @@ from app.storage.errors import StorageError
 from app.storage.tables import answer, interview, question
 from app.tasks import Task
 
+log = logging.getLogger(__name__)
+
 DAY = 24 * 60 * 60 * 1000
 
 
@@ -57,13 +60,23 @@ class Interviews:
 
     :param retention: milliseconds after which an interview is deleted by itself.
     :param longest_wait: seconds that a client may be made to wait for its turn at the model.
+    :param erase: takes interviews that were deleted out of the database's snapshots; it is told when the
+        first of them was begun, in milliseconds.
     """
 
-    def __init__(self, runner: Runner, *, retention: int = 30 * DAY, longest_wait: float = 60.0) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        retention: int = 30 * DAY,
+        longest_wait: float = 60.0,
+        erase: Callable[[Collection[str], int], None] = lambda *_: None,
+    ) -> None:
         self._runner = runner
         self._database = runner.database
         self._retention = retention
         self._longest_wait = longest_wait
+        self._erase = erase
 
     # -- work ------------------------------------------------------------------
 
@@ -231,25 +244,30 @@ class Interviews:
         :raises Problem: 404 as in `get`.
         """
         with self._database.writing() as db:
-            authorised(db, identifier, token)
+            begun = authorised(db, identifier, token)["created_at"]
             db.execute(delete(interview).where(interview.c.id == identifier))
         self._runner.cancel(identifier)
-        self._leave_no_trace()
+        self._leave_no_trace([identifier], begun)
 
     def delete_all(self, token: str) -> None:
         """Delete all interviews of the person who holds this token. :raises Problem: 404."""
         with self._database.writing() as db:
             holder = _holder(db, token)
-            gone = [row["id"] for row in _of_holder(db, holder)]
-            db.execute(delete(interview).where(interview.c.holder == holder))
+            mine = interview.c.holder == holder
+            gone = {row.id: row.created_at for row in db.execute(select(interview).where(mine))}
+            db.execute(delete(interview).where(mine))
         for identifier in gone:
             self._runner.cancel(identifier)
-        self._leave_no_trace()
+        self._leave_no_trace(gone, min(gone.values()))
 
-    def _leave_no_trace(self) -> None:
-        """Of SQLite's log too. Where readers are in its way, the next deletion or the purge does it."""
+    def _leave_no_trace(self, gone: Collection[str], begun: int) -> None:
+        """Neither in snapshots nor in SQLite's log; where readers are in its way, the purge does that."""
         with contextlib.suppress(StorageError):
             self._database.forget()
+        try:
+            self._erase(gone, begun)
+        except StorageError as error:
+            log.error("snapshots: %s", error)
 
     # -- the way of all work -----------------------------------------------------
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
+from typing import Any
+
+SERVERS = re.compile(r"(Invalid request|Error handling request)\b.*", re.DOTALL)
+"""What gunicorn says of one request: behind these words come an address, a path, or what was sent."""
 
 
 class JsonLines(logging.Formatter):
@@ -17,7 +22,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
         }
-        message = record.getMessage()
+        message = SERVERS.sub(r"\1", record.getMessage())
         if record.name == "app.requests":
             line |= json.loads(message)
         else:
@@ -33,6 +38,16 @@ class JsonLines(logging.Formatter):
                 trace = trace.tb_next
             line["at_code"] = frames[-8:]
         return json.dumps(line, ensure_ascii=False)
+
+
+def of_server() -> dict[str, Any]:
+    """gunicorn's own log in the same form: its `logconfig_dict`."""
+    return {
+        "root": {"level": "WARNING", "handlers": []},
+        "formatters": {"lines": {"()": JsonLines}},
+        "handlers": {"lines": {"class": "logging.StreamHandler", "formatter": "lines"}},
+        "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["lines"], "propagate": False}},
+    }
 
 
 def set_up() -> None:

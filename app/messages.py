@@ -16,6 +16,7 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "ko": "읽을 수 없는 형식의 본문입니다",
     },
     "too-large": {"en": "The request is too large", "ko": "요청이 너무 큽니다"},
+    "too-slow": {"en": "The request took too long to arrive", "ko": "요청이 너무 느리게 도착했습니다"},
     "unauthorized": {"en": "A token is needed", "ko": "토큰이 필요합니다"},
     "not-found": {"en": "There is nothing here", "ko": "찾을 수 없습니다"},
     "interview-not-found": {"en": "No such interview", "ko": "그런 면접이 없습니다"},
@@ -79,6 +80,10 @@ MESSAGES: dict[str, dict[Language, str]] = {
     "too-large.detail": {
         "en": "Send at most {limit} bytes.",
         "ko": "{limit}바이트 이하로 보내 주세요.",
+    },
+    "too-slow.detail": {
+        "en": "It has to be there within {seconds} seconds; send it again over a faster connection.",
+        "ko": "{seconds}초 안에 도착해야 합니다. 더 빠른 연결에서 다시 보내 주세요.",
     },
     "task-not-found.detail": {
         "en": "GET the interview for the work that belongs to it.",

@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
+from sqlalchemy import Connection
+
 from app import tasks
 from app.hub import Channel, Hub, Seen
 from app.interviewer import Cancelled, Interviewer
@@ -348,24 +350,32 @@ class Runner:
         self._keep_result(task, channel, teller, job, result)
 
     def _keep_result(self, task: Task, channel: Channel, teller: _Teller, job: Job, result: Result) -> None:
-        """Write the result down, however long the database is away: the model is not asked twice for that."""
+        """Write the result down. The model is not asked twice because the database is away."""
         told = teller.unwritten()
         rest: list[Event] = []
+
+        def keep(db: Connection) -> bool:
+            nonlocal rest
+            if tasks.finish(db, task.id, self.owner):
+                rest = [*told, teller.made("result", job.keep(db, result))]
+                tasks.append(db, task.id, rest)
+                return True
+            # Else an earlier try, whose COMMIT we did not hear of, was done; or it is ours no more.
+            return bool(rest) and tasks.is_ours(db, task.id, self.owner)
+
+        if self._insist(task, keep):
+            channel.tell(rest, ended=True)
+
+    def _insist(self, task: Task, work: Callable[[Connection], bool]) -> bool:
+        """Write something down, however long the database is away."""
         while True:
             try:
                 with self.database.writing() as db:
-                    if tasks.finish(db, task.id, self.owner):
-                        rest = [*told, teller.made("result", job.keep(db, result))]
-                        tasks.append(db, task.id, rest)
-                    elif not rest or not tasks.is_ours(db, task.id, self.owner):
-                        return
-                    # Else an earlier try, whose COMMIT we did not hear of, was done.
-                break
+                    return work(db)
             except StorageError as error:
-                log.warning("task %s: its result waits for the database: %s", task.id, error)
+                log.warning("task %s: what came of it waits for the database: %s", task.id, error)
                 if self._stopped.wait(1.0):
                     raise
-        channel.tell(rest, ended=True)
 
     def _wait_again(self, task: Task) -> bool:
         with self.database.writing() as db:
@@ -381,12 +391,16 @@ class Runner:
         told = teller.made(
             "error", {"code": error.code, "values": error.values, "retryable": error.retryable}
         )
-        with self.database.writing() as db:
+        rest = [*teller.unwritten(), told]
+
+        def keep(db: Connection) -> bool:
             if not tasks.fail(db, task.id, self.owner, error):
-                return
-            rest = [*teller.unwritten(), told]
+                return False  # ours no more; or it was kept, and whoever follows finds it in the database
             tasks.append(db, task.id, rest)
-        channel.tell(rest, ended=True)
+            return True
+
+        if self._insist(task, keep):
+            channel.tell(rest, ended=True)
 
     def _lookup(self, wanted: Mapping[str, int]) -> dict[str, Seen]:
         found = {}
@@ -447,7 +461,8 @@ class _Teller:
 
     def pause(self, seconds: float, *, per_day: bool) -> None:
         if self._runner.quota is not None:
-            self._runner.quota.pause(seconds, per_day=per_day)
+            with contextlib.suppress(StorageError):  # the others will hear it from the service themselves
+                self._runner.quota.pause(seconds, per_day=per_day)
 
     def made(self, type_: EventType, data: dict[str, Any]) -> Event:
         """The next event."""
@@ -462,8 +477,9 @@ class _Teller:
     def _flush(self) -> None:
         self._written_at = time.monotonic()
         # That the database is away must not cost the model's work: what is not written is kept for later.
-        with contextlib.suppress(StorageError), self._runner.database.writing() as db:
-            tasks.append(db, self._task.id, self._unwritten)
+        with contextlib.suppress(StorageError):
+            with self._runner.database.writing() as db:
+                tasks.append(db, self._task.id, self._unwritten)
             self._unwritten = []
 
 

@@ -208,9 +208,12 @@ def last_numbers(db: Connection, identifiers: Sequence[str]) -> dict[str, int]:
 
 
 def append(db: Connection, identifier: str, events: Iterable[Event]) -> None:
-    """Keep events."""
+    """Keep events, but for those that are kept: a COMMIT may have been done that nobody heard of."""
+    kept = last_numbers(db, [identifier]).get(identifier, 0)
     rows = [
-        {"task": identifier, "number": item.number, "type": item.type, "data": item.data} for item in events
+        {"task": identifier, "number": item.number, "type": item.type, "data": item.data}
+        for item in events
+        if item.number > kept
     ]
     if rows:
         db.execute(insert(event), rows)

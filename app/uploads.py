@@ -9,6 +9,7 @@ from flask import Request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
+from app import arrival
 from app.problems import FieldError, Problem, invalid
 
 if TYPE_CHECKING:  # in the standard library from Python 3.12 on
@@ -29,7 +30,7 @@ def file_part(request: Request, field: str, limit: int) -> tuple[bytes, dict[str
 
     :param field: the name of the file's field; no other may hold a file.
     :param limit: bytes of the file.
-    :raises Problem: 400, no such form, or a field given twice; 413, too large; 422, no file.
+    :raises Problem: 400, no such form, or a field given twice; 408, too slow; 413, too large; 422, no file.
     """
     if request.mimetype != "multipart/form-data":
         raise Problem(400, "invalid-multipart")
@@ -43,9 +44,10 @@ def file_part(request: Request, field: str, limit: int) -> tuple[bytes, dict[str
         silent=False,
     )
     try:
-        _, fields, files = parser.parse(
-            request.stream, request.mimetype, request.content_length, request.mimetype_params
-        )
+        with arrival.in_time(request, limit + FIELDS):
+            _, fields, files = parser.parse(
+                request.stream, request.mimetype, request.content_length, request.mimetype_params
+            )
     except RequestEntityTooLarge:
         raise Problem(413, "fields-too-large", parts=PARTS, limit=FIELDS) from None
     except (ValueError, ClientDisconnected):

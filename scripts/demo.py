@@ -1,13 +1,15 @@
-"""`make demo`: the interview API is rolled out twice under load, on this machine, with config.yaml
-as it is, and then an interview is held through the edge.
+"""`make demo`: with config.yaml as it is, on this machine, a page and its API are deployed on one port, then
+anew and back while clients ask and a visitor browses; at the end an interview is held through the edge.
 
-Everything is real: the engine, HAProxy, the image, the requests. It ends by saying what to open, and can be
-run again; `--down` removes what it made.
+Everything is real: the engine, HAProxy, the store, the image, npm, the requests. It ends by saying what to
+open, and can be run again; `--down` removes what it made.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +21,10 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.load import Load, Mix, Report  # noqa: E402  (the checkout is what is shown, not an installed copy)
 from scripts import interview  # noqa: E402
+from scripts.visitor import Visitor  # noqa: E402
+
+FRONT = ROOT / "examples" / "frontend"
+CHANGED = ROOT / "build" / "changed-frontend"
 
 # What the API answers without writing to its database; its other half is in tests/app.
 MIX = Mix(
@@ -30,7 +36,7 @@ MIX = Mix(
     stream=0,
     upload=0,
     rate=150.0,
-    get_paths=("/api/version", "/api/health/ready", "/"),
+    get_paths=("/api/version", "/api/health/ready", "/api/"),
     orders_path=None,
 )
 
@@ -48,51 +54,113 @@ def asked(*words: str) -> dict[str, Any]:
     return cast(dict[str, Any], json.loads(done.stdout))
 
 
-def show(report: Report) -> None:
-    """The one number that counts, and where it comes from."""
+def npm(folder: Path, *words: str) -> None:
+    """Run npm as a person would; what it says is shown where it fails."""
+    print(f"\n$ npm {' '.join(words)}    ({folder.relative_to(ROOT)})", flush=True)
+    # scripts/venv puts a Node.js there where the system's is too old.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["npm", *words],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    lines = done.stdout.rstrip().splitlines()
+    if done.returncode:
+        print("\n".join(lines))
+        raise SystemExit(f"demo: npm {' '.join(words)} failed")
+    print("\n".join(lines[-3:]))
+
+
+def build() -> None:
+    """The front end, by npm alone."""
+    installed = FRONT / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < (FRONT / "package-lock.json").stat().st_mtime:
+        npm(FRONT, "ci")
+    npm(FRONT, "run", "build")
+
+
+def build_changed() -> Path:
+    """The front end with another colour, in a folder of its own; its build, from the config's folder."""
+    shutil.rmtree(CHANGED, ignore_errors=True)
+    shutil.copytree(FRONT, CHANGED, ignore=shutil.ignore_patterns("node_modules", "dist"))
+    (CHANGED / "node_modules").symlink_to(FRONT / "node_modules")
+    style = CHANGED / "src" / "style" / "base.css"
+    style.write_text(
+        f"{style.read_text('utf-8')}\n:root {{ --brand: light-dark(#a3195b, #ff9ec9); }}\n", "utf-8"
+    )
+    npm(CHANGED, "run", "build")
+    return (CHANGED / "dist").relative_to(ROOT)
+
+
+def show(report: Report, visitor: Visitor) -> None:
+    """The two numbers that count, and where they come from."""
     sent = sum(kind.sent for kind in report.kinds.values())
     slowest = max((kind.max_ms or 0.0 for kind in report.kinds.values()), default=0.0)
     print(
-        f"\nlost = {len(report.lost)} of {sent} requests during two rollouts and a rollback "
+        f"\nlost = {len(report.lost)} of {sent} requests to the API during two rollouts and a rollback "
         f"(slowest {slowest:.0f} ms)"
     )
     for lost in report.lost[:10]:
         print(f"  lost: {lost.kind} {lost.reason} {lost.detail}")
+    print(
+        f"broken = {len(visitor.broken)} of {visitor.requests} files of the page, in {visitor.visits} visits "
+        f"and {len(visitor.tabs)} versions of it, during a deploy and a rollback of the site"
+    )
+    for broken in visitor.broken[:10]:
+        print(f"  broken: {broken}")
 
 
 def main(words: Sequence[str]) -> int:
-    """The demonstration; 1 when a request was lost."""
+    """The demonstration; 1 when a request was lost or a file was missing."""
+    config = asked("config", "show")
     if "--down" in words:
-        return down()
-    port = 8080
-    url = f"http://127.0.0.1:{port}"
-    print("deployer demo: a first release, then two rollouts and a rollback while clients keep asking")
+        return down(config["service"]["name"])
+    url = f"http://127.0.0.1:{config['edge']['port']}"
+    print("deployer demo: a page and its API, deployed anew and rolled back while clients keep asking")
+    build()
+    before = asked("status")["edge"]
+    deployer("site", "deploy")
     deployer("rollout")
-    with Load(url, MIX) as load:
+    if before is not None:
+        deployer("edge", "upgrade")  # an earlier demo's may know nothing of the site
+    with Load(url, MIX) as load, Visitor(url) as visitor:
         load.wait_for_more(50)
+        visitor.wait_for_more()
         deployer("rollout")
+        changed = build_changed()
+        deployer("site", "deploy", "--set", f"site.dist={changed}")
+        visitor.wait_for_more()
         deployer("rollout", "--strategy", "recreate")
+        deployer("site", "rollback")
+        visitor.wait_for_more()
         deployer("rollback")
         load.wait_for_more(50)
     report = load.report()
     deployer("status")
     deployer("releases", "--last", "4")
+    deployer("site", "releases")
     interview.hold(url, ROOT / "scripts" / "resume.md")
-    show(report)
+    show(report, visitor)
     print(f"""
 open  {url}/             the interview, in Korean and English
-      {url}/api/docs     its API
+      {url}/api/docs     its API, on the same port
       {url}/api/version  which release answers
 try   .venv/bin/deployer rollout --plan
+      .venv/bin/deployer site deploy --plan
       .venv/bin/deployer status --watch
       .venv/bin/python scripts/demo.py --down    (removes all of it again)""")
-    return 0 if report.clean else 1
+    return 0 if report.clean and not visitor.broken else 1
 
 
-def down() -> int:
+def down(service: str) -> int:
     """Remove what the demonstration made."""
-    remove("interview")
-    print("removed the demo's containers, network and volume; its images stay (`deployer prune`)")
+    remove(service)
+    print("removed the demo's containers, networks and volumes; its images stay (`deployer prune`)")
     return 0
 
 

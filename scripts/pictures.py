@@ -1,7 +1,7 @@
 """`make pictures`: makes the README's pictures, docs/pictures/*, from the real thing.
 
-The interview API is rolled out under load as a service of its own, and photographed: the terminal as SVG, the
-page as PNG. What was made for that is removed again.
+The interview API is rolled out under load as a service of its own, and photographed: the terminal as SVG, its
+front end as PNG. What was made for that is removed again.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from benchmarks.load import Load, Report  # noqa: E402  (the checkout is what is
 from scripts import terminal  # noqa: E402
 from scripts.browser import Browser, Page  # noqa: E402
 from scripts.demo import MIX, remove  # noqa: E402
+from scripts.frontend import served  # noqa: E402
 
 FOLDER = ROOT / "docs" / "pictures"
 SERVICE = "preview"
@@ -64,9 +65,9 @@ ANSWER = """
 그 결과 6개월 동안 유실이 0건이었고, 복구 시간은 40분에서 5분으로 줄었습니다.
 """.strip().replace("\n", " ")
 
-# Device pixels per CSS pixel of the sheet, and how large the two screens are on it.
-SHARP = 1.25
-DESK, PHONE = 0.8, 0.8
+# Device pixels per CSS pixel of the sheet, and how large the two windows are on it; the sizes of all three.
+SHARP, ZOOM = 1.15, 0.62
+DESK, PHONE, SHEET = (1100, 1190), (390, 844), (1040, 800)
 
 
 def main() -> int:
@@ -75,7 +76,8 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with service() as port:
         rollout_picture(port)
-        interview_picture(f"http://127.0.0.1:{port}/")
+        with served(f"http://127.0.0.1:{port}") as site:
+            interview_picture(f"{site.url}/")
     for path in sorted(FOLDER.iterdir()):
         print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:.0f} kB")
     return 0
@@ -98,6 +100,7 @@ def service() -> Iterator[int]:
     config = yaml.safe_load((ROOT / "config.yaml").read_text("utf-8"))
     config["service"] |= {"name": SERVICE, "volumes": [f"{SERVICE}-data:/data"]}
     config["edge"]["port"] = port = free_port()
+    del config["site"]  # the pages here are the service's own
     try:
         CONFIG.write_text(yaml.safe_dump(config, allow_unicode=True), "utf-8")
         print("$ deployer rollout", flush=True)
@@ -168,36 +171,36 @@ def verdict(report: Report) -> str:
     return f"\x1b[1;32mlost = 0\x1b[0m of {sent} requests meanwhile (slowest {slowest:.0f} ms)"
 
 
-# --- the page ---------------------------------------------------------------
+# --- the front end ----------------------------------------------------------
 
 
 def interview_picture(url: str) -> None:
-    """The page on a desk in Korean, with an answer's feedback, beside the page on a phone in English."""
+    """The front end on a desk in Korean, with an answer's feedback, and on a phone in English, dark."""
     with Browser() as browser:
-        desk = browser.page(url, width=740, height=1000, scale=DESK * SHARP)
-        fill_in(desk, "ko")
-        # A resume as people paste it: the lines on what they did.
-        desk.run("at('resume').value = at('resume').value.match(/^- .*/gm).join('\\n')")
-        desk.run("document.querySelector('#begin button').click()")
-        desk.wait("document.querySelector('#questions-list textarea')")
-        desk.run(f"document.querySelector('#questions-list textarea').value = {ANSWER!r}")
-        desk.run("document.querySelector('#questions-list form button').click()")
-        desk.wait("document.querySelector('.criterion')")
-        desk.run("document.activeElement.blur()")
-        phone = browser.page(url, width=390, height=844, scale=PHONE * SHARP)
-        fill_in(phone, "en")
-        sheet = browser.page("about:srcdoc", width=1040, height=860, scale=SHARP)
-        sheet.run(f"document.documentElement.innerHTML = {frame(desk.picture(1000), phone.picture(844))!r}")
+        desk = browser.page(url, width=DESK[0], height=DESK[1], scale=ZOOM * SHARP, apart=True)
+        speak(desk, "ko", "light")
+        desk.click(".form-head .quiet")  # the example
+        desk.click(".consent input")
+        desk.click("main form .primary")
+        desk.type(".turn textarea", ANSWER)
+        desk.click(".turn .primary")
+        desk.wait("document.querySelector('.judgements .score') && !document.querySelector('.state')")
+        desk.run("document.activeElement.blur(); scrollTo(0, 0)")
+        phone = browser.page(url, width=PHONE[0], height=PHONE[1], scale=ZOOM * SHARP, apart=True)
+        speak(phone, "en", "dark")
+        sheet = browser.page("about:srcdoc", width=SHEET[0], height=SHEET[1], scale=SHARP)
+        sheet.run(
+            f"document.documentElement.innerHTML = {frame(desk.picture(DESK[1]), phone.picture(PHONE[1]))!r}"
+        )
         sheet.wait("[...document.images].every((image) => image.complete && image.naturalWidth)")
         (FOLDER / "interview.png").write_bytes(sheet.picture())
 
 
-def fill_in(page: Page, language: str) -> None:
-    """Fill in the page's example, in this language."""
-    page.run(f"document.documentElement.lang === '{language}' || at('switch').click()")
-    page.run("at('sample').click()")
-    page.run("at('consent').checked = true")
-    page.wait("at('release').textContent")
+def speak(page: Page, language: str, theme: str) -> None:
+    """Let the page speak this language, in these colours, with nothing that moves."""
+    page.prefer(prefers_reduced_motion="reduce", prefers_color_scheme=theme)
+    page.click(f".top [lang={language}]")
+    page.wait("document.querySelector('main form') && document.querySelector('footer .soft')")
 
 
 def frame(desk: bytes, phone: bytes) -> str:
@@ -208,8 +211,8 @@ def frame(desk: bytes, phone: bytes) -> str:
     )
     # At the size they were taken in: text that is scaled blurs.
     return f"""<style>
-        body {{ margin: 0; height: 860px; background: #dfe5f1;
-            display: flex; align-items: center; justify-content: center; gap: 40px; }}
+        body {{ margin: 0; height: {SHEET[1]}px; background: #d9dcf2;
+            display: flex; align-items: center; justify-content: center; gap: 36px; }}
         img {{ zoom: calc(1 / {SHARP}); border-radius: 18px; box-shadow: 0 12px 40px #1c233040; }}
         #phone {{ border: 11px solid #1c2330; border-radius: 40px; }}
         </style>{images}"""

@@ -7,20 +7,21 @@
     {"rows": 1234}
 
 Seen as of one moment, while others go on writing. The file holds personal data: only its owner may read it,
-and `remove_old` takes it away.
+`erase` takes out of it what is deleted, and `remove_old` takes it away.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import gzip
 import json
 import os
 import re
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -57,20 +58,13 @@ def take(connection: Connection, folder: Path, prefix: str, schema: str, *, keep
     seconds, micros = divmod(time.time_ns() // 1000, 1_000_000)
     stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}{micros:06}"
     path = folder / f"{prefix}.schema-{schema}.{stamp}Z.snapshot.gz"
-    unfinished = path.with_suffix(".unfinished")
     try:
-        with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as raw:
-            with gzip.open(raw, "wt", compresslevel=3, encoding="utf-8") as lines:
-                _write(connection, schema, lines)
-            raw.flush()
-            os.fsync(raw.fileno())
-        unfinished.rename(path)
+        with _alone(folder, prefix), _written(path) as lines:
+            _write(connection, schema, lines)
     except OSError as error:
         raise Unusable(
             f"no snapshot could be written to {folder} ({error}): make room, or name another"
         ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     if keep is not None:
         for old in snapshots(folder, prefix)[:-keep]:
             old.unlink(missing_ok=True)
@@ -104,6 +98,30 @@ def remove_old(folder: Path, prefix: str, days: float = KEEP_DAYS) -> int:
     for path in old:
         path.unlink(missing_ok=True)
     return len(old)
+
+
+def erase(folder: Path, prefix: str, interviews: Collection[str], since: int) -> None:
+    """Take interviews, and all that belongs to them, out of a database's snapshots.
+
+    A snapshot that is being taken is waited for: it may have begun before they were deleted.
+
+    :param since: when the first of them was begun, in milliseconds: older snapshots cannot have them.
+    :raises Unusable: of a snapshot that cannot be rewritten; the others are.
+    """
+    trouble: Unusable | None = None
+    try:
+        with _alone(folder, prefix):
+            for path in snapshots(folder, prefix):
+                if path.stat().st_mtime * 1000 < since:
+                    continue
+                try:
+                    _rewrite(path, frozenset(interviews))
+                except (OSError, Unusable) as error:
+                    trouble = Unusable(f"{path} still holds what was deleted ({error}): remove it")
+    except OSError as error:
+        raise Unusable(f"the snapshots in {folder} cannot be looked at ({error})") from error
+    if trouble:
+        raise trouble
 
 
 def verify(path: Path) -> str:
@@ -157,6 +175,70 @@ def load(connection: Connection, path: Path) -> None:
     connection.commit()
 
 
+@contextlib.contextmanager
+def _alone(folder: Path, prefix: str) -> Iterator[None]:
+    """While nobody else, in any process, writes a snapshot there; what one who was killed has left goes."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        for left in folder.glob("*.snapshot.unfinished"):
+            if left.name.startswith(f"{prefix}.schema-"):
+                left.unlink(missing_ok=True)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[TextIO]:
+    """The lines of a file that is there when it is whole, in the place of what was there."""
+    unfinished = path.with_suffix(".unfinished")
+    try:
+        with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as raw:
+            with gzip.open(raw, "wt", compresslevel=3, encoding="utf-8") as lines:
+                yield lines
+            raw.flush()
+            os.fsync(raw.fileno())
+        unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _rewrite(path: Path, gone: frozenset[str]) -> None:
+    """Leave out the rows of these interviews, as old as it was."""
+    seen = path.stat()
+    table, rows = "", 0
+    columns: list[str] = []
+    tasks: set[str] = set()  # of these interviews; whatever refers to them comes later
+
+    def belongs(row: dict[str, Any]) -> bool:
+        if table == "interview":
+            return row["id"] in gone
+        if row.get("interview") in gone:
+            if table == "task":
+                tasks.add(row["id"])
+            return True
+        return row.get("task") in tasks
+
+    with _written(path) as lines:
+        for line in _lines(path):
+            match line:
+                case {"table": str(name), "columns": list(names)}:
+                    table, columns = name, names
+                case {"rows": int()}:
+                    line["rows"] = rows
+                case list(values):
+                    if belongs(dict(zip(columns, values, strict=True))):
+                        continue
+                    rows += 1
+            _put(lines, line)
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+
+
+def _put(lines: TextIO, value: object) -> None:
+    lines.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
 def _tables(connection: Connection, without: frozenset[str] = BOOKKEEPING) -> list[Table]:
     """The tables as they are, not as this release would have them; those referred to come first."""
     found = MetaData()
@@ -165,20 +247,17 @@ def _tables(connection: Connection, without: frozenset[str] = BOOKKEEPING) -> li
 
 
 def _write(connection: Connection, schema: str, lines: TextIO) -> None:
-    def line(value: object) -> None:
-        lines.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
-
     with _reading(connection):
-        line({"snapshot": 1, "schema": schema})
+        _put(lines, {"snapshot": 1, "schema": schema})
         count = 0
         for table in _tables(connection):
-            line({"table": table.name, "columns": [column.name for column in table.columns]})
+            _put(lines, {"table": table.name, "columns": [column.name for column in table.columns]})
             for row in connection.execution_options(stream_results=True, max_row_buffer=20).execute(
                 select(table)
             ):
-                line([_encode(value) for value in row])
+                _put(lines, [_encode(value) for value in row])
                 count += 1
-        line({"rows": count})
+        _put(lines, {"rows": count})
 
 
 @contextlib.contextmanager

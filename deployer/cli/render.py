@@ -31,7 +31,10 @@ EXAMPLE_SUBNET = "10.213.0.0/28"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     parser.add_argument(
-        "name", nargs="?", metavar="NAME", help="Dockerfile, haproxy.cfg or hold.lua (default: all)"
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="Dockerfile, haproxy.cfg, hold.lua or viewer-request.js (default: all)",
     )
     parser.add_argument("--out", metavar="DIR", help="write the files there instead of printing them")
     parser.add_argument("--list", action="store_true", help="list the templates")
@@ -68,6 +71,7 @@ def rendered(config: Config) -> dict[str, str]:
     """
     from deployer.edge.configuration import configuration, hold_script
     from deployer.edge.network import slot_addresses
+    from deployer.edge.site import viewer_request
     from deployer.edge.state import EdgeState
 
     files = {}
@@ -78,6 +82,8 @@ def rendered(config: Config) -> dict[str, str]:
     addresses = slot_addresses(config.edge.subnet or EXAMPLE_SUBNET)
     files["haproxy.cfg"] = configuration(config, EdgeState(), addresses)
     files["hold.lua"] = hold_script(config)
+    if config.site and config.site.bucket:
+        files["viewer-request.js"] = viewer_request(config.site)
     return files
 
 

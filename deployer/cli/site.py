@@ -24,6 +24,7 @@ EPILOG = """examples:
   deployer site verify                   every file, every header, every reference
   deployer site releases                 what can be rolled back to
   deployer site prune --keep 2           delete what older releases alone need
+  deployer site status                   what serves, and who is at work
 
 `verify` exits with 8 where it finds faults.
 """
@@ -103,7 +104,8 @@ def _opened(args: argparse.Namespace, context: Context) -> AbstractContextManage
         )
     from deployer.site.opening import open_site
 
-    return open_site(config, context.environ, context.emit(args), lock_wait(args) or 0.0)
+    changing = args.action in ("deploy", "rollback", "prune") and not args.plan
+    return open_site(config, context.environ, context.emit(args), lock_wait(args) or 0.0, start=changing)
 
 
 def _deploy(operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:

@@ -575,7 +575,7 @@ class Site(Section):
         description="Headers by pattern. Without any, hashed files may be cached for a year, pages are asked "
         "about at each visit, anything else for five minutes.",
     )
-    redirects: dict[UrlPath, RedirectTarget] = Field(
+    redirects: dict[UrlPrefix, RedirectTarget] = Field(
         default_factory=dict,
         description="Paths that lead elsewhere: a small page, and S3's redirect.",
         examples=[{"/old": "/new"}],

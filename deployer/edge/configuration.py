@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from deployer.config.schema import Config
+from deployer.edge import site
 from deployer.edge.state import SLOTS, EdgeState, Slot
 from deployer.render import render
 
@@ -43,7 +42,7 @@ def configuration(config: Config, state: EdgeState, addresses: Addresses, *, pub
         address=edge.address,
         port=edge.port,
         tls=edge.tls,
-        site=_site(config),
+        site=site.route(config.site),
         api_prefix=edge.api_prefix,
         streams=config.service.streams,
         retry_after=round(edge.retry_after),
@@ -60,9 +59,7 @@ def configuration(config: Config, state: EdgeState, addresses: Addresses, *, pub
 def settings(config: Config) -> str:
     """A digest of all that an edge is made from, and that only `edge upgrade` changes."""
     edge = config.edge.model_dump(mode="json")
-    origin = config.site.origin if config.site else None
-    site = {"origin": origin} if origin else None
-    text = json.dumps([edge, site, config.service.streams], sort_keys=True)
+    text = json.dumps([edge, site.settings(config), config.service.streams], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -87,29 +84,6 @@ def _server(backend: str, slot: Slot, state: EdgeState, address: str) -> str:
     port = occupant.port if occupant else _UNUSED_PORT
     health = "check" if backend == "app" else f"track app/{slot}"
     return f"    server {slot} {address}:{port} weight {state.weight(slot)} {health}\n"
-
-
-def _site(config: Config) -> dict[str, object] | None:
-    if config.site is None or config.site.origin is None:
-        return None
-    parts = urlsplit(config.site.origin)
-    tls = parts.scheme == "https"
-    return {
-        "host": parts.netloc,
-        "address": f"{parts.hostname}:{parts.port or (443 if tls else 80)}",
-        "name": parts.hostname,
-        "tls": tls,
-        "moves": _is_domain(parts.hostname or ""),
-    }
-
-
-def _is_domain(host: str) -> bool:
-    """Whether a host is a name that DNS answers for, rather than an address or a name of this machine."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return "." in host
-    return False
 
 
 def _ms(seconds: float) -> int:

@@ -355,14 +355,17 @@ class Engine:
         except NotFound:
             return None
 
-    def create_network(self, name: str, *, subnet: str, dynamic: str, labels: Mapping[str, str]) -> None:
+    def create_network(
+        self, name: str, *, labels: Mapping[str, str], subnet: str | None = None, dynamic: str | None = None
+    ) -> None:
         """A bridge network with a fixed `subnet`; containers without an address get one from `dynamic`.
 
+        :param subnet: None: a free one of the engine's own pool.
         :raises Conflict: the name is taken, or the subnet overlaps with another network's.
         """
         from docker.types import IPAMConfig, IPAMPool
 
-        ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, iprange=dynamic)])
+        ipam = IPAMConfig(pool_configs=[IPAMPool(subnet=subnet, iprange=dynamic)]) if subnet else None
         with self._mapped(f"creating network {name}"):
             try:
                 self.api.create_network(

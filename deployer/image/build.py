@@ -13,9 +13,11 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from deployer.config.schema import Build, Config
@@ -162,9 +164,19 @@ def _provenance(plan: BuildPlan) -> dict[str, str]:
     return {name: value for name, value in wanted.items() if name in declared}
 
 
-def build_dockerfile(engine: Engine, name: str, text: str, labels: Mapping[str, str], events: Emit) -> str:
-    """An image from a Dockerfile alone, built where the engine lacks it; its reference.
+def build_dockerfile(
+    engine: Engine,
+    name: str,
+    text: str,
+    labels: Mapping[str, str],
+    events: Emit,
+    *,
+    folder: Callable[[], AbstractContextManager[Path]] | None = None,
+) -> str:
+    """An image of our own from a Dockerfile's text, built where the engine lacks it; its reference.
 
+    :param folder: opened where it must be built, for the files that it copies; the text must tell versions of
+        them apart, since it alone names the image.
     :return: `<name>:<first 12 hex digits of the text's sha256>`.
     :raises ImageMissing: the base image is not there and cannot be pulled.
     :raises BuildFailed: a step failed; the details are the tail of its output.
@@ -175,7 +187,11 @@ def build_dockerfile(engine: Engine, name: str, text: str, labels: Mapping[str, 
     reused = engine.image(image) is not None
     if not reused:
         events(BuildStarted(image, 0))
-        _send(engine, image, contexts.alone(text), events, labels=dict(labels))
+        if folder is None:
+            _send(engine, image, contexts.alone(text), events, labels=dict(labels))
+        else:
+            with folder() as files:
+                _send(engine, image, contexts.read(files, text), events, labels=dict(labels))
     return _finished(engine, image, content, events, reused=reused, began=began).image_ref
 
 

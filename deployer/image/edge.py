@@ -18,14 +18,21 @@ def edge_image(engine: Engine, config: Config, emit: Emit) -> str:
     if edge.image:
         ensure_image(engine, edge.image, emit)
         return edge.image
-    bases = [edge.base] if edge.base else list(BASES)
-    base = next((name for name in bases if engine.image(name)), bases[0])
-    text = render("docker/edge.Dockerfile.j2", base=base)
-    labels = {"deployer.role": "edge-image"}
+    text = render("docker/edge.Dockerfile.j2", base=base_image(engine, config))
+    return build_dockerfile(engine, "deployer-edge", text, {"deployer.role": "edge-image"}, quietly(emit))
+
+
+def base_image(engine: Engine, config: Config) -> str:
+    """What images of our own are built from: what the config says, else the best that the engine has."""
+    bases = [config.edge.base] if config.edge.base else list(BASES)
+    return next((name for name in bases if engine.image(name)), bases[0])
+
+
+def quietly(emit: Emit) -> Emit:
+    """Not telling that an image is there already: it is, for every command but the first."""
 
     def news(event: Event) -> None:
-        # That it is there already is no news: it is there for every command but the first.
         if not (isinstance(event, BuildFinished) and event.reused):
             emit(event)
 
-    return build_dockerfile(engine, "deployer-edge", text, labels, news)
+    return news

@@ -164,7 +164,10 @@ def recover(
 
 def _anything_of(engine: Engine, service: str) -> bool:
     labels = {"deployer.service": service}
-    return bool(engine.containers(labels) or engine.network(network_name(service)) or engine.volumes(labels))
+    found = [*engine.containers(labels), *engine.volumes(labels)]
+    # The site's store is no part of a rollout, and may be there before the first.
+    ours = any((item["Labels"] or {}).get("deployer.role") != "store" for item in found)
+    return ours or engine.network(network_name(service)) is not None
 
 
 def maintenance(

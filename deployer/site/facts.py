@@ -48,14 +48,15 @@ class Observer:
         """The pointer, the current release's manifest, and the listing.
 
         :param seen: the pointer, where it has just been read.
-        :param listing: whether to list the bucket; otherwise the manifest is trusted.
+        :param listing: whether to list the bucket; otherwise the manifest is trusted, unless somebody was at
+            work and may have left what it does not know of.
         """
         seen = seen or read_pointer(self.store, self.keys)
         facts = Facts(seen, Bucket(None))
         current = seen.pointer.release
         if current is not None:
             self.need(facts, [current])
-        if listing or current not in facts.manifests:
+        if listing or current not in facts.manifests or seen.pointer.pending is not None:
             manifest = facts.manifests.get(current or "")
             facts.bucket = self.list(self.keys.all(manifest.files) if manifest else ())
         return facts

@@ -24,6 +24,7 @@ from deployer.site.store import MULTIPART_ABOVE, PART
 LONGEST_KEY = 1024
 """Bytes of UTF-8 that S3 allows a key to have."""
 _PIECE = 1024 * 1024
+_SMALL = 64 * 1024
 _SHOWN = 10
 
 
@@ -33,14 +34,15 @@ class LocalFile:
 
     :ivar path: its key without the prefix: NFC, with slashes.
     :ivar source: where it is on disk, or what it holds.
-    :ivar md5: of its content; empty until `digest` has read it.
+    :ivar size: bytes; 0 until `digest` has read it.
+    :ivar md5: of its content; empty until then.
     :ivar etag: that it will have in the bucket where it is sent in parts; else empty.
     :ivar redirect: where the path leads, for a page that is made from `site.redirects`.
     """
 
     path: str
     source: str | bytes
-    size: int
+    size: int = 0
     md5: bytes = b""
     etag: str = ""
     redirect: str = ""
@@ -98,14 +100,15 @@ def digest(files: Iterable[LocalFile]) -> None:
             file.md5 = md5(source, usedforsecurity=False).digest()
             continue
         try:
-            if file.size > _PIECE:
-                _digest_large(file, source)
-                continue
+            # One read rather than a stat and a read: most files are smaller than this.
             descriptor = os.open(source, os.O_RDONLY)
             try:
-                content = os.read(descriptor, file.size + 1)
+                content = os.read(descriptor, _SMALL)
             finally:
                 os.close(descriptor)
+            if len(content) == _SMALL:
+                _digest_large(file, source)
+                continue
         except OSError as error:
             raise PreflightError(f"{source} cannot be read: {error.strerror}") from error
         file.size = len(content)
@@ -154,20 +157,23 @@ class _Walk:
                 if not path.isascii():
                     path = unicodedata.normalize("NFC", path)
                 dotted = hidden or child.name.startswith(".")
-                link = child.is_symlink()
-                if link and not self._wanted_link(child, path, dotted):
+                if child.is_file(follow_symlinks=False):
+                    self._add(child, path, dotted)
+                elif child.is_symlink() and not self._wanted_link(child, path, dotted):
                     continue
-                if child.is_dir():
+                elif child.is_dir():
                     self._enter(child, path, dotted, entered)
                 elif child.is_file():
-                    if (dotted and not self.shown(path)) or self.ignored(path):
-                        continue
-                    self.files.append(LocalFile(path, child.path, child.stat().st_size))
+                    self._add(child, path, dotted)
                 elif not self.ignored(path) and not dotted:
                     raise PreflightError(
                         f"{child.path} is no file, and cannot be deployed",
                         remedy="remove it, or add it to site.ignore",
                     )
+
+    def _add(self, child: os.DirEntry[str], path: str, dotted: bool) -> None:
+        if not self.ignored(path) and (not dotted or self.shown(path)):
+            self.files.append(LocalFile(path, child.path))
 
     def _enter(self, child: os.DirEntry[str], path: str, dotted: bool, entered: frozenset[str]) -> None:
         if self.ignored(path):

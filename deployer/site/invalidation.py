@@ -101,7 +101,7 @@ def _folded(paths: list[str], budget: int, wildcards: int) -> list[str]:
         for path in chosen:
             if path.count("/") >= depth:
                 groups.setdefault("/".join(path.split("/")[:depth]) + "/*", []).append(path)
-        for wildcard, members in sorted(groups.items(), key=lambda item: -len(item[1])):
+        for wildcard, members in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
             if len(chosen) <= budget:
                 return sorted(chosen)
             if len(members) < 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from deployer.aws.session import Account
 from deployer.config.schema import Config
 from deployer.errors import ConfigError
 from deployer.events import Emit
@@ -14,13 +15,15 @@ from deployer.site.work import SiteOperation
 
 @contextmanager
 def open_site(
-    config: Config, environ: Mapping[str, str], emit: Emit, lock_wait: float = 0.0
+    config: Config, environ: Mapping[str, str], emit: Emit, lock_wait: float = 0.0, *, start: bool = False
 ) -> Iterator[SiteOperation]:
     """What the commands of a site work with, as long as the block lasts. Nothing is sent yet.
 
     :param lock_wait: seconds to wait while somebody else is at it.
+    :param start: make the site's own store run, where it has one; otherwise it must run already.
     :raises ConfigError: there is no bucket, or a secret cannot be had.
     :raises CredentialsMissing: there are no credentials.
+    :raises EngineError: the site's own store cannot be had.
     """
     site = config.site
     if site is None or site.bucket is None:
@@ -30,8 +33,21 @@ def open_site(
         from deployer.site.cloudfront import open_distribution
 
         distribution = open_distribution(site, environ)
-    store = open_store(site, environ)
+    account = _own(config, environ, emit, start) if site.store else None
+    store = open_store(site, environ, account)
     try:
         yield SiteOperation(site, config.root, store, emit, distribution, lock_wait)
     finally:
         store.close()
+
+
+def _own(config: Config, environ: Mapping[str, str], emit: Emit, start: bool) -> Account:
+    """The address and the keys of the store on the host's engine."""
+    from deployer.host.engine import Engine
+    from deployer.site import embedded
+
+    engine = Engine(config.host.docker, environ)
+    try:
+        return embedded.ensure(engine, config, emit) if start else embedded.standing(engine, config)
+    finally:
+        engine.close()

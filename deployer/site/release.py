@@ -62,7 +62,11 @@ def prepare(operation: SiteOperation, choices: Choices) -> Prepared:
     site = operation.site
     observer = Observer(operation.store, operation.keys, operation.emit)
     reading = Beside(lambda: observer.look(listing=not choices.trust_manifest))
-    scan = files.scan(site, operation.root)
+    try:
+        scan = files.scan(site, operation.root)
+    except PreflightError:
+        reading.end()
+        raise
     facts = reading.result()
     rules = Rules(site)
     current = facts.pointer.release
@@ -226,6 +230,10 @@ class Beside(Generic[T]):
             self._found.append(self._call())
         except BaseException as error:  # noqa: BLE001  (raised again where the result is wanted)
             self._error = error
+
+    def end(self) -> None:
+        """Wait for the call, whatever it came to."""
+        self._thread.join()
 
     def result(self) -> T:
         """What the call gave, once it has ended. :raises: what it raised."""

@@ -37,7 +37,7 @@ def compress(plan: Plan, folder: Path) -> None:
         made = folder / str(index)
         with made.open("wb") as target:
             _squeeze(sending.file, target, encoding)
-        file = LocalFile(sending.file.path, str(made), made.stat().st_size)
+        file = LocalFile(sending.file.path, str(made))
         digest([file])
         md5 = file.md5.hex()
         entry = sending.entry._replace(size=file.size, md5=md5, etag=file.etag or md5)

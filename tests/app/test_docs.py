@@ -8,6 +8,7 @@ import re
 from flask import Flask
 
 from app.messages import MESSAGES
+from app.responses import STATUS
 from app.settings import PREFIX, SETTINGS
 from tests.app.conftest import ROOT
 
@@ -26,8 +27,10 @@ def test_every_endpoint_is_documented(application: Flask) -> None:
 
 def test_every_setting_and_every_problem_is_documented() -> None:
     assert set(re.findall(r"`(INTERVIEW_[A-Z_]+)`", DOCS)) == {PREFIX + name for name in SETTINGS}
-    problems = {key.removesuffix(".detail") for key in MESSAGES if key.endswith(".detail")}
-    assert set(re.findall(r"^\| `([a-z-]+)` \| \d(?:xx|\d\d)", DOCS, re.MULTILINE)) == problems
+    problems = [key.removesuffix(".detail") for key in MESSAGES if key.endswith(".detail")]
+    told = re.findall(r"^\| `([a-z-]+)` \| (\d(?:xx|\d\d))", DOCS, re.MULTILINE)
+    assert sorted(code for code, _ in told) == sorted(problems)
+    assert dict(told).items() >= {code: str(status) for code, status in STATUS.items()}.items()
 
 
 def test_the_examples_are_json() -> None:

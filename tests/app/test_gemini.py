@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from app.interviewer import Audio, Cancelled, Kind
+from app.interviewer import model as model_module
 from app.interviewer.errors import (
     CannotHear,
     ModelError,
@@ -324,7 +325,10 @@ def test_scores_are_brought_into_range(
     assert {judgement.score for judgement in feedback.criteria} == {expected}
 
 
-def test_an_endless_answer_is_cut_off(model: ModelInterviewer, gemini: Gemini) -> None:
+def test_an_endless_answer_is_cut_off(
+    model: ModelInterviewer, gemini: Gemini, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_module, "MOST_CHARACTERS", 5_000)
     gemini.script(*[Act(text='{"summary": "' + "word " * 11_000)] * 2)
     with pytest.raises(ModelInvalid):
         model.ask(brief(), Calls())

@@ -8,8 +8,6 @@ import signal
 import socket
 from collections.abc import Callable
 
-import pytest
-
 from tests.app.conftest import ANSWERS, Server, bearer, request
 
 
@@ -84,6 +82,35 @@ def test_an_accepted_answer_survives_sigkill(serve: Callable[[], Server]) -> Non
     assert successor.ask("POST", f"{path}/answers", body, bearer(created) | key) == answered
 
 
+def refused(server: Server, sent: str) -> bytes:
+    """The answer to what is no HTTP, or breaks it."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(sent.encode())
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_what_is_no_http_is_refused_and_nothing_of_it_gets_into_the_log(serve: Callable[[], Server]) -> None:
+    server = serve()
+    head = (
+        "POST /api/interviews HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    )
+    chunks = refused(server, f"{head}Transfer-Encoding: chunked\r\n\r\nZyxomma\r\n{{}}\r\n0\r\n\r\n")
+    assert chunks.startswith(b"HTTP/1.1 400 ")
+    assert b"urn:interview:problem:bad-request" in chunks
+    for sent in (
+        "GET /api/interviews/Zyxomma with Zyxomma\r\n\r\n",
+        "GET /api/version HTTP/1.1\r\nHost: x\r\nZyx omma: Zyxomma\r\n\r\n",
+        f"{head}Content-Length: Zyxomma\r\n\r\n",
+    ):
+        assert refused(server, sent).startswith(b"HTTP/1.1 400 ")
+    assert server.stop() == 0
+    for line in server.lines:
+        assert json.loads(line)["level"], "every line is JSON"
+    assert "Invalid request" in server.log
+    for private in ("yxomma", "127.0.0.1, ", "ip=", "Traceback"):
+        assert private not in server.log
+
+
 def test_a_connection_is_kept_between_requests(serve: Callable[[], Server]) -> None:
     server = serve()
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
@@ -126,22 +153,20 @@ def test_the_log_has_routes_and_statuses_and_nothing_private(serve: Callable[[],
         assert private not in server.log
 
 
-@pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_over_the_limit_is_refused_and_others_are_served(
-    serve: Callable[[], Server], chunked: bool
-) -> None:
+def test_a_body_over_the_limit_is_refused_and_others_are_served(serve: Callable[[], Server]) -> None:
     server = serve()
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     body = b'{"resume": "' + b"x" * 600_000 + b'"}'
-    connection.request(
-        "POST",
-        "/api/interviews",
-        iter([body[:300_000], body[300_000:]]) if chunked else body,
-        {"Content-Type": "application/json"},
-        encode_chunked=chunked,
-    )
-    response = connection.getresponse()
-    assert response.status == 413
-    assert json.loads(response.read())["type"] == "urn:interview:problem:too-large"
-    connection.close()
-    assert server.ask("GET", "/api/health/ready")[0] == 200
+    for chunked in (False, True):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        connection.request(
+            "POST",
+            "/api/interviews",
+            iter([body[:300_000], body[300_000:]]) if chunked else body,
+            {"Content-Type": "application/json"},
+            encode_chunked=chunked,
+        )
+        response = connection.getresponse()
+        assert response.status == 413
+        assert json.loads(response.read())["type"] == "urn:interview:problem:too-large"
+        connection.close()
+        assert server.ask("GET", "/api/health/ready")[0] == 200

@@ -11,19 +11,22 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, inspect, select, text
 
+from app import Settings, create_app
+from app.access import digest
 from app.storage import compatibility, migration, snapshot
 from app.storage.compatibility import SCHEMA, State
 from app.storage.database import Database
 from app.storage.errors import Busy, Lost, Unusable
 from app.storage.migration import VERSIONS, Migration
 from app.storage.tables import interview, metadata, schema_step
-from tests.app.conftest import ROOT
+from tests.app.conftest import ROOT, close
 from tests.support.bound import BOUND
 from tests.support.mariadb import MariaDB
 from tests.support.names import free_port
@@ -395,6 +398,51 @@ def test_an_empty_database_is_not_worth_a_snapshot(
 ) -> None:
     assert Migration(url, versions=expanding, snapshots=snapshots).migrate().snapshot is None
     assert not list(snapshots.iterdir())
+
+
+def test_what_is_deleted_is_erased_from_snapshots(
+    database: Database, url: str, snapshots: Path, settings: Settings
+) -> None:
+    fill(database)
+    prefix = snapshot.place(database.url, None)[1]
+    with database.engine.connect() as connection:
+        taken = [snapshot.take(connection, snapshots, prefix, "0001") for _ in range(2)]
+    before = [path.stat().st_mtime_ns for path in taken]
+    left = snapshots / f"{prefix}.schema-0001.x.snapshot.unfinished"  # by one that was killed
+    left.write_text("김민지")
+    application = create_app(replace(settings, database=url, snapshots=snapshots))
+    token = "t" * 43
+    with database.writing() as connection:
+        connection.execute(interview.update().where(interview.c.id == "one").values(token_hash=digest(token)))
+    response = application.test_client().delete(
+        "/api/interviews/one", headers={"Authorization": f"Bearer {token}"}
+    )
+    assert response.status_code == 204
+    close(application)
+    remains = content(database)
+    for path in taken:
+        assert snapshot.verify(path) == "0001"
+        words = gzip.decompress(path.read_bytes()).decode()
+        assert '"one"' not in words
+        assert '"tone"' not in words  # its task
+        assert '"two"' in words
+    assert [path.stat().st_mtime_ns for path in taken] == before
+    assert not left.exists()
+    Migration(url, snapshots=snapshots).restore(taken[1])
+    assert content(database) == remains
+
+
+def test_a_snapshot_that_cannot_be_rewritten_is_named(database: Database, snapshots: Path) -> None:
+    fill(database)
+    with database.engine.connect() as connection:
+        broken, whole = (snapshot.take(connection, snapshots, "x", "0001") for _ in range(2))
+    broken.write_bytes(broken.read_bytes()[:-20])
+    with pytest.raises(Unusable, match=broken.name):
+        snapshot.erase(snapshots, "x", ["one"], since=0)
+    assert '"one"' not in gzip.decompress(whole.read_bytes()).decode()
+    untouched = whole.read_bytes()
+    snapshot.erase(snapshots, "x", ["two"], since=2**50)
+    assert whole.read_bytes() == untouched, "it is older than the interview"
 
 
 def test_old_snapshots_go(database: Database, snapshots: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -9,11 +10,13 @@ from pathlib import Path
 
 from sqlalchemy import func, insert, select, update
 
+from app import Settings, create_app
 from app.storage.database import Database
 from app.storage.purge import BATCH, Purged, purge, purge_if_due
 from app.storage.tables import chore, interview, quota_day, quota_queue
-from tests.app.conftest import ROOT
+from tests.app.conftest import ROOT, close, file_of
 from tests.support.rows import OWNED, insert_interview
+from tests.support.waiting import until
 
 SECRET = "Kim Minji lives at Sejong-daero 110, Seoul"
 
@@ -65,6 +68,21 @@ def test_of_many_that_find_it_due_one_does_it(database: Database) -> None:
         assert len(done) == 8
         with database.writing() as connection:
             connection.execute(update(chore).values(due_at=chore.c.due_at - 3600_000))
+
+
+def test_a_service_does_it_by_itself_and_removes_old_snapshots(settings: Settings) -> None:
+    folder = file_of(settings).parent
+    old = folder / f"{file_of(settings).name}.schema-0001.20260101T000000000000Z.snapshot.gz"
+    old.touch()
+    os.utime(old, (0, 0))
+    application = create_app(settings)
+    with application.extensions["database"].writing() as connection:
+        insert_interview(connection, "old", expires_at=1)
+    application.extensions["runner"].start()
+    until(lambda: not old.exists(), "the snapshot is gone")
+    with application.extensions["database"].reading() as connection:
+        assert not connection.execute(select(interview.c.id)).all()
+    close(application)
 
 
 def test_a_due_time_far_ahead_is_a_clocks_mistake(database: Database) -> None:

@@ -57,7 +57,8 @@ def test_a_deploy_that_is_struck_before_each_effect(project: SiteProject, signal
     """The site is whole in between, and the next command, whichever it is, leaves one release."""
     number, whole, struck = 2, 1, 0
     with Visitor(project) as visitor:
-        for strike in range(1, MOST_EFFECTS, times(3, 1)):
+        # In `make test` each signal visits its own third of the moments.
+        for strike in range(1 if signal == "KILL" else 2, MOST_EFFECTS, times(3, 1)):
             project.build(number)
             code = project.accident(signal, strike, "deploy")
             if code == 0:

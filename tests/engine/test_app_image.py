@@ -303,6 +303,9 @@ def test_rollouts_in_the_middle_of_interviews_lose_nothing_and_ask_nothing_twice
 ) -> None:
     project, gemini = interviews
     project.run("rollout")
+    assert requests.get(f"{project.url}/metrics", timeout=30).status_code == 404, (
+        "they have a port of their own"
+    )
     stop = threading.Event()
     people = [Person(project.url, stop) for _ in range(6)]
     for person in people:

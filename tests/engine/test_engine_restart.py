@@ -20,6 +20,10 @@ from deployer.config.schema import Config
 from deployer.events import Event
 from deployer.host.engine import Engine
 from deployer.image.edge import edge_image
+from deployer.image.store import store_image
+from tests.support.dist import build
+from tests.support.images import BASE
+from tests.support.names import free_port
 from tests.support.project import Project
 from tests.support.scale import times
 from tests.support.second_engine import SecondEngine, subnet, sweep
@@ -42,11 +46,12 @@ def second(engine: DockerClient, shop: str) -> Iterator[SecondEngine]:
     first = Engine()
     config = Config.model_validate({"service": {"name": "x", "image": shop, "port": 8080}})
     edge = edge_image(first, config, silent)
+    store = store_image(first, BASE, silent)
     first.close()
     second = SecondEngine()
     try:
         second.start()
-        second.copy(engine, shop, edge)
+        second.copy(engine, shop, edge, store)
         second.client.images.get(edge).tag("edge", "copied")
         yield second
     finally:
@@ -76,6 +81,23 @@ def docker0() -> str:
     """The bridge of the machine's own engine: its number, where there is one."""
     index = Path("/sys/class/net/docker0/ifindex")
     return index.read_text() if index.exists() else ""
+
+
+@pytest.fixture
+def site(second: SecondEngine, shop: str, tmp_path: Path) -> Iterator[Project]:
+    """A site in a store of its own on the second engine."""
+    project = Project(second.client, tmp_path, shop)
+    project.config(
+        edge={"image": "edge:copied", "subnet": subnet(project.port), "base": BASE},
+        host={"docker": second.address},
+        site={"bucket": "shop-site", "store": {"port": free_port()}},
+        rollout={"observe": "0s"},
+    )
+    build(tmp_path / "dist", "1")
+    try:
+        yield project
+    finally:
+        project.remove()
 
 
 def version(project: Project) -> str | None:
@@ -146,3 +168,33 @@ def test_an_engine_restart_in_the_middle_of_a_rollout(
     bounded(load.report(), f"engine ended with {number.name} during a rollout")
     assert {span.version for span in load.report().versions} == {serving, following}
     assert project.leftovers() == []
+
+
+def test_the_sites_store_keeps_what_it_has_through_engine_restarts(
+    site: Project, second: SecondEngine
+) -> None:
+    site.run("site", "deploy", timeout=180)
+    site.run("rollout")
+    before = site.json("site", "status")
+    for number in (signal.SIGKILL, signal.SIGTERM)[: times(1, 2)]:
+        second.end(number)
+        second.start()
+        page = until(lambda: answer(site), "page and API are back by themselves")
+        assert "version 1" in page
+        after = site.json("site", "status")
+        assert after == before
+    assert site.json("site", "deploy")["outcome"] == "unchanged"
+    build(site.folder / "dist", "2")
+    site.run("site", "deploy")
+    assert "version 2" in (answer(site) or "")
+    assert site.json("site", "verify")["faults"] == []
+
+
+def answer(project: Project) -> str | None:
+    """The site's page, once the API answers too."""
+    try:
+        page = requests.get(project.url, timeout=30)
+        api = requests.get(f"{project.url}/api/x", timeout=30)
+    except requests.ConnectionError:
+        return None
+    return page.text if page.ok and api.ok else None

@@ -6,9 +6,12 @@ its import alone is a tenth of what a deploy in which nothing changed may take.
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
+
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 T = TypeVar("T")
 
@@ -47,8 +50,14 @@ class _Crew:
         self._stopped = False
 
     def run(self) -> None:
-        with self._lock:
-            self._hire()
+        # A signal's exception in the midst of this would leave nobody to know whether there is a worker. Workers
+        # inherit the mask, which is as well: signals are for the main thread.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            with self._lock:
+                self._hire()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self.wait()
 
     def wait(self) -> None:

@@ -158,6 +158,12 @@ class TestCommand:
         files = json.loads(said("--json")[1])["files"]
         assert list(files) == ["haproxy.cfg", "hold.lua"]
 
+    def test_a_site_in_a_bucket_has_a_function_for_cloudfront(self, write: Write) -> None:
+        write(SHOP + "site: {bucket: shop-site, redirects: {/old: /new}}\n")
+        _, out, _ = said("viewer-request.js")
+        assert "function handler(event)" in out
+        assert '{"/old": "/new"}' in out
+
     def test_a_file_that_the_config_does_not_make_is_a_mistake_of_usage(self, write: Write) -> None:
         write(SHOP)
         assert said("Dockerfile") == (
