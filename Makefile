@@ -18,6 +18,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 STAMP := .venv/installed
 
+# Where Python is told to keep no bytecode, each of the many deployers that tests start would compile itself anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test soak bench lint docs pictures clean packages engine base-image tests
 
 help: ## this list

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import costs, edge, interview, machine, page, peers, rollouts, swarm
+from benchmarks import costs, edge, interview, machine, page, peers, pipelines, rollouts, swarm
 from benchmarks.figures import Section
 from benchmarks.stand import BenchError, Stand, stand
 
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[Stand], list[Section]]] = {
     "rollouts": rollouts.measure,
     "edge": edge.measure,
     "costs": costs.measure,
+    "pipelines": pipelines.measure,
     "interview": interview.measure,
     "peers": peers.measure,
 }

@@ -26,6 +26,12 @@
     │   ├── BucketMissing         11  no such bucket, or not in this region
     │   ├── Superseded            11  an object was changed by somebody else meanwhile
     │   └── SiteDamaged           11  what a deployer keeps in the bucket is missing or unreadable
+    ├── CommandFailed             12  a command that the config names: a build, a test
+    ├── JenkinsError              20  the Jenkins controller refused, or answered something unexpected
+    │   ├── JenkinsUnreachable    20  nothing answers, or too late, or nothing but failures
+    │   ├── JenkinsForbidden      20  not this user, not this token, not this crumb
+    │   ├── JenkinsMissing        20  no such job, build or queue item
+    │   └── JenkinsRefused        20  the job is disabled, exists already, or takes no such parameter
     └── Interrupted      129/130/143  a lost terminal, Ctrl-C, SIGTERM: cleaned up
 
 A message says what happened and where; `remedy` says what to do next; `details` holds the lines that
@@ -53,6 +59,11 @@ class ExitStatus(enum.IntEnum):
     EDGE = 9
     RECOVERY = 10
     CLOUD = 11
+    COMMAND = 12
+    JENKINS = 20
+    BUILD_FAILURE = 21
+    BUILD_UNSTABLE = 22
+    BUILD_ABORTED = 23
     HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -205,6 +216,34 @@ class Superseded(CloudError):
 
 class SiteDamaged(CloudError):
     """A manifest or the pointer of a site is missing, unreadable, or of a format that we do not know."""
+
+
+class CommandFailed(DeployerError):
+    """A command that the config names failed or cannot be run; `details` is the tail of its output."""
+
+    exit_status = ExitStatus.COMMAND
+
+
+class JenkinsError(DeployerError):
+    """The Jenkins controller refused, or answered something unexpected."""
+
+    exit_status = ExitStatus.JENKINS
+
+
+class JenkinsUnreachable(JenkinsError):
+    """Nothing answers at the controller's address, or too late, or nothing but failures."""
+
+
+class JenkinsForbidden(JenkinsError):
+    """The controller does not know the user or the token, or the user may not do this."""
+
+
+class JenkinsMissing(JenkinsError):
+    """The controller has no such job, build or queue item."""
+
+
+class JenkinsRefused(JenkinsError):
+    """The controller will not: the job is disabled, exists already, takes no such parameter."""
 
 
 class Interrupted(DeployerError):

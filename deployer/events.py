@@ -256,3 +256,29 @@ class Invalidated(Event):
     def sentence(self) -> str:
         cost = f", about {self.cost:.2f} USD" if self.cost else ""
         return f"the distribution forgets {self.paths} path(s), request {self.request}{cost}"
+
+
+# -- Jenkins --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BuildQueued(Event):
+    """A build waits in the controller's queue; `why` in the controller's own words."""
+
+    job: str
+    why: str
+
+    def sentence(self) -> str:
+        return f"{self.job} waits: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRuns(Event):
+    """A build has left the queue and runs."""
+
+    job: str
+    number: int
+    url: str
+
+    def sentence(self) -> str:
+        return f"{self.job} #{self.number} runs: {self.url}"

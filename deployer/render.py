@@ -65,13 +65,19 @@ def _render(folders: tuple[Path, ...], name: str, values: dict[str, Any], shown:
 def _environment(folders: tuple[Path, ...]) -> jinja2.Environment:
     import jinja2
 
-    return jinja2.Environment(  # noqa: S701 -- what is rendered are configs, not HTML
+    return jinja2.Environment(
+        autoescape=_is_page,  # noqa: S701 -- what is rendered are configs, but for a page
         loader=jinja2.FileSystemLoader(folders),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def _is_page(name: str | None) -> bool:
+    """Whether a template makes HTML, in which values are escaped; in a config they stand as they are."""
+    return bool(name and name.endswith(f".html{SUFFIX}"))
 
 
 def _missing(

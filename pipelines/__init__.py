@@ -1,1 +1,1 @@
-"""The front-end and back-end pipelines as lists of stages; they come with a later release."""
+"""The front-end and back-end pipelines as lists of stages: the same on a laptop, in Jenkins and in tests."""

@@ -6,7 +6,8 @@ import contextlib
 import io
 import os
 
-from deployer.cli.main import COMMANDS, parser
+from deployer.cli.main import PROGRAM, Program
+from pipelines import __main__ as pipelines
 
 INTRODUCTION = """# Commands
 
@@ -18,12 +19,17 @@ def reference() -> str:
     """The page, in Markdown; every line at most 100 columns wide."""
     os.environ["COLUMNS"] = "100"
     pages = [INTRODUCTION]
-    for name in COMMANDS:
-        text = io.StringIO()
-        with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
-            parser(name).parse_args([name, "--help"])
-        pages.append(f"## deployer {name}\n\n```text\n{text.getvalue().strip()}\n```\n")
+    for program in (PROGRAM, pipelines.PROGRAM):
+        pages += [page(program, name) for name in program.commands]
     return "\n".join(pages)
+
+
+def page(program: Program, name: str) -> str:
+    """What the help of one command says."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+        program.parser(name).parse_args([name, "--help"])
+    return f"## {program.name} {name}\n\n```text\n{text.getvalue().strip()}\n```\n"
 
 
 if __name__ == "__main__":

@@ -160,7 +160,10 @@ try   .venv/bin/deployer rollout --plan
 def down(service: str) -> int:
     """Remove what the demonstration made."""
     remove(service)
-    print("removed the demo's containers, networks and volumes; its images stay (`deployer prune`)")
+    print(
+        "removed the demo's containers, networks and site; its images stay (`deployer prune`), "
+        f"and the interviews that were held (`docker volume rm {service}-data`)"
+    )
     return 0
 
 

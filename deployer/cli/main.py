@@ -6,7 +6,8 @@ import argparse
 import difflib
 import importlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from deployer import __version__
@@ -86,34 +87,86 @@ def near(word: str, known: Iterable[str]) -> str:
     return f"; did you mean '{found[0]}'?" if found else ""
 
 
-def parser(chosen: str | None = None) -> Parser:
-    """The whole command line.
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A command line of commands, each a module with `add_arguments(parser)`, `run(args, context)`, `EPILOG`.
 
-    :param chosen: build only this command's own arguments: importing the others costs time that `--help`
-        and every run would pay. None builds all (for completion and the tests of the docs).
+    :param commands: what each is for, by name.
+    :param module: imports a command's module: only when the command is run.
     """
-    top = Parser(
-        prog="deployer",
-        description="Deploys a container behind an edge without losing a request.",
-        epilog=EPILOG,
-        formatter_class=Formatter,
-    )
-    top.add_argument("--version", action="version", version=f"deployer {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    top.commands = commands.choices
-    for name, text in COMMANDS.items():
-        sub = commands.add_parser(
-            name,
-            help=text,
-            description=text[0].upper() + text[1:] + ".",
-            formatter_class=Formatter,
+
+    name: str
+    description: str
+    epilog: str
+    commands: Mapping[str, str]
+    module: Callable[[str], Any]
+
+    def parser(self, chosen: str | None = None) -> Parser:
+        """The whole command line.
+
+        :param chosen: build only this command's own arguments: importing the others costs time that `--help`
+            and every run would pay. None builds all (for completion and the tests of the docs).
+        """
+        top = Parser(
+            prog=self.name, description=self.description, epilog=self.epilog, formatter_class=Formatter
         )
-        if chosen is None or chosen == name:
-            module = _module(name)
-            sub.epilog = getattr(module, "EPILOG", None)
-            common(sub)
-            module.add_arguments(sub)
-    return top
+        top.add_argument("--version", action="version", version=f"{self.name} {__version__}")
+        commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+        top.commands = commands.choices
+        for name, text in self.commands.items():
+            sub = commands.add_parser(
+                name,
+                help=text,
+                description=text[0].upper() + text[1:] + ".",
+                formatter_class=Formatter,
+            )
+            if chosen is None or chosen == name:
+                module = self.module(name)
+                sub.epilog = getattr(module, "EPILOG", None)
+                common(sub)
+                module.add_arguments(sub)
+        return top
+
+    def main(self, argv: Sequence[str] | None = None, context: Context | None = None) -> int:
+        """Run a command; its exit code. Nothing is raised past here."""
+        context = context or Context()
+        words = list(sys.argv[1:] if argv is None else argv)
+        try:
+            with raising():
+                return self._run(words, context)
+        except SystemExit as leaving:
+            return int(leaving.code or 0)
+        except BrokenPipeError:
+            context.abandon()
+            return ExitStatus.OK
+        except DeployerError as error:
+            status = int(error.exit_status)
+            try:
+                report(error, context, as_json=_wants_json(words), program=self.name)
+            except BrokenPipeError:
+                context.abandon()
+            return status
+        except Exception as error:  # noqa: BLE001  (a fault of ours; it must end as the other errors do)
+            return _fault(error, context, as_json=_wants_json(words), program=self.name)
+
+    def _run(self, words: list[str], context: Context) -> int:
+        if words[:1] == ["help"]:
+            words = [*words[1:2], "--help"]
+        # The command among the words, before argparse has looked at them.
+        chosen = next((word for word in words if word in self.commands), None)
+        if words and words[0].startswith("-") and words[0] not in ("-h", "--help", "--version"):
+            raise UsageError(
+                f"{words[0]} stands before the command",
+                remedy=f"write it behind: {self.name} {chosen or 'COMMAND'} ...",
+            )
+        top = self.parser(chosen or "")
+        args, extra = top.parse_known_args(words)
+        if not args.command:
+            top.print_help(context.stdout)
+            return ExitStatus.USAGE
+        if extra:
+            top.commands[args.command].unknown(extra)
+        return int(self.module(args.command).run(args, context))
 
 
 def common(sub: argparse.ArgumentParser) -> None:
@@ -133,48 +186,7 @@ def common(sub: argparse.ArgumentParser) -> None:
     group.add_argument("--json", action="store_true", help="machine-readable output")
 
 
-def main(argv: Sequence[str] | None = None, context: Context | None = None) -> int:
-    """Run a command; its exit code. Nothing is raised past here."""
-    context = context or Context()
-    words = list(sys.argv[1:] if argv is None else argv)
-    try:
-        with raising():
-            return _run(words, context)
-    except SystemExit as leaving:
-        return int(leaving.code or 0)
-    except BrokenPipeError:
-        context.abandon()
-        return ExitStatus.OK
-    except DeployerError as error:
-        status = int(error.exit_status)
-        try:
-            report(error, context, as_json=_wants_json(words))
-        except BrokenPipeError:
-            context.abandon()
-        return status
-    except Exception as error:  # noqa: BLE001  (a fault of ours; it must end as the other errors do)
-        return _fault(error, context, as_json=_wants_json(words))
-
-
-def _run(words: list[str], context: Context) -> int:
-    if words[:1] == ["help"]:
-        words = [*words[1:2], "--help"]
-    if words and words[0].startswith("-") and words[0] not in ("-h", "--help", "--version"):
-        name = _command(words) or "COMMAND"
-        raise UsageError(
-            f"{words[0]} stands before the command", remedy=f"write it behind: deployer {name} ..."
-        )
-    top = parser(_command(words) or "")
-    args, extra = top.parse_known_args(words)
-    if not args.command:
-        top.print_help(context.stdout)
-        return ExitStatus.USAGE
-    if extra:
-        top.commands[args.command].unknown(extra)
-    return int(_module(args.command).run(args, context))
-
-
-def report(error: DeployerError, context: Context, *, as_json: bool) -> None:
+def report(error: DeployerError, context: Context, *, as_json: bool, program: str = "deployer") -> None:
     """Say what went wrong: to a program on stdout, to a person on stderr."""
     if as_json:
         context.print_json({**(error.result or {}), **error.as_dict()})
@@ -182,7 +194,7 @@ def report(error: DeployerError, context: Context, *, as_json: bool) -> None:
     remedy = error.remedy
     if isinstance(error, Interrupted) and error.result:
         remedy = "`deployer status` shows what serves"
-    lines = [f"deployer: {error.message}"]
+    lines = [f"{program}: {error.message}"]
     lines += [f"  {line}" for line in error.details]
     if remedy:
         lines.append(f"  -> {remedy}")
@@ -190,7 +202,7 @@ def report(error: DeployerError, context: Context, *, as_json: bool) -> None:
     context.stderr.flush()
 
 
-def _fault(error: Exception, context: Context, *, as_json: bool) -> int:
+def _fault(error: Exception, context: Context, *, as_json: bool, program: str) -> int:
     import traceback
 
     traceback.print_exception(error, file=context.stderr)
@@ -198,13 +210,8 @@ def _fault(error: Exception, context: Context, *, as_json: bool) -> int:
         f"unexpected {type(error).__name__}: {error}",
         remedy="this is a fault of the deployer: please report it, with the lines above",
     )
-    report(ours, context, as_json=as_json)
+    report(ours, context, as_json=as_json, program=program)
     return ours.exit_status
-
-
-def _command(words: Sequence[str]) -> str | None:
-    """The command among the words, before argparse has looked at them."""
-    return next((word for word in words if word in COMMANDS), None)
 
 
 def _wants_json(words: Sequence[str]) -> bool:
@@ -215,3 +222,10 @@ def _wants_json(words: Sequence[str]) -> bool:
 
 def _module(name: str) -> Any:
     return importlib.import_module(f"deployer.cli.{name}")
+
+
+PROGRAM = Program(
+    "deployer", "Deploys a container behind an edge without losing a request.", EPILOG, COMMANDS, _module
+)
+parser = PROGRAM.parser
+main = PROGRAM.main

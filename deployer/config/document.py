@@ -268,16 +268,25 @@ def _refuse_deep_nesting(text: str, place: Place) -> None:
     """The composer recurses in C: a page of '[' would end the process rather than raise."""
     import yaml
 
+    def refusal(mark: yaml.Mark) -> ConfigError:
+        where = place.source if _is_set(place) else f"{place.source}:{mark.line + 1}"
+        return ConfigError(f"{where}: is nested more than {MAX_DEPTH} levels deep")
+
     depth = 0
     event: Any
-    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            where = place.source if _is_set(place) else f"{place.source}:{event.start_mark.line + 1}"
-            raise ConfigError(f"{where}: is nested more than {MAX_DEPTH} levels deep")
+    try:
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > MAX_DEPTH:
+                raise refusal(event.start_mark)
+    except yaml.MarkedYAMLError as error:
+        # Newer parsers have a limit of their own, which their look ahead meets first.
+        if "nesting depth" in (error.problem or "") and error.problem_mark:
+            raise refusal(error.problem_mark) from None
+        raise
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, place: Place, text: str) -> ConfigError:

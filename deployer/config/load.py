@@ -16,7 +16,7 @@ from deployer.errors import ConfigError
 
 DEFAULT_NAME = "config.yaml"
 ENVIRONMENTS = "environments"
-TEXTS = frozenset({"env", "labels", "args", "metadata", "redirects"})
+TEXTS = frozenset({"env", "labels", "args", "credentials", "metadata", "redirects"})
 """Mappings whose keys are the operator's own: dots belong to the key, a null is no way to say 'default'."""
 
 

@@ -195,6 +195,13 @@ LogSize = Annotated[
     *_matching(r"[1-9]\d*[kmg]?", "must be a size such as 512k, 10m or 1g"),
     WithJsonSchema({"type": ["string", "integer"]}),
 ]
+ControllerUrl = Annotated[
+    str,
+    *_matching(
+        r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?",
+        "must be an address without a user, query or '#', as in https://ci.example.org/jenkins",
+    ),
+]
 Subnet = Annotated[str, AfterValidator(_private_subnet)]
 Address = Annotated[str, AfterValidator(_ip_address)]
 Wait = Annotated[Duration, Field(gt=0)]
@@ -215,6 +222,14 @@ class Section(BaseModel):
         # Built once, as part of `Config`, rather than each on its own: it halves the time to load a config.
         defer_build=True,
     )
+
+
+def _below(description: str, **default: Any) -> Any:
+    """A section that need not be given. What it is then is validated as a part of the whole.
+
+    A default that is a section already would have pydantic build that section a second time, on its own.
+    """
+    return Field(default=default, validate_default=True, description=description)
 
 
 # --- sections --------------------------------------------------------------------------------------------
@@ -738,6 +753,179 @@ class Rollout(Section):
         return hooks
 
 
+class Commands(Section):
+    """What a stage of a pipeline runs, and what decides whether it has to run again."""
+
+    commands: list[Command] = Field(
+        default_factory=list,
+        description="Commands, run one after the other in the pipeline's `folder`; without any the stage has "
+        "nothing to do.",
+        examples=[[["make"], ["make", "check"]]],
+    )
+    inputs: list[Word] = Field(
+        default_factory=list,
+        description="Globs below the folder, written as in .dockerignore: while nothing that they match has "
+        "changed, the stage is skipped. Empty: every file that git does not ignore.",
+        examples=[["src/**", "Makefile"]],
+    )
+    outputs: list[Word] = Field(
+        default_factory=list,
+        description="Paths below the folder that the commands make: the stage is not skipped where one is "
+        "missing.",
+        examples=[["build/service.jar"]],
+    )
+
+
+class Backend(Section):
+    """What the back end's pipeline does before it builds the image."""
+
+    folder: Path = Field(
+        default=Path(), description="Folder the commands run in, relative to the config's own folder."
+    )
+    build: Commands = _below("The stage `build`.")
+    test: Commands = _below("The stage `test`.")
+
+
+class Frontend(Section):
+    """How the front end's pipeline makes what it deploys."""
+
+    folder: Path | None = Field(
+        default=None,
+        description="Folder of package.json, relative to the config's own folder; else the one that holds "
+        "`site.dist`.",
+        examples=["examples/frontend"],
+    )
+    install: Commands = _below(
+        "The stage `install`.",
+        commands=[["npm", "ci"]],
+        inputs=["package.json", "package-lock.json", ".npmrc"],
+        outputs=["node_modules"],
+    )
+    build: Commands = _below(
+        "The stage `build`; `site.dist` is among its outputs.", commands=[["npm", "run", "build"]]
+    )
+
+
+class Preflight(Section):
+    """What the host must have left before a stage that builds; with less, the stage is refused."""
+
+    memory: Size = Field(default=256 * 1024**2, description="Free memory, free swap included.")
+    disk: Size = Field(
+        default=1024**3,
+        description="Free disk in the workspace and where the engine keeps its data. Jenkins takes a node "
+        "with less than 1g out of service.",
+    )
+
+
+class Pipelines(Section):
+    """What `python -m pipelines` does before it deploys."""
+
+    backend: Backend = _below("The back end's own commands.")
+    frontend: Frontend = _below("The front end's own commands.")
+    preflight: Preflight = _below("What the host must have left before a build.")
+    reports: Path = Field(
+        default=Path("build/reports"),
+        description="Folder for the JUnit report and the summary, relative to the config's own folder.",
+    )
+
+
+class Portainer(Section):
+    """A page over the engine's containers, beside the controller."""
+
+    enabled: bool = Field(default=True, description="Whether `up` makes it too.")
+    image: Word = Field(default="portainer/portainer-ce:2.27.9", description="Image of Portainer.")
+    port: Port = Field(default=9000, description="Port on which the host serves it, at `jenkins.address`.")
+
+
+class Jenkins(Section):
+    """The Jenkins controller that runs the pipelines: how to make one, and how to reach one."""
+
+    url: ControllerUrl | None = Field(
+        default=None,
+        description="Address of the controller for `pipelines jenkins`; else the one that `up` makes on this "
+        "host.",
+        examples=["https://ci.example.org/jenkins"],
+    )
+    public_url: ControllerUrl | None = Field(
+        default=None,
+        description="Address under which people and GitHub reach it; else `url`.",
+        examples=["https://ci.example.org/"],
+    )
+    user: Word = Field(default="admin", description="User that `up` makes, and as whom the client asks.")
+    token: SecretText | None = Field(
+        default=None,
+        description="API token of `user`, as a reference; else `password` is used.",
+        examples=["${env:JENKINS_TOKEN}"],
+    )
+    password: SecretText | None = Field(
+        default=None,
+        description="Password of `user`, as a reference; `up` needs it.",
+        examples=["${env:JENKINS_PASSWORD}"],
+    )
+    repository: Word | None = Field(
+        default=None,
+        description="Git address that the jobs build; `up` and `run` do without.",
+        examples=["https://github.com/example/shop.git"],
+    )
+    branch: Word = Field(default="main", description="Branch that the jobs build.")
+    github_token: SecretText | None = Field(
+        default=None,
+        description="Token of GitHub, as a reference: for a private repository, and to make the webhook.",
+        examples=["${env:GITHUB_TOKEN}"],
+    )
+    github_api: ControllerUrl = Field(
+        default="https://api.github.com", description="Address of GitHub's API, for an own GitHub server."
+    )
+    webhook_secret: SecretText | None = Field(
+        default=None,
+        description="Secret that GitHub signs its deliveries with, as a reference; others are then refused.",
+        examples=["${env:WEBHOOK_SECRET}"],
+    )
+    credentials: Variables = Field(
+        default_factory=dict,
+        description="Secrets for the pipelines, as references: each becomes a credential of kind secret text "
+        "whose id is the key.",
+        examples=[{"gemini-api-key": "${env:GEMINI_API_KEY}"}],
+    )
+    base: Word = Field(
+        default="jenkins/jenkins:2.568.2-jdk21", description="Controller image that ours is built on."
+    )
+    node: Word = Field(
+        default="node:20.20.2-bookworm-slim", description="Image that Node and npm are taken from."
+    )
+    aws: Word = Field(default="amazon/aws-cli:2.31.38", description="Image that AWS CLI v2 is taken from.")
+    docker: Word = Field(default="docker:28.5.2-cli", description="Image that Docker's client is taken from.")
+    wheels: Path | None = Field(
+        default=None,
+        description="Folder of Python packages to build with, relative to the config's own folder; else the "
+        "build asks a package index.",
+        examples=["build/wheels-jenkins"],
+    )
+    address: Address = Field(
+        default="127.0.0.1",
+        description="Address on which the host serves the controller and its accessories: an admin's way in, "
+        "never 0.0.0.0 without a firewall.",
+    )
+    port: Port = Field(default=9090, description="Port on which the host serves the controller.")
+    executors: Annotated[int, Field(ge=1, le=2)] = Field(
+        default=1, description="Builds at once; a small host bears one.", json_schema_extra={"unit": "builds"}
+    )
+    heap: Annotated[Size, Field(ge=256 * 1024**2)] | None = Field(
+        default=None,
+        description="Largest heap of the controller; else a quarter of the host's memory, 384m to 1g.",
+        examples=["512m"],
+    )
+    socket_group: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="Group id of the engine's socket on its host; else read from the local socket.",
+        json_schema_extra={"unit": "group id"},
+        examples=[998],
+    )
+    portainer: Portainer = Field(
+        default_factory=Portainer, description="A page over the engine's containers, beside the controller."
+    )
+
+
 class Host(Section):
     """The Docker engine everything runs on."""
 
@@ -753,12 +941,14 @@ class Config(Section):
     """A whole config, with its environment merged in."""
 
     service: Service = Field(description="The container that is deployed.")
-    edge: Edge = Field(default_factory=Edge, description="The proxy in front of the service.")
+    edge: Edge = _below("The proxy in front of the service.")
     site: Site | None = Field(
         default=None, description="The front end beside the API; without it all goes to the service."
     )
-    rollout: Rollout = Field(default_factory=Rollout, description="How a new release takes over.")
-    host: Host = Field(default_factory=Host, description="The Docker engine everything runs on.")
+    rollout: Rollout = _below("How a new release takes over.")
+    host: Host = _below("The Docker engine everything runs on.")
+    pipelines: Pipelines = _below("What `python -m pipelines` runs before it deploys.")
+    jenkins: Jenkins = _below("The Jenkins controller that runs the pipelines.")
 
     _environment: str | None = PrivateAttr(None)
     _path: Path | None = PrivateAttr(None)

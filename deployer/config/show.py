@@ -37,7 +37,9 @@ def _value(name: str, value: Any, measure: str, *, written: bool) -> Any:
     if isinstance(value, BaseModel):
         return _section(value, written=written)
     if isinstance(value, dict) and name in TEXTS:
-        return {key: secrets.mask(key, text) for key, text in value.items()}
+        return {
+            key: secrets.mask("secret" if name == "credentials" else key, text) for key, text in value.items()
+        }
     if isinstance(value, str) and secrets.looks_secret(name):
         return secrets.mask(name, value)
     if isinstance(value, list):

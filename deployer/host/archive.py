@@ -8,14 +8,15 @@ import time
 from collections.abc import Mapping
 
 
-def pack(files: Mapping[str, str]) -> bytes:
-    """A tar of text files that only root may read."""
+def pack(files: Mapping[str, str], owner: int = 0) -> bytes:
+    """A tar of text files that only `owner` (a user id, root's if not given) may read."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, text in files.items():
             data = text.encode()
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode, entry.mtime = len(data), 0o600, int(time.time())
+            entry.uid = entry.gid = owner
             tar.addfile(entry, io.BytesIO(data))
     return buffer.getvalue()
 

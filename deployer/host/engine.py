@@ -292,12 +292,12 @@ class Engine:
             found = self.api.top(name, "-eo pid,rss")
         return sum(int(row[1]) for row in found["Processes"] or ()) * 1024
 
-    def put_files(self, name: str, folder: str, files: Mapping[str, str]) -> None:
-        """Write small text files, readable by root only, into a container, running or not."""
+    def put_files(self, name: str, folder: str, files: Mapping[str, str], *, owner: int = 0) -> None:
+        """Write small text files into a container, running or not, which only user `owner` may read."""
         from deployer.host.archive import pack
 
         with self._mapped(f"writing files into {name}"):
-            self.api.put_archive(name, folder, pack(files))
+            self.api.put_archive(name, folder, pack(files, owner))
 
     def get_file(self, name: str, path: str) -> str:
         """A small text file of a container, running or not; empty where there is none."""

@@ -183,7 +183,7 @@ def build_dockerfile(
     """
     began = time.monotonic()
     content = _sha256(text)
-    image = f"{name}:{content[:_TAG_DIGITS]}"
+    image = dockerfile_image(name, text)
     reused = engine.image(image) is not None
     if not reused:
         events(BuildStarted(image, 0))
@@ -193,6 +193,11 @@ def build_dockerfile(
             with folder() as files:
                 _send(engine, image, contexts.read(files, text), events, labels=dict(labels))
     return _finished(engine, image, content, events, reused=reused, began=began).image_ref
+
+
+def dockerfile_image(name: str, text: str) -> str:
+    """The reference that `build_dockerfile` gives; nothing is built."""
+    return f"{name}:{_sha256(text)[:_TAG_DIGITS]}"
 
 
 def ensure_image(engine: Engine, ref: str, events: Emit) -> str:

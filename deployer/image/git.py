@@ -20,18 +20,19 @@ class Revision:
 
 def revision(folder: Path, paths: Sequence[Path]) -> Revision:
     """The commit of the repository around `folder`, and whether `paths` differ from it."""
-    sha = _git(folder, "rev-parse", "--verify", "HEAD")
+    sha = ask(folder, "rev-parse", "--verify", "HEAD")
     if sha is None:
         return Revision()
-    changes = _git(folder, "status", "--porcelain", "--", *(str(path.absolute()) for path in paths))
+    changes = ask(folder, "status", "--porcelain", "--", *(str(path.absolute()) for path in paths))
     return Revision(sha, UNKNOWN if changes is None else "true" if changes else "false")
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
+def ask(folder: Path, *arguments: str) -> str | None:
+    """What git says about the repository around `folder`; None without one or without git, or if it fails."""
     # Without optional locks: a status must not get in the way of a commit made at the same time.
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        done = subprocess.run(command, capture_output=True, text=True, errors="surrogateescape", check=False)
     except OSError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections import deque
 
+from deployer.command import TAIL
 from deployer.events import BuildProgress, Emit, PhaseProgress
 from deployer.host.engine import Inspect
-
-TAIL = 30
-"""Lines of output that an error shows."""
 
 PHASE = "image"
 _STEP = re.compile(r"Step \d+/\d+ : ")

@@ -169,4 +169,4 @@ def test_a_body_over_the_limit_is_refused_and_others_are_served(serve: Callable[
         assert response.status == 413
         assert json.loads(response.read())["type"] == "urn:interview:problem:too-large"
         connection.close()
-        assert server.ask("GET", "/api/health/ready")[0] == 200
+        assert server.ask("GET", "/api/version")[0] == 200

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from app.storage import database as module
-from app.storage.database import Database
+from app.storage.database import READY_WITHIN, Database
 from app.storage.errors import Busy, Lost, Unusable
 from app.storage.migration import Migration
 from app.storage.quota import Grant, Quota
@@ -148,8 +148,11 @@ def test_one_that_is_gone_is_lost_and_unready(mariadb: MariaDB, database: Databa
     database.check()
 
 
-def test_readiness_is_answered_while_the_server_hangs(mariadb: MariaDB, database: Database) -> None:
+def test_readiness_is_answered_while_the_server_hangs(
+    mariadb: MariaDB, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     database.check()
+    monkeypatch.setattr(module, "READY_WITHIN", READY_WITHIN)
     with mariadb.paused():
         for _ in range(5):
             with pytest.raises(Unusable):

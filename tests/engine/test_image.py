@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
+from deployer.command import TAIL
 from deployer.config.schema import Config
 from deployer.errors import BuildFailed, ConfigError, ImageMissing
 from deployer.events import BuildFinished, BuildProgress, Event, ignore
 from deployer.host.engine import Engine
 from deployer.image.build import Built, build, build_dockerfile, ensure_image, plan_build
-from deployer.image.progress import TAIL
 from deployer.image.prune import prune
 from tests.support import engine as support
 from tests.support import names

@@ -1,6 +1,7 @@
 """The deployer, with an accident before its n-th effect.
 
     python -m tests.support.crash KILL 7 rollout --image shop:2
+    python -m tests.support.crash KILL 7 pipelines backend
 
 An effect is a call that changes something: on the engine (create, start, stop, ...), in HAProxy, in the
 edge's files, in the lock, in the site's bucket. The process sends itself the signal right before the n-th
@@ -22,6 +23,7 @@ from deployer.edge.session import EdgeSession
 from deployer.host.engine import Engine
 from deployer.site.s3.store import S3Store
 from deployer.site.store import Upload
+from pipelines import __main__ as pipelines
 
 ENGINE = (
     "create",
@@ -93,6 +95,8 @@ def run(words: list[str]) -> int:
     for name in BUCKET:
         accident.wrap(S3Store, name)
     accident.wrap_uploads()
+    if words[2] == "pipelines":
+        return pipelines.main(words[3:])
     return main(words[2:])
 
 

@@ -1,6 +1,7 @@
 """Images of the shop: one that is built once per content, and variants that differ in their environment.
 
     shop(client)                -> deployer-test/shop:<12 hex digits>, which is deployer-test/shop:1 too
+    java(client)                -> a base image with a Java 17 runtime on its PATH
     variant(client, V="2")      -> deployer-test/shop:t<pid>-<12 hex digits>, removed after the session
 
 Python comes from Debian's packages, in an image of its own, so that a changed shop costs a copy, not an
@@ -47,12 +48,19 @@ EXPOSE 8080
 CMD ["python3", "-I", "/srv/shop.py"]
 """
 
+JAVA = """\
+FROM {base}
+COPY java /opt/java
+ENV PATH=/opt/java/bin:$PATH
+"""
+JAVA_MODULES = "java.base,jdk.httpserver"
+
 
 def base() -> str:
     """The base image's tag; made by the repository's own script where the engine lacks it."""
     client = docker.from_env()
     try:
-        if not _exists(client, BASE):
+        if not exists(client, BASE):
             subprocess.run([ROOT / "scripts" / "base-image"], check=True, cwd=ROOT)
     finally:
         client.close()
@@ -62,15 +70,39 @@ def base() -> str:
 def shop(client: DockerClient) -> str:
     """The image of the shop with V=1, built where the engine lacks it."""
     source = (ROOT / "tests" / "support" / "service.py").read_bytes()
-    with _alone():
-        recipe = PYTHON.format(base=base())
-        base_id = str(client.images.get(BASE).id)
-        python = f"deployer-test/python:{_digest(recipe, base_id)}"
-        _build(client, python, recipe)
-        recipe = SHOP.format(python=python)
-        tag = f"{REPOSITORY}:{_digest(recipe, source)}"
+    with alone():
+        recipe = SHOP.format(python=_python(client))
+        tag = f"{REPOSITORY}:{digest(recipe, source)}"
         _build(client, tag, recipe, {"service.py": source})
         client.images.get(tag).tag(REPOSITORY, "1")
+    return tag
+
+
+def python(client: DockerClient) -> str:
+    """The base with Debian's Python, built where the engine lacks it."""
+    with alone():
+        return _python(client)
+
+
+def _python(client: DockerClient) -> str:
+    recipe = PYTHON.format(base=base())
+    tag = f"deployer-test/python:{digest(recipe, str(client.images.get(BASE).id))}"
+    _build(client, tag, recipe)
+    return tag
+
+
+def java(client: DockerClient) -> str:
+    """A base image with the runtime that this machine's JDK links; made where the engine lacks it."""
+    with alone():
+        recipe = JAVA.format(base=base())
+        tag = f"deployer-test/java:{digest(recipe, str(client.images.get(BASE).id), JAVA_MODULES)}"
+        if not exists(client, tag):
+            with tempfile.TemporaryDirectory(prefix="deployer-test-") as folder:
+                slim = ("--strip-debug", "--no-man-pages", "--no-header-files")
+                linked = ("--add-modules", JAVA_MODULES, "--output", f"{folder}/java")
+                subprocess.run(["jlink", *slim, *linked], check=True)
+                Path(folder, "Dockerfile").write_text(recipe, encoding="utf-8")
+                client.images.build(path=folder, tag=tag, labels={LABEL: "1"}, rm=True, forcerm=True)
     return tag
 
 
@@ -82,7 +114,7 @@ def variant(client: DockerClient, image: str | None = None, **environment: str) 
     recipe = f"FROM {image or shop(client)}\n" + "".join(
         f"ENV {name}={json.dumps(value)}\n" for name, value in sorted(environment.items())
     )
-    tag = f"{REPOSITORY}:t{os.getpid():x}-{_digest(recipe)}"
+    tag = f"{REPOSITORY}:t{os.getpid():x}-{digest(recipe)}"
     _build(client, tag, recipe)
     return tag
 
@@ -98,7 +130,8 @@ def remove_variants(client: DockerClient) -> None:
                     client.images.remove(reference)
 
 
-def _exists(client: DockerClient, tag: str) -> bool:
+def exists(client: DockerClient, tag: str) -> bool:
+    """Whether the engine has an image."""
     try:
         client.images.get(tag)
     except ImageNotFound:
@@ -107,7 +140,7 @@ def _exists(client: DockerClient, tag: str) -> bool:
 
 
 def _build(client: DockerClient, tag: str, recipe: str, files: Mapping[str, bytes] | None = None) -> None:
-    if _exists(client, tag):
+    if exists(client, tag):
         return
     client.images.build(
         fileobj=_context({"Dockerfile": recipe.encode(), **(files or {})}),
@@ -130,7 +163,8 @@ def _context(files: Mapping[str, bytes]) -> io.BytesIO:
     return packed
 
 
-def _digest(*parts: str | bytes) -> str:
+def digest(*parts: str | bytes) -> str:
+    """Twelve hex digits that name a content."""
     total = hashlib.sha256()
     for part in parts:
         total.update(part.encode() if isinstance(part, str) else part)
@@ -139,7 +173,8 @@ def _digest(*parts: str | bytes) -> str:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
+    """Within: no other session of tests makes an image."""
     path = Path(tempfile.gettempdir()) / "deployer-test-images.lock"
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

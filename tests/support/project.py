@@ -114,6 +114,26 @@ class Project:
         )
         return done
 
+    def pipeline(
+        self, *arguments: str, expect: int | None = 0, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """`python -m pipelines ARGUMENTS` in the folder, to its end; checks the exit code (None: any)."""
+        done = subprocess.run(
+            [sys.executable, "-m", "pipelines", *arguments],
+            cwd=self.folder,
+            env=self.environment(env),
+            stdin=subprocess.DEVNULL,
+            text=True,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        assert expect is None or done.returncode == expect, (
+            f"`pipelines {' '.join(arguments)}`: exit code {done.returncode}, not {expect}\n"
+            f"{done.stdout}{done.stderr}"
+        )
+        return done
+
     def json(self, *arguments: str, expect: int | None = 0, timeout: float = 120.0) -> dict[str, Any]:
         """The object with which `--json` ends: the last line, or all of the output."""
         out = self.run(*arguments, "--json", expect=expect, timeout=timeout).stdout.strip()

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deployer.cli.main import COMMANDS
+from deployer.cli.main import PROGRAM
 from deployer.errors import ExitStatus
+from pipelines import __main__ as pipelines
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -27,9 +28,12 @@ def test_the_commands_page_is_what_the_commands_say() -> None:
     assert (ROOT / "docs" / "commands.md").read_text() == done.stdout, "run `make docs`"
 
 
+COMMANDS = [f"{program.name} {name}" for program in (PROGRAM, pipelines.PROGRAM) for name in program.commands]
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_on_the_page(command: str) -> None:
-    assert f"## deployer {command}\n" in (ROOT / "docs" / "commands.md").read_text()
+    assert f"## {command}\n" in (ROOT / "docs" / "commands.md").read_text()
 
 
 @pytest.mark.parametrize("status", ExitStatus)

@@ -90,7 +90,7 @@ def test_an_installed_wheel_finds_its_templates_and_its_config(installed: Instal
 
 def test_an_installed_wheel_has_its_commands(installed: Installed) -> None:
     assert "usage: deployer" in installed.command("deployer", "--help")
-    assert "later" in installed.command("pipelines", expect=2)
+    assert "usage: pipelines" in installed.command("pipelines", "--help")
 
 
 def test_help_imports_no_sdk(installed: Installed) -> None:

@@ -181,8 +181,8 @@ class Client:
             return Failure(CloudError(f"{what}: what arrived there is not what was sent"))
         if answer.status in request.accept and (answer.status >= 300 or not code) and code != NO_BUCKET:
             return None
-        date = answer.headers.get("date", "")
-        if answer.status == 403 and code in (SKEWED, "") and self._signer.agree(date):
+        skewed = answer.status == 403 and code in (SKEWED, "")
+        if skewed and self._signer.agree(answer.headers.get("date", "")):
             return Failure(refusal(what, answer.status, code, message), pause=False)
         region = answer.headers.get("x-amz-bucket-region", "")
         return Failure(

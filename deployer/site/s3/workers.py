@@ -50,8 +50,8 @@ class _Crew:
         self._stopped = False
 
     def run(self) -> None:
-        # A signal's exception in the midst of this would leave nobody to know whether there is a worker. Workers
-        # inherit the mask, which is as well: signals are for the main thread.
+        # A signal's exception in the midst of this would leave nobody to know whether there is a worker.
+        # Workers inherit the mask, which is as well: signals are for the main thread.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             with self._lock:

@@ -112,6 +112,48 @@ def test_two_lines_are_enough_and_have_every_default(write: Write) -> None:
             "memory_free": None,
         },
         "host": {"docker": None},
+        "jenkins": {
+            "url": None,
+            "public_url": None,
+            "user": "admin",
+            "token": None,
+            "password": None,
+            "repository": None,
+            "branch": "main",
+            "github_token": None,
+            "github_api": "https://api.github.com",
+            "webhook_secret": None,
+            "credentials": {},
+            "base": "jenkins/jenkins:2.568.2-jdk21",
+            "node": "node:20.20.2-bookworm-slim",
+            "aws": "amazon/aws-cli:2.31.38",
+            "docker": "docker:28.5.2-cli",
+            "wheels": None,
+            "address": "127.0.0.1",
+            "port": 9090,
+            "executors": 1,
+            "heap": None,
+            "socket_group": None,
+            "portainer": {"enabled": True, "image": "portainer/portainer-ce:2.27.9", "port": 9000},
+        },
+        "pipelines": {
+            "backend": {
+                "folder": Path(),
+                "build": {"commands": [], "inputs": [], "outputs": []},
+                "test": {"commands": [], "inputs": [], "outputs": []},
+            },
+            "frontend": {
+                "folder": None,
+                "install": {
+                    "commands": [["npm", "ci"]],
+                    "inputs": ["package.json", "package-lock.json", ".npmrc"],
+                    "outputs": ["node_modules"],
+                },
+                "build": {"commands": [["npm", "run", "build"]], "inputs": [], "outputs": []},
+            },
+            "preflight": {"memory": 256 * 1024**2, "disk": 1024**3},
+            "reports": Path("build/reports"),
+        },
     }
 
 

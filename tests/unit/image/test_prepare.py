@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from deployer.command import TAIL
 from deployer.errors import BuildFailed, Interrupted
 from deployer.events import Event, ignore
 from deployer.image.prepare import prepare
-from deployer.image.progress import TAIL
 from deployer.interrupts import raising
 
 

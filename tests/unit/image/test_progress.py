@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from deployer.command import TAIL
 from deployer.events import BuildProgress, Event, PhaseProgress, ignore
-from deployer.image.progress import TAIL, Transcript, Transfer
+from deployer.image.progress import Transcript, Transfer
 
 
 def test_output_is_told_line_by_line_however_it_comes() -> None:

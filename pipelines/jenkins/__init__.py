@@ -1,0 +1,1 @@
+"""The Jenkins controller that runs the pipelines: its image, its jobs, its builds."""

@@ -1,0 +1,261 @@
+"""Job XML: as jenkins-job-builder would write it, as the Jenkinsfiles say, and compared as people mean it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deployer.config.load import load
+from deployer.config.schema import Config
+from deployer.errors import ConfigError
+from deployer.events import ignore
+from pipelines.jenkins import jobs
+from pipelines.jenkins.client import Client
+from pipelines.jenkins.jobs import Change, Job, Parameter
+from tests.support.jenkins_double import JenkinsDouble
+
+ROOT = Path(__file__).resolve().parents[2]
+BACKEND = Job("backend", "https://github.com/example/shop.git", "main", "shop", "github")
+JOBS = [BACKEND, Job("frontend", "https://github.com/example/shop.git", "main", "shop")]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "service: {name: shop, image: 'shop:1', port: 80}\n"
+        "jenkins: {repository: 'https://github.com/example/shop.git'}\n"
+    )
+    return load(path, environ={})
+
+
+@pytest.fixture(params=JOBS, ids=lambda job: job.pipeline)
+def pair(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[ET.Element, ET.Element]:
+    """Our XML of a job, and jenkins-job-builder's of the same job in its own language."""
+    job: Job = request.param
+    path = tmp_path / "jobs.yaml"
+    path.write_text(yaml.safe_dump([{"job": described(job)}]))
+    command = [str(Path(sys.executable).with_name("jenkins-jobs")), "test", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return jobs.parse(job.xml), jobs.parse(done.stdout)
+
+
+def described(job: Job) -> dict[str, Any]:
+    git = {
+        "url": job.repository,
+        "branches": [f"*/{job.branch}"],
+        "skip-tag": True,
+        "wipe-workspace": False,
+    }
+    if job.credentials:
+        git["credentials-id"] = job.credentials
+    return {
+        "name": job.name,
+        "project-type": "pipeline",
+        "description": job.description,
+        "concurrent": False,
+        "disabled": False,
+        "properties": [{"build-discarder": {"num-to-keep": job.builds_kept}}],
+        "parameters": [parameter(one) for one in job.parameters],
+        "triggers": ["github"],
+        "pipeline-scm": {
+            "script-path": job.script,
+            "lightweight-checkout": True,
+            "scm": [{"git": git}],
+        },
+    }
+
+
+def parameter(one: Parameter) -> dict[str, Any]:
+    said: dict[str, Any] = {"name": one.name, "description": one.description}
+    if one.kind == "Choice":
+        return {"choice": {**said, "choices": list(one.choices)}}
+    if one.kind == "Boolean":
+        return {"bool": {**said, "default": one.default == "true"}}
+    return {"string": {**said, "default": one.default, "trim": True}}
+
+
+def test_our_xml_is_that_of_jenkins_job_builder(pair: tuple[ET.Element, ET.Element]) -> None:
+    ours, theirs = pair
+    marked = theirs.find("description")
+    assert marked is not None
+    marked.text = (marked.text or "").replace("<!-- Managed by Jenkins Job Builder -->", "")
+    assert list(jobs.differences(text(ours), text(theirs))) == []
+    # What it says beyond that is a default.
+    more = {path for path, _ in leaves(theirs)} - {path for path, _ in leaves(ours)}
+    said = {path: value for path, value in leaves(theirs) if path in more}
+    scm = "flow-definition/definition/scm"
+    assert said == {
+        "flow-definition/actions": "",
+        "flow-definition/definition/sandbox": "false",  # for a script from a repository it is always used
+        f"{scm}/userRemoteConfigs/hudson.plugins.git.UserRemoteConfig/name": "origin",
+        f"{scm}/userRemoteConfigs/hudson.plugins.git.UserRemoteConfig/refspec": (
+            "+refs/heads/*:refs/remotes/origin/*"
+        ),
+        f"{scm}/disableSubmodules": "false",
+        f"{scm}/recursiveSubmodules": "false",
+        f"{scm}/remotePoll": "false",
+        f"{scm}/gitTool": "Default",
+        f"{scm}/submoduleCfg": "",
+        f"{scm}/reference": "",
+        f"{scm}/gitConfigName": "",
+        f"{scm}/gitConfigEmail": "",
+    }
+
+
+def text(element: ET.Element) -> str:
+    return ET.tostring(element, encoding="unicode")
+
+
+def leaves(element: ET.Element, path: str = "") -> Iterator[tuple[str, str]]:
+    here = f"{path}/{element.tag}".lstrip("/")
+    if len(element) == 0:
+        yield here, (element.text or "").strip()
+    for child in element:
+        yield from leaves(child, here)
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.pipeline)
+class TestAsTheJenkinsfileSays:
+    """The file, read at the moment of the test: both are changed together, or this fails."""
+
+    def test_parameters(self, job: Job) -> None:
+        section = re.search(r"\n    parameters \{\n(.*?)\n    \}", (ROOT / job.script).read_text(), re.DOTALL)
+        assert section
+        declared = [self.parameter(line.strip()) for line in section[1].splitlines()]
+        assert declared == list(job.parameters)
+
+    def parameter(self, line: str) -> Parameter:
+        kind, _, arguments = line.partition("(")
+        words = dict(re.findall(r"(\w+): ('(?:[^'\\]|\\.)*'|\[[^\]]*\]|\w+)", arguments))
+        plain = {name: value.strip("'") for name, value in words.items()}
+        kinds = {"string": "String", "booleanParam": "Boolean", "choice": "Choice"}
+        if kind == "string":
+            assert plain["trim"] == "true"
+        return Parameter(
+            plain["name"],
+            kinds[kind],  # type: ignore[arg-type]
+            plain["description"],
+            plain.get("defaultValue", ""),
+            tuple(re.findall(r"'([^']*)'", words.get("choices", ""))),
+        )
+
+    def test_triggers(self, job: Job) -> None:
+        declared = re.search(r"\n    triggers \{ (.*) \}\n", (ROOT / job.script).read_text())
+        assert declared
+        assert declared[1] == "githubPush()"
+        triggers = jobs.parse(job.xml).findall(".//triggers/*")
+        assert [trigger.tag for trigger in triggers] == ["com.cloudbees.jenkins.GitHubPushTrigger"]
+
+    def test_options(self, job: Job) -> None:
+        text = (ROOT / job.script).read_text()
+        assert f"logRotator(numToKeepStr: '{job.builds_kept}')" in text
+        assert "disableConcurrentBuilds()" in text
+
+    def test_credentials(self, job: Job) -> None:
+        asked = set(re.findall(r"credentialsId: '([^']+)'", (ROOT / job.script).read_text()))
+        assert asked
+        assert asked <= set(jobs.CREDENTIALS)
+
+
+def test_every_credential_is_asked_for_by_a_jenkinsfile() -> None:
+    text = "".join((ROOT / name).read_text() for name in jobs.PIPELINES.values())
+    assert {name for name in jobs.CREDENTIALS if f"'{name}'" in text} == set(jobs.CREDENTIALS)
+
+
+class TestPlan:
+    def test_what_is_missing_is_made(self) -> None:
+        assert [(c.action, c.job) for c in jobs.plan(JOBS, {})] == [
+            ("create", "shop-backend"),
+            ("create", "shop-frontend"),
+        ]
+
+    def test_what_a_controller_has_written_anew_is_kept(self, jenkins: JenkinsDouble) -> None:
+        jenkins.save(BACKEND.name, BACKEND.xml)
+        assert jenkins.jobs[BACKEND.name].config != BACKEND.xml
+        assert self.differences(jenkins.jobs[BACKEND.name].config) == ()
+
+    @pytest.mark.parametrize(
+        ("was", "is_", "said"),
+        [
+            ("Jenkinsfile.be<", "Other<", "definition/scriptPath: 'Other' instead of 'Jenkinsfile.be'"),
+            ("*/main", "*/x", "definition/scm/branches/BranchSpec[*/x]/name: '*/x' instead of '*/main'"),
+            ("<numToKeep>20", "<numToKeep>9", "strategy/numToKeep: '9' instead of '20'"),
+            ("<string>recreate</string>", "", "a/string: missing"),
+            ("<string>recreate</string>", "<string>recreate</string><string>x</string>", "added by somebody"),
+            ("<disabled>false", "<disabled>true", "disabled: 'true' instead of 'false'"),
+            ("cps.CpsScmFlowDefinition", "cps.CpsFlowDefinition", "definition: class"),
+        ],
+    )
+    def test_what_somebody_has_changed_is_named(self, was: str, is_: str, said: str) -> None:
+        theirs = BACKEND.xml.replace(was, is_)
+        assert theirs != BACKEND.xml
+        assert said.replace("[*/x]", "[*/main]") in " ".join(self.differences(theirs)).replace(
+            "[*/x]", "[*/main]"
+        )
+
+    def differences(self, theirs: str) -> tuple[str, ...]:
+        (change,) = jobs.plan([BACKEND], {BACKEND.name: theirs})
+        assert change.action == ("update" if change.differences else "keep")
+        return change.differences
+
+    def test_what_no_pipeline_has_any_more_goes_last(self) -> None:
+        changes = jobs.plan(JOBS, {"shop-old": BACKEND.xml, "shop-backend": BACKEND.xml})
+        assert [(c.action, c.job) for c in changes] == [
+            ("create", "shop-frontend"),
+            ("keep", "shop-backend"),
+            ("remove", "shop-old"),
+        ]
+
+    def test_what_a_person_writes_stays_text(self) -> None:
+        job = Job("backend", "https://x/<&\"'>.git", "a&b", "shop")
+        assert jobs.parse(job.xml).findtext(".//url") == "https://x/<&\"'>.git"
+
+
+class TestOnAController:
+    def test_others_jobs_are_left_alone(self, client: Client, jenkins: JenkinsDouble, config: Config) -> None:
+        jenkins.save("theirs", "<project><description>by hand</description></project>")
+        jenkins.save("old", BACKEND.xml)
+        desired = jobs.jobs_of(config)
+        changes = jobs.plan(desired, jobs.existing_jobs(client, config))
+        jobs.carry_out(client, changes, ignore)
+        assert set(jenkins.jobs) == {"theirs", "shop-backend", "shop-frontend"}
+        again = jobs.plan(desired, jobs.existing_jobs(client, config))
+        assert [change.action for change in again] == ["keep", "keep"]
+
+    def test_an_update_mends_what_was_changed(
+        self, client: Client, jenkins: JenkinsDouble, config: Config
+    ) -> None:
+        desired = jobs.jobs_of(config)
+        for job in desired:
+            jenkins.save(job.name, job.xml.replace("<disabled>false", "<disabled>true"))
+        changes = jobs.plan(desired, jobs.existing_jobs(client, config))
+        assert {change.action for change in changes} == {"update"}
+        jobs.carry_out(client, changes, ignore)
+        assert "<disabled>false" in jenkins.jobs["shop-backend"].config
+
+
+def test_a_config_without_a_repository_is_refused(config: Config) -> None:
+    bare = config.model_copy(update={"jenkins": config.jenkins.model_copy(update={"repository": None})})
+    with pytest.raises(ConfigError, match=r"jenkins\.repository is missing"):
+        jobs.jobs_of(bare)
+
+
+def test_short_names_are_those_of_the_service(config: Config) -> None:
+    assert [jobs.job_name(config, name) for name in ("backend", "other")] == ["shop-backend", "other"]
+
+
+def test_a_change_tells_a_program_what_and_why() -> None:
+    assert Change("update", "a", ("x",), "<xml/>").as_dict() == {
+        "job": "a",
+        "action": "update",
+        "differences": ["x"],
+    }

@@ -1,0 +1,142 @@
+"""The back end's pipeline on a real engine: from a commit to a release that serves."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree as ET
+
+import pytest
+import requests
+
+from benchmarks.load import Load
+from tests.support import repository
+from tests.support.project import Project
+from tests.support.scale import QUICK
+from tests.support.striking import accident
+
+STAGES = ["checkout", "build", "test", "containerize", "redeploy", "prune"]
+
+
+def version(project: Project) -> str:
+    return requests.get(f"{project.url}/", timeout=10).headers["X-Version"]
+
+
+def result(project: Project, *words: str, expect: int = 0, **environ: str) -> dict[str, object]:
+    """What a run comes to, as a program hears it."""
+    done = project.pipeline("backend", *words, "--json", expect=expect, env=environ)
+    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def outcomes(found: dict[str, object]) -> dict[str, str]:
+    stages = found["stages"]
+    assert isinstance(stages, list)
+    return {stage["stage"]: stage["outcome"] for stage in stages}
+
+
+@pytest.fixture
+def deployed(project: Project, shop: str) -> Project:
+    """A repository whose first commit serves."""
+    repository.prepare(project, shop)
+    project.pipeline("backend")
+    return project
+
+
+def test_from_a_commit_to_a_release_and_then_only_what_changed(deployed: Project, shop: str) -> None:
+    assert version(deployed) == "1"
+    first = deployed.status()["active"]["release"]
+
+    # Nothing has changed: nothing is done, and the reasons are given.
+    found = result(deployed)
+    assert outcomes(found) == dict.fromkeys(STAGES, "skipped") | {"checkout": "passed"}
+    assert deployed.status()["active"]["release"] == first
+    plan = json.loads(deployed.pipeline("backend", "--plan", "--json").stdout)["stages"]
+    assert [each["stage"] for each in plan if each["runs"]] == ["checkout"]
+
+    # One line has.
+    sha = repository.commit(deployed, shop, 2)
+    plan = {
+        line.split()[0]: line.split(maxsplit=2)[1:]
+        for line in deployed.pipeline("backend", "--plan").stdout.splitlines()
+    }
+    assert plan["build"] == ["runs", "files have changed"]
+    assert plan["redeploy"] == ["runs", "after containerize"]
+    with Load(deployed.url, QUICK) as load:
+        load.wait_for_more(20)
+        found = result(deployed)
+        load.wait_for_version("2")
+    assert load.report().clean, load.report().summary()
+    assert outcomes(found) == dict.fromkeys(STAGES, "passed")
+    status = deployed.status()
+    assert found["commit"] == sha
+    assert found["values"]["release"] == status["active"]["release"]  # type: ignore[index]
+    assert found["values"]["previous"] == first  # type: ignore[index]
+    suite = ET.parse(deployed.folder / "build/reports/backend.xml").getroot()[0]  # noqa: S314
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("6", "0", "0")
+    page = (deployed.folder / "build/reports/backend.html").read_text()
+    assert status["active"]["release"] in page
+    assert first in page
+
+    # Somebody goes back by hand: what serves is not what the commit says.
+    deployed.run("rollback")
+    assert "serves, not" in deployed.pipeline("backend", "--plan").stdout
+    # Going back by the pipeline builds nothing.
+    found = result(deployed, PIPELINE_ROLLBACK_TO=status["active"]["release"])
+    assert outcomes(found)["redeploy"] == "passed"
+    assert outcomes(found)["build"] == outcomes(found)["containerize"] == "skipped"
+    assert version(deployed) == "2"
+    assert deployed.leftovers() == []
+
+
+def test_stage_by_stage_as_jenkins_does_and_what_fails_stops_it(deployed: Project, shop: str) -> None:
+    before = deployed.status()["active"]["release"]
+    repository.commit(deployed, shop, 2, text="bad")
+    jenkins = {"BUILD_TAG": "jenkins-backend-2", "BUILD_URL": "http://127.0.0.1:9090/job/backend/2/"}
+    deployed.pipeline("backend", "checkout", env=jenkins)
+    deployed.pipeline("backend", "build", env=jenkins)
+    done = deployed.pipeline("backend", "test", env=jenkins, expect=12)
+    assert "grep -q good build/made failed (exit code 1)" in done.stderr
+    done = deployed.pipeline("backend", "redeploy", env=jenkins, expect=2)
+    assert "--from containerize" in done.stderr
+    deployed.pipeline("backend", "report", env=jenkins)
+    suite = ET.parse(deployed.folder / "build/reports/backend.xml").getroot()[0]  # noqa: S314
+    assert (suite.get("failures"), suite.get("skipped")) == ("1", "3")
+    assert deployed.status()["active"]["release"] == before
+
+    # A release that does not start: the rollout's exit code and reason come through.
+    repository.commit(deployed, shop, 2)
+    with (deployed.folder / "Dockerfile").open("a") as recipe:
+        recipe.write("ENV EXIT_AT_START=3\n")
+    found = result(deployed, expect=8)
+    assert (found["error"], found["outcome"]) == ("ReleaseFailed", "failed")
+    assert found["rollout"]["outcome"] == "failed"  # type: ignore[index]
+    assert outcomes(found)["redeploy"] == "failed"
+    assert version(deployed) == "1"
+    assert deployed.leftovers() == []
+
+    repository.commit(deployed, shop, 3)
+    jenkins["BUILD_TAG"] = "jenkins-backend-3"
+    for stage in STAGES:
+        deployed.pipeline("backend", stage, env=jenkins)
+    assert version(deployed) == "3"
+
+
+def test_stopped_and_killed_in_the_middle_of_redeploy(deployed: Project, shop: str) -> None:
+    repository.commit(deployed, shop, 2)
+    for stage in ("checkout", "build", "test", "containerize"):
+        deployed.pipeline("backend", stage)
+    state = deployed.folder / ".pipeline" / "backend.json"
+    with Load(deployed.url, QUICK) as load:
+        load.wait_for_more(20)
+        # Told to end, it cleans up by itself; killed, the next command does.
+        for signal, code, outcome in (("TERM", 143, "aborted"), ("KILL", -9, "running")):
+            assert accident(deployed, signal, 6, "pipelines", "backend", "redeploy") == code, deployed.last
+            assert json.loads(state.read_text())["records"]["redeploy"]["outcome"] == outcome
+            if signal == "KILL":
+                deployed.run("recover")
+            assert deployed.leftovers() == []
+        deployed.pipeline("backend", "report")
+        assert "the process was killed" in (deployed.folder / "build/reports/backend.html").read_text()
+        result(deployed, "--from", "redeploy")
+        load.wait_for_version("2")
+    assert load.report().clean, load.report().summary()
