@@ -23,7 +23,7 @@ APP = [
     "sqlalchemy>=2.0,<3",
     "tzdata>=2025.1",
 ]
-# The SDK has ended with protobuf 5. What it needs has gone on to 6, and pip would try every version down from there.
+# The SDK ended with protobuf 5; what it needs went on to 6, and pip would try each version down from there.
 GEMINI = [
     "google-generativeai>=0.8,<0.9",
     "google-api-core[grpc]<2.34",
