@@ -42,6 +42,10 @@ class Hub:
         _git("-C", str(checkout), "push", "--quiet", "--force", str(self.repository), f"HEAD:{BRANCH}")
         return _git("-C", str(self.repository), "rev-parse", BRANCH)
 
+    def workspace(self, pipeline: str) -> Path:
+        """Where a job works."""
+        return self.folder / "workspace" / pipeline
+
     def builds(self) -> dict[str, Build]:
         """Start what a push starts: both jobs, at once."""
         return {pipeline: self.build(pipeline) for pipeline in JENKINSFILES}
@@ -50,7 +54,7 @@ class Hub:
         """Start one job; with parameters it is a person who does."""
         return self.jenkins.run(
             _git("-C", str(self.repository), "show", f"{BRANCH}:{JENKINSFILES[pipeline]}"),
-            self.folder / "workspace" / pipeline,
+            self.workspace(pipeline),
             job=f"{self.folder.name}-{pipeline}",
             params=params,
             credentials=self.credentials,
