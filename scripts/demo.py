@@ -1,6 +1,6 @@
 """`make demo`: with config.yaml as it is, on this machine, a page and its API are deployed on one port, then
-anew and back while clients ask and a visitor browses; an interview is held through the edge; at the end a push to
-a repository becomes a page and an API.
+anew and back while clients ask and a visitor browses; an interview is held through the edge; and at the end a
+push becomes a page and an API by both Jenkinsfiles.
 
 Everything is real: the engine, HAProxy, the store, the image, npm, the requests. It ends by saying what to
 open, and can be run again; `--down` removes what it made.
@@ -105,7 +105,7 @@ def show(report: Report, visitor: Visitor) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    """The demonstration; 1 when a request was lost, a file was missing, or what was pushed does not answer."""
+    """The demonstration; 1 when a request was lost, a file was missing, or what was pushed is not there."""
     config = asked("config", "show")
     if "--down" in words:
         return down(config["service"]["name"])

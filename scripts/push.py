@@ -30,8 +30,8 @@ CREDENTIALS = dict.fromkeys(("gemini-api-key", "aws-access-key-id", "aws-secret-
 # What a workspace would otherwise fetch anew: this checkout has it.
 FETCHED = (".venv", "build/wheelhouse")
 
-STAGE = re.compile(r"\[\d/\d\] |\w+: (passed|failed)")
-"""What of a build's log is shown: how far its stages are."""
+STAGE = re.compile(r"\[\d/\d\] ")
+"""How the lines of a build's log begin that say how far its stages are."""
 
 # What the push changes: the page's colour, the API's version.
 PAGE = Path("examples/frontend/src/style/base.css")
@@ -43,8 +43,8 @@ def show(url: str) -> bool:
     """Push a change of the page and of the API, and follow it; whether both answer as they were pushed."""
     print(f"""
 deployer demo: a push, and what a Jenkins makes of it
-There is no Jenkins here, and no GitHub. {FOLDER.relative_to(ROOT)}/repository.git takes the push, and a harness stands
-in for the controller: it executes the Jenkinsfiles that were pushed, in Groovy, with real shells.""")
+There is no Jenkins here, and no GitHub. {FOLDER.relative_to(ROOT)}/repository.git takes the push, and
+a harness stands in for the controller: it executes the Jenkinsfiles that were pushed, with real shells.""")
     began = time.monotonic()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with Jenkins(FOLDER / "jenkins") as jenkins:
@@ -90,7 +90,7 @@ def changed(checkout: Path) -> Path:
 
 
 def furnish(workspace: Path) -> None:
-    """Give a new workspace what it would fetch, in links that cost nothing: nobody writes into these files."""
+    """Give a new workspace what it would fetch, in links that cost nothing: these files are only replaced."""
     for name in FETCHED:
         if not (workspace / name).exists() and (ROOT / name).exists():
             shutil.copytree(ROOT / name, workspace / name, symlinks=True, copy_function=os.link)
