@@ -32,10 +32,9 @@ from deployer.config import references, units
 
 def _matching(pattern: str, complaint: str, **schema: Any) -> tuple[AfterValidator, WithJsonSchema]:
     """Text that matches `pattern` as a whole; `complaint` says what it must be, in words."""
-    compiled = re.compile(pattern)
 
     def check(value: str) -> str:
-        if not compiled.fullmatch(value):
+        if not re.fullmatch(pattern, value):  # compiled when it is needed: most keys are not in most files
             raise ValueError(complaint)
         return value
 
