@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from base64 import b64encode
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deployer.aws.session import Account
 from deployer.errors import CloudError
@@ -11,8 +13,10 @@ from deployer.site.s3.address import Address
 from deployer.site.s3.client import Client, Request, changed
 from deployer.site.s3.connection import PIECE, FileBody, Sent
 from deployer.site.s3.objects import request_headers
-from deployer.site.s3.parts import Parts
 from deployer.site.store import MULTIPART_ABOVE, Upload
+
+if TYPE_CHECKING:
+    from deployer.site.s3.parts import Parts
 
 
 class Transfer:
@@ -23,7 +27,9 @@ class Transfer:
 
     def __init__(self, address: Address, account: Account) -> None:
         self._address = address
-        self._parts = Parts(address, account)
+        self._account = account
+        self._parts: Parts | None = None
+        self._lock = threading.Lock()
 
     def send(self, client: Client, upload: Upload, sent: Sent | None) -> None:
         """Put the object.
@@ -31,7 +37,7 @@ class Transfer:
         :raises CloudError: it is not there, or not as it was meant to be.
         """
         if upload.size > MULTIPART_ABOVE and isinstance(upload.source, Path):
-            self._parts.send(upload, str(upload.source), client.halt, sent)
+            self._in_parts().send(upload, str(upload.source), client.halt, sent)
             return
         headers = request_headers(upload.headers)
         headers["content-md5"] = b64encode(upload.md5).decode("ascii")
@@ -44,6 +50,13 @@ class Transfer:
             etag=upload.md5.hex(),
         )
         client.send(what, request, sent)
+
+    def _in_parts(self) -> Parts:
+        from deployer.site.s3.parts import Parts
+
+        with self._lock:
+            self._parts = self._parts or Parts(self._address, self._account)
+        return self._parts
 
 
 def _body(upload: Upload, what: str) -> bytes | FileBody:
