@@ -129,7 +129,9 @@ def fetched(url: str) -> str:
 
 
 def git(*words: str, **environ: str) -> str:
-    """What a git command says."""
+    """What a git command says; where it fails, git has told why."""
     environment = {**os.environ, **environ}
-    done = subprocess.run(["git", *words], env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(["git", *words], env=environment, check=False, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SystemExit(f"demo: git {' '.join(words)} failed; a push takes a checkout that is a repository")
     return done.stdout.strip()
