@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import costs, edge, interview, machine, page, peers, pipelines, rollouts, swarm
+from benchmarks import costs, edge, interview, machine, page, peers, pipelines, rollouts, site, swarm
 from benchmarks.figures import Section
 from benchmarks.stand import BenchError, Stand, stand
 
@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, Callable[[Stand], list[Section]]] = {
     "edge": edge.measure,
     "costs": costs.measure,
     "pipelines": pipelines.measure,
+    "site": site.measure,
     "interview": interview.measure,
     "peers": peers.measure,
 }

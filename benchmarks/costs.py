@@ -9,7 +9,8 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.figures import Figure, Section
-from benchmarks.stand import BenchError, Stand
+from benchmarks.stand import Stand
+from benchmarks.usage import usage
 from tests.support.images import ROOT
 from tests.support.project import Project
 
@@ -26,16 +27,6 @@ CONTEXT_MIB = 64
 BARE = ("-c", "pass")
 IMPORT = ("-c", "import sys; sys.modules['paramiko'] = None; import docker")
 DEPLOYER = ("-m", "deployer")
-
-# Waits for its only child, which is what makes the number the child's; its own 9 MB are a floor under it.
-WAITER = """
-import os, sys
-quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=quiet)
-_, status, usage = os.wait4(process, 0)
-print(usage.ru_maxrss)
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
 
 
 def measure(stand: Stand) -> list[Section]:
@@ -85,17 +76,7 @@ def seconds(project: Project, arguments: Sequence[str]) -> float:
 
 def peak(project: Project, *arguments: str) -> float:
     """The peak resident set of a Python command, in MB."""
-    found = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", WAITER, sys.executable, *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=project.folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    if found.returncode != 0:
-        raise BenchError(f"{' '.join(arguments)}: exit code {found.returncode}\n{found.stderr}")
-    return int(found.stdout) * 1024 / 1e6
+    return usage([sys.executable, *arguments], project.folder, {"PYTHONPATH": str(ROOT)}).peak
 
 
 def prepare_build(project: Project, base: str) -> None:

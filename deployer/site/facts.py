@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from deployer.events import Emit, Warned
@@ -69,6 +68,8 @@ class Observer:
         if len(lacking) == 1:
             found: Iterable[Manifest | None] = [self.manifest(lacking[0])]
         else:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(min(len(lacking), _AT_ONCE)) as pool:
                 found = list(pool.map(self.manifest, lacking))
         for release, manifest in zip(lacking, found, strict=True):
@@ -105,6 +106,8 @@ class Observer:
         """The headers of files in the bucket, of those that are there."""
         if not paths:
             return {}
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(min(len(paths), _AT_ONCE)) as pool:
             found = pool.map(lambda path: self.store.head(self.keys.of(path)), paths)
             return {path: each for path, each in zip(paths, found, strict=True) if each is not None}

@@ -13,7 +13,6 @@ import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 
 from deployer.config.schema import Site
@@ -208,6 +207,8 @@ def _redirects(site: Site) -> list[LocalFile]:
         key = unicodedata.normalize("NFC", path.removeprefix("/"))
         if not key or key.endswith("/"):
             key += site.index
+        from html import escape
+
         page = _REDIRECT.format(target=escape(target, quote=True)).encode()
         files.append(LocalFile(key, page, len(page), redirect=target))
     return files

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 MULTIPART_ABOVE = 64 * 1024**2
-"""Bytes above which a file is sent in parts, and its etag is `multipart_etag`'s."""
+"""Bytes above which a file is sent in parts; its etag is then the MD5 of the parts' MD5s, and how many."""
 PART = 16 * 1024**2
 """Bytes of a part; the last one is smaller."""
 
@@ -60,8 +60,8 @@ class Upload:
     """A file, or what a file would hold, on its way to a key.
 
     :param md5: of the whole content, 16 bytes; the store refuses content that is another.
-    :param etag: that the object shall have where it is sent in parts (`multipart_etag`); empty where nobody
-        has computed it, and then the parts are checked, but not their sum.
+    :param etag: that the object shall have where it is sent in parts; empty where nobody has computed it, and
+        then the parts are checked, but not their sum.
     """
 
     key: str

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -52,6 +50,9 @@ def _squeeze(file: LocalFile, target: IO[bytes], encoding: str) -> None:
 
     with Path(source).open("rb") as stream:
         if encoding == "gzip":
+            import gzip
+            import shutil
+
             with gzip.GzipFile("", "wb", 9, target, mtime=0) as squeezed:
                 shutil.copyfileobj(stream, squeezed, _PIECE)
             return

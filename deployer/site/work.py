@@ -18,10 +18,8 @@ what was begun, and retains the files of a release that was given up, for those 
 
 from __future__ import annotations
 
-import secrets
-import tempfile
+import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -148,7 +146,7 @@ class Change:
             step=step,
             who=identity(),
             since=now(),
-            token=secrets.token_hex(8),
+            token=os.urandom(8).hex(),
             process=this_process(),
             invalidate=left.invalidate if left else (),
         )
@@ -285,6 +283,8 @@ class Change:
         if not any(sending.entry.headers.content_encoding for sending in self.plan.sends):
             yield
             return
+        import tempfile
+
         with tempfile.TemporaryDirectory(prefix="deployer-site-") as folder:
             transfer.compress(self.plan, Path(folder))
             yield
@@ -362,6 +362,8 @@ class Change:
         if len(items) == 1:
             do(items[0])
         elif items:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(min(len(items), self.site.parallel or _AT_ONCE)) as pool:
                 list(pool.map(do, items))
 

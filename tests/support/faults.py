@@ -54,7 +54,7 @@ class FaultProxy:
         """Method, path and headers (names in lower case) of all that came."""
         self.faults: list[Fault] = []
         """What has happened."""
-        self._planned: list[tuple[str, Fault]] = []
+        self._planned: list[tuple[str, str, Fault]] = []
         self._share = 0.0
         self._random = random.Random(0)
         self._lock = threading.Lock()
@@ -81,10 +81,10 @@ class FaultProxy:
         self._server.shutdown()
         self._server.server_close()
 
-    def next(self, method: str, *faults: Fault) -> None:
-        """What happens to the next requests of a method (`*`: any), one after the other."""
+    def next(self, method: str, *faults: Fault, path: str = "") -> None:
+        """What happens to the next requests of a method whose path holds a text, one after the other."""
         with self._lock:
-            self._planned += [(method, fault) for fault in faults]
+            self._planned += [(method, path, fault) for fault in faults]
 
     def chance(self, share: float, seed: int = 0) -> None:
         """Something happens to this share of all further requests."""
@@ -96,8 +96,8 @@ class FaultProxy:
         with self._lock:
             self.requests.append((method, path, headers))
             fault = None
-            for index, (wanted, planned) in enumerate(self._planned):
-                if wanted in (method, "*"):
+            for index, (wanted, part, planned) in enumerate(self._planned):
+                if wanted == method and part in path:
                     fault = planned
                     del self._planned[index]
                     break

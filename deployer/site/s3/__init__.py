@@ -9,6 +9,7 @@ is sent in parts, and credentials beyond two keys, are the SDK's (docs/decisions
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from deployer.aws.session import Account
@@ -36,6 +37,8 @@ def open_store(site: Site, environ: Mapping[str, str], account: Account | None =
     if site.bucket is None:
         raise ConfigError("site.bucket is not set", remedy="say which bucket the site is deployed to")
     account = account or account_of(site, environ)
+    # The SDK reads the process's environment only, so what is found in this one is told to it.
+    account = replace(account, credentials=account.credentials or credentials.static(environ))
     address = addresses.address(site.bucket, region=account.region, endpoint=account.endpoint)
     client = Client(
         address,

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import random
 import re
 from collections.abc import Collection, Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from html import unescape
 
 from deployer.aws.credentials import Source
 from deployer.aws.refusals import refusal
@@ -274,6 +272,8 @@ def _told(answer: Answer, method: str) -> tuple[str, str]:
     """The code and the message of an error, which may also come with status 200, after a long copy."""
     if (answer.status < 300 and method not in ("PUT", "POST")) or not _ERROR.match(answer.body):
         return "", ""
+    from html import unescape
+
     code, message = _CODE.search(answer.body), _MESSAGE.search(answer.body)
     return (
         unescape(code[1].decode("utf-8", "replace")) if code else "",
@@ -304,6 +304,8 @@ def _unreachable(what: str, broken: Broken) -> CloudError:
 
 def _pause(tries: int) -> float:
     """Seconds before the next try."""
+    import random
+
     return random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**tries))  # noqa: S311  (no secret)
 
 

@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from deployer.site.s3.connection import Connection
 
 
-class Stopped(Exception):
-    """The request was given up because its command was interrupted."""
+class Stopped(BaseException):
+    """The request was given up because its command was interrupted.
+
+    No Exception, so that the SDK does not take it for a fault of the network, and try again.
+    """
 
 
 class Halt:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import threading
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from deployer.aws.session import Account, client, mapped
+from deployer.aws.session import Account
 from deployer.errors import CloudError
 from deployer.site.s3.address import Address
 from deployer.site.s3.client import Client, Request, changed
 from deployer.site.s3.connection import PIECE, FileBody, Sent
 from deployer.site.s3.objects import request_headers
-from deployer.site.store import MULTIPART_ABOVE, PART, Headers, Upload
+from deployer.site.store import MULTIPART_ABOVE, Upload
 
-AT_ONCE = 4
-"""Parts of a large file that are sent at the same time, beside whatever else is."""
+if TYPE_CHECKING:
+    from deployer.site.s3.parts import Parts
 
 
 class Transfer:
@@ -28,17 +28,16 @@ class Transfer:
     def __init__(self, address: Address, account: Account) -> None:
         self._address = address
         self._account = account
-        self._parts: Any = None
-        self._one_large = threading.Lock()
+        self._parts: Parts | None = None
+        self._lock = threading.Lock()
 
-    def send(self, sender: Client, upload: Upload, sent: Sent | None) -> None:
+    def send(self, client: Client, upload: Upload, sent: Sent | None) -> None:
         """Put the object.
 
         :raises CloudError: it is not there, or not as it was meant to be.
         """
         if upload.size > MULTIPART_ABOVE and isinstance(upload.source, Path):
-            with self._one_large:  # its parts fill the line, and memory is bounded
-                self._send_parts(sender, upload, upload.source, sent)
+            self._in_parts().send(upload, str(upload.source), client.halt, sent)
             return
         headers = request_headers(upload.headers)
         headers["content-md5"] = b64encode(upload.md5).decode("ascii")
@@ -50,49 +49,13 @@ class Transfer:
             body=_body(upload, what),
             etag=upload.md5.hex(),
         )
-        sender.send(what, request, sent)
+        client.send(what, request, sent)
 
-    def _send_parts(self, sender: Client, upload: Upload, source: Path, sent: Sent | None) -> None:
-        what = f"writing {upload.key} in parts ({self._address})"
-        before = source.stat()
+    def _in_parts(self) -> Parts:
+        from deployer.site.s3.parts import Parts
 
-        def told(count: int) -> None:
-            sender.halt.check()  # raised here, it ends the transfer, and what was sent of it is thrown away
-            if sent is not None:
-                sent(count)
-
-        with mapped(what):
-            from boto3.s3.transfer import TransferConfig
-
-            parts = self._client()
-            settings = TransferConfig(
-                multipart_threshold=MULTIPART_ABOVE,
-                multipart_chunksize=PART,
-                max_concurrency=AT_ONCE,
-                preferred_transfer_client="classic",
-            )
-            parts.upload_file(
-                str(source),
-                self._address.bucket,
-                upload.key,
-                ExtraArgs=_arguments(upload.headers),
-                Callback=told,
-                Config=settings,
-            )
-            there = parts.head_object(Bucket=self._address.bucket, Key=upload.key)
-        after = source.stat()
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise changed(what, str(source))
-        etag = str(there["ETag"]).strip('"')
-        if there["ContentLength"] != upload.size or (
-            upload.etag and _comparable(etag) and etag != upload.etag
-        ):
-            raise CloudError(f"{what}: what is stored there now is not what was sent")
-
-    def _client(self) -> Any:
-        if self._parts is None:
-            style = "path" if self._address.base else "virtual"
-            self._parts = client("s3", self._account, s3={"addressing_style": style})
+        with self._lock:
+            self._parts = self._parts or Parts(self._address, self._account)
         return self._parts
 
 
@@ -108,22 +71,3 @@ def _body(upload: Upload, what: str) -> bytes | FileBody:
     if len(content) != upload.size:
         raise changed(what, str(upload.source))
     return content
-
-
-def _arguments(headers: Headers) -> dict[str, Any]:
-    """As the SDK takes headers."""
-    request_headers(headers)  # refuses what HTTP cannot carry
-    arguments: dict[str, Any] = {
-        "ContentType": headers.content_type,
-        "CacheControl": headers.cache_control,
-        "ContentEncoding": headers.content_encoding,
-        "WebsiteRedirectLocation": headers.redirect,
-        "Metadata": dict(headers.metadata),
-    }
-    return {name: value for name, value in arguments.items() if value}
-
-
-def _comparable(etag: str) -> bool:
-    """It is made of the parts' MD5s, as S3 makes it where it does not encrypt with a key of one's own."""
-    digest, _, count = etag.partition("-")
-    return len(digest) == 32 and count.isdigit()

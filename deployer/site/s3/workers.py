@@ -6,16 +6,14 @@ its import alone is a tenth of what a deploy in which nothing changed may take.
 
 from __future__ import annotations
 
-import contextlib
+import signal
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-T = TypeVar("T")
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
-_STARTING = 1.0
-"""Seconds that a thread may take to start."""
+T = TypeVar("T")
 
 
 def each(work: Callable[[T], None], items: Iterable[T], *, at_once: int, hang_up: Callable[[], None]) -> None:
@@ -31,7 +29,7 @@ def each(work: Callable[[T], None], items: Iterable[T], *, at_once: int, hang_up
     except BaseException:
         crew.stop()
         hang_up()
-        crew.join()
+        crew.wait()
         raise
     if crew.error is not None:
         raise crew.error
@@ -45,34 +43,45 @@ class _Crew:
         self._work: Callable[[T], None] = work
         self._items = items
         self._at_once = at_once
-        self._threads: list[threading.Thread] = []
+        self._hired = 0
+        self._gone = 0
+        self._ended = threading.Event()
         self._lock = threading.Lock()
         self._stopped = False
 
     def run(self) -> None:
-        self._hire()
-        self.join()
+        # A signal's exception in the midst of this would leave nobody to know whether there is a worker.
+        # Workers inherit the mask, which is as well: signals are for the main thread.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            with self._lock:
+                self._hire()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self.wait()
 
-    def join(self) -> None:
-        for thread in self._threads:  # grows meanwhile
-            # Whoever was interrupted while it started the first one would be refused to wait for it. One that
-            # never came to start does nothing either.
-            deadline = time.monotonic() + _STARTING
-            while thread.ident is None and time.monotonic() < deadline:
-                time.sleep(0.01)
-            with contextlib.suppress(RuntimeError):
-                thread.join()
+    def wait(self) -> None:
+        # Not Thread.join: interrupted by a signal's exception, it takes the thread for ended from then on.
+        self._ended.wait()
 
     def stop(self) -> None:
         self._stopped = True
 
     def _hire(self) -> None:
-        if len(self._threads) < self._at_once:
-            thread = threading.Thread(target=self._labour, name=f"site-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        if self._hired < self._at_once:
+            self._hired += 1
+            threading.Thread(target=self._labour, name=f"site-{self._hired}", daemon=True).start()
 
     def _labour(self) -> None:
+        try:
+            self._work_off()
+        finally:
+            with self._lock:
+                self._gone += 1
+                if self._gone == self._hired:
+                    self._ended.set()
+
+    def _work_off(self) -> None:
         hired = False
         while True:
             with self._lock:

@@ -62,6 +62,7 @@ def test_an_error_of_the_items_own_is_raised_too() -> None:
 
 def test_an_interrupt_hangs_up_and_waits_for_the_workers() -> None:
     hung_up, ended = threading.Event(), []
+    late = threading.Timer(0.2, hung_up.set)  # nobody ends at once
 
     def work(item: int) -> None:
         if item == 2:
@@ -70,7 +71,7 @@ def test_an_interrupt_hangs_up_and_waits_for_the_workers() -> None:
         ended.append(item)
 
     with raising(), pytest.raises(Interrupted):
-        each(work, range(3), at_once=3, hang_up=hung_up.set)
+        each(work, range(3), at_once=3, hang_up=late.start)
     assert sorted(ended) == [0, 1, 2]
 
 
