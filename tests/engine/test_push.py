@@ -247,16 +247,16 @@ def test_what_fails_its_tests_is_not_released(pushed: Pushed) -> None:
 @pytest.mark.parametrize("abort", ABORTS.values(), ids=ABORTS)
 def test_a_build_stopped_in_redeploy_loses_nothing(pushed: Pushed, abort: Abort) -> None:
     project, before = pushed.project, pushed.serves()
-    pushed.api(BOOT_SECONDS="1" if abort.switched else "4")
+    pushed.api(BOOT_SECONDS="2" if abort.switched else "4")
     pushed.push()
     with Load(project.url, BEHIND_A_SITE) as load, ThreadPoolExecutor(1) as pool:
         load.wait_for_more(20)
         build = pushed.hub.build("backend", PIPELINE_STRATEGY=abort.strategy)
-        build.wait_for("is ready")
+        build.wait_for("is ready", timeout=120)
         stream = (
             None
             if abort.strategy
-            else pool.submit(requests.get, f"{project.url}/api/stream?s=12", timeout=60)
+            else pool.submit(requests.get, f"{project.url}/api/stream?s=18", timeout=60)
         )
         outcome = pushed.outcome(build.wait_for(abort.at).abort(), "ABORTED")
         assert ran(outcome) == ["checkout", "build", "test", "containerize", "redeploy"]
