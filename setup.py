@@ -23,7 +23,14 @@ APP = [
     "sqlalchemy>=2.0,<3",
     "tzdata>=2025.1",
 ]
-GEMINI = ["google-generativeai>=0.8,<0.9"]
+# The SDK ended with protobuf 5; what it needs went on to 6, and pip would try each version down from there.
+GEMINI = [
+    "google-generativeai>=0.8,<0.9",
+    "google-api-core[grpc]<2.34",
+    "googleapis-common-protos<1.75.1",
+    "grpcio-status<1.72",
+    "proto-plus<1.28.3",
+]
 GENAI = ["google-genai>=3.4,<4"]  # its successor, for who sets INTERVIEW_SDK=google-genai
 SSH = ["paramiko>=3.4"]
 AWS = ["boto3>=1.34", "brotli>=1.1"]

@@ -1,5 +1,6 @@
 """`make demo`: with config.yaml as it is, on this machine, a page and its API are deployed on one port, then
-anew and back while clients ask and a visitor browses; at the end an interview is held through the edge.
+anew and back while clients ask and a visitor browses; an interview is held through the edge; and at the end a
+push becomes a page and an API by both Jenkinsfiles.
 
 Everything is real: the engine, HAProxy, the store, the image, npm, the requests. It ends by saying what to
 open, and can be run again; `--down` removes what it made.
@@ -8,7 +9,6 @@ open, and can be run again; `--down` removes what it made.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.load import Load, Mix, Report  # noqa: E402  (the checkout is what is shown, not an installed copy)
-from scripts import interview  # noqa: E402
+from scripts import frontend, interview, push  # noqa: E402
 from scripts.visitor import Visitor  # noqa: E402
 
 FRONT = ROOT / "examples" / "frontend"
@@ -57,18 +57,7 @@ def asked(*words: str) -> dict[str, Any]:
 def npm(folder: Path, *words: str) -> None:
     """Run npm as a person would; what it says is shown where it fails."""
     print(f"\n$ npm {' '.join(words)}    ({folder.relative_to(ROOT)})", flush=True)
-    # scripts/venv puts a Node.js there where the system's is too old.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["npm", *words],
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    done = frontend.npm(*words, folder=folder)
     lines = done.stdout.rstrip().splitlines()
     if done.returncode:
         print("\n".join(lines))
@@ -116,7 +105,7 @@ def show(report: Report, visitor: Visitor) -> None:
 
 
 def main(words: Sequence[str]) -> int:
-    """The demonstration; 1 when a request was lost or a file was missing."""
+    """The demonstration; 1 when a request was lost, a file was missing, or what was pushed is not there."""
     config = asked("config", "show")
     if "--down" in words:
         return down(config["service"]["name"])
@@ -146,6 +135,7 @@ def main(words: Sequence[str]) -> int:
     deployer("site", "releases")
     interview.hold(url, ROOT / "scripts" / "resume.md")
     show(report, visitor)
+    delivered = push.show(url)
     print(f"""
 open  {url}/             the interview, in Korean and English
       {url}/api/docs     its API, on the same port
@@ -154,12 +144,13 @@ try   .venv/bin/deployer rollout --plan
       .venv/bin/deployer site deploy --plan
       .venv/bin/deployer status --watch
       .venv/bin/python scripts/demo.py --down    (removes all of it again)""")
-    return 0 if report.clean and not visitor.broken else 1
+    return 0 if report.clean and not visitor.broken and delivered else 1
 
 
 def down(service: str) -> int:
     """Remove what the demonstration made."""
     remove(service)
+    shutil.rmtree(push.FOLDER, ignore_errors=True)
     print(
         "removed the demo's containers, networks and site; its images stay (`deployer prune`), "
         f"and the interviews that were held (`docker volume rm {service}-data`)"

@@ -98,13 +98,13 @@ def _copy(files: list[Path]) -> None:
         shutil.copy2(file, target)
 
 
-def npm(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run npm where the front end is built; its output is in the result, also where it failed."""
+def npm(*words: str, folder: Path = FOLDER) -> subprocess.CompletedProcess[str]:
+    """Run npm, where the front end is built; its output is in the result, also where it failed."""
     # scripts/venv puts a Node.js there where the system's is too old.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         ["npm", *words],
-        cwd=FOLDER,
+        cwd=folder,
         env={**os.environ, "PATH": path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -34,7 +34,8 @@ def _matching(pattern: str, complaint: str, **schema: Any) -> tuple[AfterValidat
     """Text that matches `pattern` as a whole; `complaint` says what it must be, in words."""
 
     def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):  # compiled when it is needed: most keys are not in most files
+        # `re` keeps what it has compiled; a command needs few of these, and would wait for all of them.
+        if not re.fullmatch(pattern, value):
             raise ValueError(complaint)
         return value
 
@@ -920,9 +921,7 @@ class Jenkins(Section):
         json_schema_extra={"unit": "group id"},
         examples=[998],
     )
-    portainer: Portainer = Field(
-        default_factory=Portainer, description="A page over the engine's containers, beside the controller."
-    )
+    portainer: Portainer = _below("A page over the engine's containers, beside the controller.")
 
 
 class Host(Section):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 MULTIPART_ABOVE = 64 * 1024**2
-"""Bytes above which a file is sent in parts; its etag is then the MD5 of their MD5s, and their number."""
+"""Bytes above which a file is sent in parts; its etag is then the MD5 of the parts' MD5s, and how many."""
 PART = 16 * 1024**2
 """Bytes of a part; the last one is smaller."""
 

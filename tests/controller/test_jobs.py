@@ -130,7 +130,8 @@ class TestAsTheJenkinsfileSays:
     def test_parameters(self, job: Job) -> None:
         section = re.search(r"\n    parameters \{\n(.*?)\n    \}", (ROOT / job.script).read_text(), re.DOTALL)
         assert section
-        declared = [self.parameter(line.strip()) for line in section[1].splitlines()]
+        lines = re.sub(r",\n\s+", ", ", section[1]).splitlines()
+        declared = [self.parameter(line.strip()) for line in lines]
         assert declared == list(job.parameters)
 
     def parameter(self, line: str) -> Parameter:

@@ -411,7 +411,7 @@ def test_an_edge_that_crashes_while_its_predecessor_still_has_a_stream(
 ) -> None:
     served.config(rollout={"drain": "100ms"})
     leaving = {"connection": "close"}  # an idle connection would keep the old edge for a minute
-    with requests.get(f"{served.url}/stream?s=6", headers=leaving, stream=True, timeout=60) as stream:
+    with requests.get(f"{served.url}/stream?s=15", headers=leaving, stream=True, timeout=60) as stream:
         lines = stream.iter_lines()
         assert next(lines)
         served.run("edge", "upgrade")

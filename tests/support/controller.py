@@ -83,13 +83,12 @@ def base(client: DockerClient) -> str:
 
 def tools(client: DockerClient) -> str:
     """The image that Node, npm, Docker's client and AWS CLI are taken from."""
-    node, docker = (_program(name) for name in ("node", "docker"))
-    npm = subprocess.run(
-        ["npm", "root", "--global"], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    docker = _program("docker")
+    # Where Node.js came as a Python package, what is on PATH is a script; itself it knows better.
+    node, npm = (Path(_said(*words)) for words in (("node", "-p", "process.execPath"), ("npm", "root", "-g")))
     recipe = TOOLS.format(base=images.base(), aws=REAL_AWS if SOAK else NO_AWS)
     files = {"aws": AWS.encode()}
-    return _built(client, "controller-tools", recipe, files, (docker, node, Path(npm) / "npm"))
+    return _built(client, "controller-tools", recipe, files, (docker, node, npm / "npm"))
 
 
 def installed(config: Config) -> None:
@@ -128,6 +127,10 @@ def wheels() -> Path:
                 )
                 Path(f"{temporary}/wheels").rename(folder)
     return folder
+
+
+def _said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _program(name: str) -> Path:

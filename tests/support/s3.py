@@ -79,8 +79,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def seaweedfs(folder: Path | None = None) -> Iterator[Server]:
-    """A SeaweedFS with a folder of its own, empty unless one is given that another kept its data in."""
+def seaweedfs(folder: Path | None = None, *, public: bool = False) -> Iterator[Server]:
+    """A SeaweedFS with a folder of its own, empty unless one is given that another kept its data in.
+
+    :param public: anybody may read objects, as an edge does that has no keys.
+    """
     for left in Path(tempfile.gettempdir()).glob("t*-seaweedfs"):
         if abandoned(left.name):
             shutil.rmtree(left, ignore_errors=True)
@@ -93,7 +96,8 @@ def seaweedfs(folder: Path | None = None) -> Iterator[Server]:
         "credentials": [{"accessKey": server.access_key, "secretKey": server.secret_key}],
         "actions": ["Admin", "Read", "List", "Tagging", "Write"],
     }
-    (own / "identities.json").write_text(json.dumps({"identities": [identity]}))
+    identities = [identity, {"name": "anonymous", "actions": ["Read"]}] if public else [identity]
+    (own / "identities.json").write_text(json.dumps({"identities": identities}))
     weed = Path(sys.executable).with_name("weed")
     command: list[str | Path] = [
         weed,

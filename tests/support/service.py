@@ -11,6 +11,8 @@ It runs in a container, as the child of an init. What it answers:
     GET  /orders?prefix=x        the ids recorded, in order, as often as they were recorded
     POST /upload                 201; the number of bytes received
 
+All but health is there below /api, too, where an edge with a site sends what is meant for it.
+
 Every answer carries the version, in its body and in `X-Version`, and returns `X-Request-Id`.
 Its manners are chosen by environment variables:
 
@@ -43,6 +45,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 HEALTH = ("/health", "/healthz-alt")
+PLACES = ("/headers", "/orders", "/slow", "/stream", "/upload")
 REASONS = {
     200: "OK",
     201: "Created",
@@ -134,7 +137,9 @@ class Request:
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.target)
-        self.path, self.query = parts.path, dict(parse_qsl(parts.query))
+        below = parts.path.removeprefix("/api")
+        self.path = below if below in PLACES else parts.path
+        self.query = dict(parse_qsl(parts.query))
 
     @property
     def last(self) -> bool:
