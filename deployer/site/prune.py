@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from deployer.config.schema import Site
 from deployer.errors import PreflightError, Superseded
+from deployer.events import Note
 from deployer.rollout.phases import Phases
 from deployer.site.claim import await_turn, locked, read_pointer
 from deployer.site.facts import Facts, Observer
@@ -78,6 +79,9 @@ def prune(operation: SiteOperation, keep: int | None, delete_limit: str | None =
     """
     phases = Phases(operation.emit)
     store, keys = operation.store, operation.keys
+    swept = store.sweep(keys.prefix)
+    if swept:
+        operation.emit(Note(f"deleted what was left of {swept} upload(s) that were killed"))
     for _ in range(_ATTEMPTS):
         with phases.phase("compare", "looking up what the bucket holds"):
             found = prepare(operation, keep, delete_limit)

@@ -222,22 +222,25 @@ class Beside(Generic[T]):
         self._call = call
         self._found: list[T] = []
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self._ended = threading.Event()
+        threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
         try:
             self._found.append(self._call())
         except BaseException as error:  # noqa: BLE001  (raised again where the result is wanted)
             self._error = error
+        finally:
+            self._ended.set()
 
     def end(self) -> None:
         """Wait for the call, whatever it came to."""
-        self._thread.join()
+        # Not Thread.join: interrupted by a signal's exception, it takes the thread for ended from then on.
+        self._ended.wait()
 
     def result(self) -> T:
         """What the call gave, once it has ended. :raises: what it raised."""
-        self._thread.join()
+        self.end()
         if self._error is not None:
             raise self._error
         return self._found[0]

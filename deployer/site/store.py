@@ -113,3 +113,6 @@ class Store(Protocol):
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; what is not there is no error."""
+
+    def sweep(self, prefix: str) -> int:
+        """Delete what is left of uploads below a prefix that were killed a day ago or longer; how many."""

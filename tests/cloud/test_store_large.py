@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from deployer.config.schema import Site
 from deployer.errors import CloudError, Interrupted
 from deployer.interrupts import raising
 from deployer.site.files import LocalFile, digest
-from deployer.site.s3 import open_store
+from deployer.site.s3 import open_store, unfinished
 from deployer.site.s3.store import S3Store
 from deployer.site.store import MULTIPART_ABOVE, Headers, Upload
 from tests.support import s3
@@ -162,6 +163,27 @@ def assert_nothing_is_left(server: Server, bucket: str) -> None:
     client = server.client()
     assert "Uploads" not in client.list_multipart_uploads(Bucket=bucket)
     assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+@pytest.mark.parametrize("name", ["seaweedfs", "moto"])
+def test_what_is_left_of_a_killed_upload_goes_a_day_later(
+    name: str, seaweed: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.ExitStack() as ending:
+        server = seaweed if name == "seaweedfs" else ending.enter_context(s3.moto())
+        bucket, client = server.bucket(), server.client()
+        for key in ("films/가 +.mp4", "films/b", "other/c"):
+            made = client.create_multipart_upload(Bucket=bucket, Key=key)
+            where = {"Bucket": bucket, "Key": key, "UploadId": made["UploadId"]}
+            client.upload_part(**where, PartNumber=1, Body=b"1")
+        store = ending.enter_context(contextlib.closing(opened(server, bucket)))
+        if name == "seaweedfs":  # moto says of every upload that it began in 2010
+            assert store.sweep("films/") == 0
+        monkeypatch.setattr(unfinished, "AGE", timedelta(seconds=-60))
+        assert store.sweep("films/") == 2
+        assert [each["Key"] for each in client.list_multipart_uploads(Bucket=bucket)["Uploads"]] == [
+            "other/c"
+        ]
 
 
 def sent(folder: Path, server: Server) -> dict[str, Any]:

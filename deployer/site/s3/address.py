@@ -33,6 +33,11 @@ class Address:
         """For the header Host, which is signed as it is sent."""
         return self.host if self.port == (443 if self.secure else 80) else f"{self.host}:{self.port}"
 
+    @property
+    def root(self) -> str:
+        """The path of the bucket itself."""
+        return self.base or "/"
+
     def path(self, key: str) -> str:
         """The path of an object, encoded as it is signed and sent."""
         return f"{self.base}/{quote(key, safe=SAFE)}"

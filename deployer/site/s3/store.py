@@ -39,7 +39,7 @@ class S3Store:
     def listing(self, prefix: str, *, boundaries: Sequence[str] = ()) -> list[Listed]:
         """All objects below a prefix, sorted by key."""
         what = f"listing {prefix or 'the bucket'}"
-        root = self._client.address.base or "/"
+        root = self._client.address.root
 
         def fetch(query: str, client: Client = self._client) -> bytes:
             return client.send(what, Request("GET", root, query)).answer.body
@@ -123,6 +123,27 @@ class S3Store:
         self._each(self._delete_many, batches)
         self._each(self._delete_one, [key for key in keys if not objects.writable(key)])
 
+    def sweep(self, prefix: str) -> int:
+        """Delete what is left of uploads that were killed."""
+        from deployer.site.s3.unfinished import abandoned, query
+
+        what = f"looking for unfinished uploads below {prefix or 'the bucket'}"
+        answer = self._client.send(what, Request("GET", self._client.address.root, query(prefix))).answer
+        try:
+            found = abandoned(answer.headers, answer.body)
+        except ValueError as error:
+            raise CloudError(f"{what} ({self._client.address}): {error}") from error
+
+        def abort(client: Client, upload: tuple[str, str]) -> None:
+            key, name = upload
+            request = Request(
+                "DELETE", self._path(key), f"uploadId={quote(name, safe='~')}", accept=(204, 404)
+            )
+            client.send(f"giving up an upload of {key}", request)
+
+        self._each(abort, found)
+        return len(found)
+
     def close(self) -> None:
         """Close the connections that nobody uses."""
         self._client.close()
@@ -132,7 +153,7 @@ class S3Store:
         md5 = hashlib.md5(body, usedforsecurity=False).digest()
         headers = {"content-md5": b64encode(md5).decode("ascii"), "content-type": "application/xml"}
         what = f"deleting {len(keys)} objects"
-        root = self._client.address.base or "/"
+        root = self._client.address.root
         answer = client.send(what, Request("POST", root, "delete=", headers, body)).answer
         try:
             failures = objects.undeleted(answer.body)
