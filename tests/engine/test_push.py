@@ -52,7 +52,7 @@ class Abort:
     """A build that is stopped in `redeploy`, and what is to come of it.
 
     :param at: what the log says just then.
-    :param killed: SIGTERM is not enough, and SIGKILL follows after five seconds.
+    :param killed: SIGTERM cannot be enough, and SIGKILL follows after five seconds; else it may.
     :param switched: the new release serves in the end.
     """
 
@@ -265,7 +265,8 @@ def test_a_build_stopped_in_redeploy_loses_nothing(pushed: Pushed, abort: Abort)
         load.wait_for_more(20)
     report = load.report()
     assert report.clean, report.summary()
-    summary = (pushed.hub.workspace("backend") / "build/reports/backend.html").read_text()
-    assert ("the process was killed" in summary) == abort.killed
+    if abort.killed:
+        summary = pushed.hub.workspace("backend") / "build/reports/backend.html"
+        assert "the process was killed" in summary.read_text()
     assert pushed.serves()["api"] == (str(pushed.numbers["api"]) if abort.switched else before["api"])
     assert pushed.active()["ready"]
