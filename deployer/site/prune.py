@@ -73,7 +73,7 @@ def prepare(operation: SiteOperation, keep: int | None, delete_limit: str | None
 
 
 def _sweep(operation: SiteOperation) -> None:
-    """Delete what killed uploads left. It costs money, but does no harm: not to have the right is no failure."""
+    """Delete what killed uploads left; it only costs money, so not to have the right is no failure."""
     try:
         swept = operation.store.sweep(operation.keys.prefix)
     except CloudError as error:
