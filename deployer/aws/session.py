@@ -74,8 +74,12 @@ def client(service: str, account: Account, **settings: Any) -> Any:
 @contextlib.contextmanager
 def mapped(what: str) -> Iterator[None]:
     """Translate whatever the SDK raises while doing `what` into our tree."""
-    from botocore import exceptions as sdk
-
+    try:
+        from botocore import exceptions as sdk
+    except ImportError:
+        raise CloudError(
+            f"{what}: this needs the package boto3", remedy="pip install 'deployer[aws]' installs it"
+        ) from None
     try:
         yield
     except sdk.ClientError as error:

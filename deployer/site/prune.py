@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from deployer.config.schema import Site
-from deployer.errors import PreflightError, Superseded
-from deployer.events import Note
+from deployer.errors import CloudError, PreflightError, Superseded
+from deployer.events import Note, Warned
 from deployer.rollout.phases import Phases
 from deployer.site.claim import await_turn, locked, read_pointer
 from deployer.site.facts import Facts, Observer
@@ -72,6 +72,17 @@ def prepare(operation: SiteOperation, keep: int | None, delete_limit: str | None
     return Pruning(facts, plan, pointer, manifests)
 
 
+def _sweep(operation: SiteOperation) -> None:
+    """Delete what killed uploads left; it only costs money, so not to have the right is no failure."""
+    try:
+        swept = operation.store.sweep(operation.keys.prefix)
+    except CloudError as error:
+        operation.emit(Warned(f"what killed uploads may have left is still there: {error.message}"))
+        return
+    if swept:
+        operation.emit(Note(f"deleted what was left of {swept} upload(s) that were killed"))
+
+
 def prune(operation: SiteOperation, keep: int | None, delete_limit: str | None = None) -> Result:
     """Delete what `prepare` finds.
 
@@ -79,9 +90,7 @@ def prune(operation: SiteOperation, keep: int | None, delete_limit: str | None =
     """
     phases = Phases(operation.emit)
     store, keys = operation.store, operation.keys
-    swept = store.sweep(keys.prefix)
-    if swept:
-        operation.emit(Note(f"deleted what was left of {swept} upload(s) that were killed"))
+    _sweep(operation)
     for _ in range(_ATTEMPTS):
         with phases.phase("compare", "looking up what the bucket holds"):
             found = prepare(operation, keep, delete_limit)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Any
 
 import pytest
 
 from deployer.aws.refusals import refusal
-from deployer.aws.session import mapped
+from deployer.aws.session import Account, client, mapped
 from deployer.errors import (
     BucketMissing,
     CloudError,
@@ -56,6 +57,13 @@ def test_every_exception_of_the_sdk_is_mapped(kind: type[Exception]) -> None:
 def test_our_own_pass() -> None:
     with pytest.raises(DeployerError, match=r"^ours$"), mapped("deploying"):
         raise DeployerError("ours")
+
+
+def test_without_the_sdk_it_is_said_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "botocore", None)
+    with pytest.raises(CloudError, match="boto3") as error:
+        client("s3", Account())
+    assert "deployer[aws]" in str(error.value.remedy)
 
 
 @pytest.mark.parametrize(
