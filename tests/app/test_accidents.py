@@ -38,7 +38,7 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def points() -> Iterator[tuple[int, When]]:
     """Before and after the first COMMITs; in a soak all of them, however many there are."""
-    for point in range(1, MOST if SOAK else 6):
+    for point in range(1, MOST if SOAK else 4):
         yield point, "before"
         yield point, "after"
 

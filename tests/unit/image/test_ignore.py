@@ -10,6 +10,7 @@ from docker.utils.build import exclude_paths
 
 from deployer.errors import ConfigError
 from deployer.image.ignore import Ignore
+from tests.support.scale import times
 
 FOLDERS = ("a", "b", "dd", "node_modules")
 FILES = ("c.py", "e.txt", ".h", "README.md", "[x].py")
@@ -40,7 +41,7 @@ def pattern(rng: random.Random) -> str:
 
 
 def test_generated_trees_are_walked_as_the_sdk_walks_them(tmp_path: Path) -> None:
-    for seed in range(400):
+    for seed in range(times(150, 2000)):
         rng = random.Random(seed)
         root = tmp_path / str(seed)
         root.mkdir()
