@@ -1,0 +1,97 @@
+"""A deploy over a bad line: the site is exactly the new one, or whole as it was, and it is said which."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployer.aws.session import ATTEMPTS
+from deployer.errors import ExitStatus
+from deployer.site import claim
+from deployer.site.s3 import client
+from tests.support.faults import Fault, FaultProxy
+from tests.support.s3 import Server, seaweedfs
+from tests.support.scale import times
+from tests.support.site import SiteProject, Visitor
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with seaweedfs() as started:
+        yield started
+
+
+@pytest.fixture
+def proxy(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    monkeypatch.setattr(client, "FIRST_PAUSE", 0.005)
+    # A command that could not say that it gave up is taken for dead when its process ends; here that goes on.
+    monkeypatch.setattr(claim, "PATIENCE", 0.5)
+    with FaultProxy(server.endpoint) as started:
+        yield started
+
+
+@pytest.fixture
+def project(server: Server, proxy: FaultProxy, tmp_path: Path) -> Iterator[SiteProject]:
+    """A site whose commands go over the bad line."""
+    with contextlib.closing(SiteProject(tmp_path, server)) as project:
+        project.config(endpoint=proxy.endpoint)
+        project.build(1)
+        project.run("deploy")
+        yield project
+
+
+@pytest.fixture
+def direct(project: SiteProject, tmp_path: Path) -> Iterator[SiteProject]:
+    """The same bucket over a good one."""
+    folder = tmp_path / "direct"
+    folder.mkdir()
+    with contextlib.closing(SiteProject(folder, project.server, project.bucket)) as direct:
+        yield direct
+
+
+def verified(direct: SiteProject) -> None:
+    verdict = direct.run("verify", "--json").json
+    assert verdict["ok"], verdict
+
+
+def test_deploys_over_a_bad_line_are_exact(
+    project: SiteProject, direct: SiteProject, proxy: FaultProxy
+) -> None:
+    with Visitor(direct) as visitor:
+        for number in range(2, times(6, 50)):
+            project.build(number)
+            proxy.chance(0.25, seed=number)
+            project.run("deploy")
+            if number % 3 == 0:
+                project.run("rollback")
+            proxy.chance(0.0)
+            assert direct.title() == (number - 1 if number % 3 == 0 else number)
+            verified(direct)
+    assert visitor.faults == []
+    assert len(proxy.faults) >= times(10, 100)
+
+
+LOST = (Fault.RESET, Fault.DONE_AND_500, Fault.SLOW_DOWN)
+STEPS = ("assets/style", "releases/", "icon.svg", "about.html", "index.html", "current.json")
+CASES = [(step, fault) for step in STEPS for fault in LOST]
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"), CASES[:: times(2, 1)], ids=lambda value: getattr(value, "name", value)
+)
+def test_a_deploy_that_cannot_get_through_leaves_a_whole_site(
+    path: str, fault: Fault, project: SiteProject, direct: SiteProject, proxy: FaultProxy
+) -> None:
+    project.build(2, {"icon.svg": "<svg>2</svg>"})
+    with Visitor(direct) as visitor:
+        proxy.next("PUT", *[fault] * ATTEMPTS, path=path)
+        done = project.run("deploy", expect=None)
+        assert done.status == ExitStatus.CLOUD, project.last
+        assert direct.title() in (1, 2)
+        project.run("deploy")
+        assert direct.title() == 2
+        verified(direct)
+    assert visitor.faults == []
