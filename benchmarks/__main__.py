@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME ...] [--quick]`: measures, prints tables; a full run also writes the page."""
+"""`python -m benchmarks [NAME ...] [--quick]`: measures, prints tables, and writes them to the page."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (BenchError, AssertionError) as error:
         sys.stderr.write(f"benchmarks: {error}\n")
         return 1
-    if not args.names and not args.quick:
+    if not args.quick:
         page.write(sections, what, busyness)
         print(f"\nwritten to docs/{page.PATH.name}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -14,17 +15,28 @@ END = "<!-- to here -->"
 
 
 def write(sections: Sequence[Section], machine: str, busyness: str) -> None:
-    """Puts a run's results in the page. Raises ValueError where the markers are gone."""
+    """Puts a run's sections in the page, each in place of the one with its title; the others stay.
+
+    Each says when and where it was measured: a whole run takes long, and not every change asks for one.
+    Raises ValueError where the markers are gone.
+    """
     page = PATH.read_text(encoding="utf-8")
     before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    body, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"{PATH} lacks the markers {BEGIN} and {END}")
-    head = [
-        f"Measured on {datetime.now(UTC):%Y-%m-%d}: {machine}.",
-        f"Processes that wanted to run when the measuring began: {busyness}.",
-    ]
-    body = "\n\n".join(["\n".join(head), *(section.markdown() for section in sections)])
+    measured = (
+        f"*Measured on {datetime.now(UTC):%Y-%m-%d}: {machine}. Processes that wanted to run when the measuring "
+        f"began: {busyness}.*"
+    )
+    texts = {
+        text.partition("\n")[0]: text.strip() for text in re.findall(r"^### .*?(?=^### |\Z)", body, _ALL)
+    }
+    for section in sections:
+        heading, _, text = section.markdown().partition("\n")
+        texts[heading] = f"{heading}\n\n{measured}\n{text}"
     new = PATH.with_suffix(".md.new")
-    new.write_text(f"{before}{BEGIN}\n\n{body}\n\n{END}{after}", encoding="utf-8")
+    new.write_text(
+        f"{before}{BEGIN}\n\n" + "\n\n".join(texts.values()) + f"\n\n{END}{after}", encoding="utf-8"
+    )
     new.replace(PATH)

@@ -31,7 +31,8 @@ def test_percentiles() -> None:
 
 def test_a_run_replaces_what_the_last_one_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "benchmarks.md"
-    path.write_text(f"before\n{page.BEGIN}\nold figures\n{page.END}\nafter\n")
+    others = "### Peers\n\nTheir figures."
+    path.write_text(f"before\n{page.BEGIN}\n\n### Edge\n\nold figures\n\n{others}\n\n{page.END}\nafter\n")
     monkeypatch.setattr(page, "PATH", path)
     page.write([Section.of("Edge", "How.", [Figure("memory", [5.0], "MiB", 10)])], "a machine", "1.0")
     text = path.read_text()
@@ -39,6 +40,8 @@ def test_a_run_replaces_what_the_last_one_wrote(tmp_path: Path, monkeypatch: pyt
     assert text.endswith(f"{page.END}\nafter\n")
     assert "| memory | 5.00 MiB | 5.00 to 5.00 | 1 | ≤ 10 MiB | met |" in text
     assert "old figures" not in text
+    assert "### Edge\n\n*Measured on 2" in text
+    assert f"\n\n{others}\n\n{page.END}" in text
 
 
 def test_a_page_without_markers_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
