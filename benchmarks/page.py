@@ -26,17 +26,15 @@ def write(sections: Sequence[Section], machine: str, busyness: str) -> None:
     if not (begin and end):
         raise ValueError(f"{PATH} lacks the markers {BEGIN} and {END}")
     measured = (
-        f"*Measured on {datetime.now(UTC):%Y-%m-%d}: {machine}. Processes that wanted to run when the measuring "
-        f"began: {busyness}.*"
+        f"*Measured on {datetime.now(UTC):%Y-%m-%d}: {machine}. "
+        f"Processes that wanted to run when the measuring began: {busyness}.*"
     )
-    texts = {
-        text.partition("\n")[0]: text.strip() for text in re.findall(r"^### .*?(?=^### |\Z)", body, _ALL)
-    }
+    written = re.findall(r"^### .*?(?=^### |\Z)", body, re.MULTILINE | re.DOTALL)
+    texts = {text.partition("\n")[0]: text.strip() for text in written}
     for section in sections:
         heading, _, text = section.markdown().partition("\n")
         texts[heading] = f"{heading}\n\n{measured}\n{text}"
+    results = "\n\n".join(texts.values())
     new = PATH.with_suffix(".md.new")
-    new.write_text(
-        f"{before}{BEGIN}\n\n" + "\n\n".join(texts.values()) + f"\n\n{END}{after}", encoding="utf-8"
-    )
+    new.write_text(f"{before}{BEGIN}\n\n{results}\n\n{END}{after}", encoding="utf-8")
     new.replace(PATH)
