@@ -71,7 +71,7 @@ def plan_prune(
     releases = [image for image in newest_first if CONTENT in _labels(image) and _tags(image)]
     kept = releases[:keep]
     # Layers of earlier stages are the engine's cache: the next build reuses them if nothing changed there.
-    # Those of a release that is kept, or of a build that runs right now, are younger than this, but for stages
+    # Those of a kept release, or of a build that runs right now, are younger than this, except stages
     # that have not changed for long: the engine does not tell what was built on them.
     oldest_kept = min((image["Created"] for image in kept), default=float("inf"))
     stages = [image for image in newest_first if not _tags(image) and CONTENT not in _labels(image)]
