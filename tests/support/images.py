@@ -122,8 +122,9 @@ def variant(client: DockerClient, image: str | None = None, **environment: str) 
 def remove_variants(client: DockerClient) -> None:
     """Removes the variants of this session, and those of sessions that are gone."""
     mine = f"t{os.getpid():x}-"
-    for found in client.images.list(name=REPOSITORY):
-        for reference in found.tags:
+    # Not client.images.list: it looks at each of them again, and another session may have removed one since.
+    for found in client.api.images(name=REPOSITORY):
+        for reference in found["RepoTags"] or ():
             tag = reference.rpartition(":")[2]
             if tag.startswith(mine) or abandoned(tag[: tag.find("-") + 7]):
                 with contextlib.suppress(ImageNotFound, APIError):  # in use by a session that still runs
