@@ -1,8 +1,9 @@
 """An answer, and an accident at any point of it: nothing accepted is lost, nothing is there twice.
 
-The network to the database breaks at the n-th COMMIT, before it arrives or after it was done; the process is
-killed there. There are at least four: leave from the quota, the answer itself, the beginning of its work, pieces
-of the feedback or the result. In a soak it happens at every one; else the kills and the pieces are short of that.
+The network to the database breaks at the n-th COMMIT, before it arrives or after it was done; the
+process is killed there. There are at least four: leave from the quota, the answer itself, the beginning
+of its work, pieces of the feedback or the result. In a soak it happens at every one; else the kills and
+the pieces are short of that.
 """
 
 from __future__ import annotations
