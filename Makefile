@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 PYTHON_FILES := $(wildcard app benchmarks deployer pipelines scripts/*.py tests)
-SHELL_FILES := .ci/run $(filter-out %.py %.md,$(wildcard scripts/*))
+SHELL_FILES := .ci/run $(filter-out %.py %.md %/__pycache__,$(wildcard scripts/*))
 
 # Half as many again as there are processors: much of a test is waiting. `make test WORKERS=1` to see one at a time.
 WORKERS ?= $(shell n=$$(nproc); echo $$((n + (n + 1) / 2)))
