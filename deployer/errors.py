@@ -27,6 +27,12 @@
     │   ├── Superseded            11  an object was changed by somebody else meanwhile
     │   └── SiteDamaged           11  what a deployer keeps in the bucket is missing or unreadable
     ├── CommandFailed             12  a command that the config names: a build, a test
+    ├── HostError                 13  a host over SSH, or a command on it
+    │   ├── HostUnreachable       13  no SSH server answers, or the connection broke
+    │   ├── HostForbidden         13  the host does not let this user in with this key
+    │   ├── HostKeyUnknown        13  its key is not in known_hosts: `deployer host trust`
+    │   └── HostKeyChanged        13  its key is not the one in known_hosts
+    ├── FleetFailed               14  not all hosts could be brought to one version
     ├── JenkinsError              20  the Jenkins controller refused, or answered something unexpected
     │   ├── JenkinsUnreachable    20  nothing answers, or too late, or nothing but failures
     │   ├── JenkinsForbidden      20  not this user, not this token, not this crumb
@@ -60,6 +66,8 @@ class ExitStatus(enum.IntEnum):
     RECOVERY = 10
     CLOUD = 11
     COMMAND = 12
+    HOST = 13
+    FLEET = 14
     JENKINS = 20
     BUILD_FAILURE = 21
     BUILD_UNSTABLE = 22
@@ -222,6 +230,34 @@ class CommandFailed(DeployerError):
     """A command that the config names failed or cannot be run; `details` is the tail of its output."""
 
     exit_status = ExitStatus.COMMAND
+
+
+class HostError(DeployerError):
+    """A host over SSH refused something, or a command on it failed."""
+
+    exit_status = ExitStatus.HOST
+
+
+class HostUnreachable(HostError):
+    """No SSH server answers at the host's address, or the connection broke in the middle."""
+
+
+class HostForbidden(HostError):
+    """The host does not let this user in with the keys that were offered, or not become root."""
+
+
+class HostKeyUnknown(HostError):
+    """The host's key is not in known_hosts, and is never accepted unseen."""
+
+
+class HostKeyChanged(HostError):
+    """The host shows another key than known_hosts has for it."""
+
+
+class FleetFailed(DeployerError):
+    """Not every host could be brought to the release; `details` says which, and what serves there."""
+
+    exit_status = ExitStatus.FLEET
 
 
 class JenkinsError(DeployerError):

@@ -169,6 +169,80 @@ class LockAwaited(Event):
         return f"waiting up to {self.seconds:.0f} s for the lock that {self.holder} holds"
 
 
+# -- many hosts -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OnHost(Event):
+    """Something that happened on one of several hosts."""
+
+    host: str
+    event: Event
+
+    @property
+    def level(self) -> str:  # type: ignore[override]  # that of what happened
+        return self.event.level
+
+    @property
+    def kind(self) -> str:
+        return self.event.kind
+
+    def sentence(self) -> str:
+        sentence = self.event.sentence()
+        return f"{self.host}: {sentence}" if sentence else ""
+
+    def as_dict(self) -> dict[str, object]:
+        return {"host": self.host, **self.event.as_dict()}
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStarted(Event):
+    """Some of the hosts begin to change, at the same time."""
+
+    number: int
+    of: int
+    hosts: tuple[str, ...]
+
+    def sentence(self) -> str:
+        return f"batch {self.number} of {self.of}: {', '.join(self.hosts)}"
+
+
+@dataclass(frozen=True, slots=True)
+class HostFinished(Event):
+    """A host is done: `outcome` in a word or two, `seconds` since it began."""
+
+    outcome: str
+    seconds: float
+
+    def sentence(self) -> str:
+        return f"{self.outcome} ({self.seconds:.1f} s)"
+
+
+@dataclass(frozen=True, slots=True)
+class HostFailed(Event):
+    """A host was given up; `reason` says why."""
+
+    level: ClassVar[str] = "error"
+    reason: str
+    seconds: float
+
+    def sentence(self) -> str:
+        return f"failed: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageShipped(Event):
+    """An image went to a host: `sent` bytes for `layers` layers that it lacked, of `of`."""
+
+    image: str
+    layers: int
+    of: int
+    sent: int
+
+    def sentence(self) -> str:
+        return f"sent {self.image}: {self.layers} of {self.of} layers, {self.sent / 1e6:.1f} MB"
+
+
 # -- images ---------------------------------------------------------------
 
 

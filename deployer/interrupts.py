@@ -1,4 +1,8 @@
-"""Ctrl-C, SIGTERM and a lost terminal as exceptions, and the moments in which they have to wait."""
+"""Ctrl-C, SIGTERM and a lost terminal as exceptions, and the moments in which they have to wait.
+
+Signals are the main thread's business. Where it has others work for it, it passes one on with `interrupt`;
+they meet it at their next `checkpoint`, which is wherever they ask an engine something.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from types import FrameType
 from deployer.errors import Interrupted
 
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+_pending: dict[threading.Thread, int] = {}
+_shields = threading.local()
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
@@ -28,14 +34,28 @@ def raising() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def interrupt(thread: threading.Thread, number: int) -> None:
+    """Have `Interrupted` raised in another thread, once, at its next checkpoint."""
+    _pending[thread] = number
+
+
+def checkpoint() -> None:
+    """A place where a thread that was interrupted notices. :raises Interrupted: it was."""
+    if _pending and not getattr(_shields, "depth", 0):
+        number = _pending.pop(threading.current_thread(), None)
+        if number is not None:
+            raise Interrupted(number)
+
+
 @contextlib.contextmanager
 def shielded() -> Iterator[None]:
-    """Within: both signals are ignored. For the few hundred milliseconds of putting things right.
-
-    Signals are the main thread's business: in any other there is nothing to keep away.
-    """
+    """Within: nothing interrupts. For the few hundred milliseconds of putting things right."""
     if threading.current_thread() is not threading.main_thread():
-        yield
+        _shields.depth = getattr(_shields, "depth", 0) + 1
+        try:
+            yield
+        finally:
+            _shields.depth -= 1
         return
     previous = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
     try:

@@ -17,6 +17,10 @@ EPILOG = """examples:
 """
 
 
+EACH_HOST = True
+"""With `hosts` in the config, it runs on each of them."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     parser.add_argument("action", choices=["status", "maintenance", "upgrade"])

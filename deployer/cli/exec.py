@@ -17,6 +17,10 @@ The command gets no input and no terminal; for a shell: docker exec -it CONTAINE
 """
 
 
+EACH_HOST = True
+"""With `hosts` in the config, it runs on each of them."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     parser.add_argument("-u", "--user", default="", metavar="USER", help="run as this user of the container")

@@ -8,6 +8,9 @@ import dataclasses
 from deployer.cli.context import Context
 from deployer.errors import ExitStatus
 
+EACH_HOST = True
+"""With `hosts` in the config, it runs on each of them."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command has no arguments of its own."""

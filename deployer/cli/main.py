@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "edge": "the edge's status, maintenance, upgrade",
     "site": "the front end in its bucket: deploy, roll back, verify",
     "lock": "who holds the lock",
+    "host": "hosts over SSH: trust, prepare, facts, run a command",
     "config": "check, show and explain config.yaml",
     "render": "show the files that templates make",
     "completion": "a completion script for your shell",
@@ -42,7 +43,8 @@ EPILOG = """examples:
   deployer rollback                  one step back
 
 exit codes: 0 done, 1 unexpected, 2 usage, 3 config, 4 engine, 5 image, 6 refused, 7 locked,
-8 bad release (the old one serves), 9 edge, 10 needs a person, 11 cloud; docs/exit-codes.md says more.
+8 bad release (the old one serves), 9 edge, 10 needs a person, 11 cloud, 13 host, 14 not all hosts;
+docs/exit-codes.md says more.
 """
 
 
@@ -125,6 +127,10 @@ class Program:
                 sub.epilog = getattr(module, "EPILOG", None)
                 common(sub)
                 module.add_arguments(sub)
+                if getattr(module, "EACH_HOST", False):
+                    from deployer.cli.hosts import add_hosts
+
+                    add_hosts(sub)
         return top
 
     def main(self, argv: Sequence[str] | None = None, context: Context | None = None) -> int:
@@ -166,7 +172,12 @@ class Program:
             return ExitStatus.USAGE
         if extra:
             top.commands[args.command].unknown(extra)
-        return int(self.module(args.command).run(args, context))
+        module = self.module(args.command)
+        if getattr(module, "EACH_HOST", False):
+            from deployer.cli.hosts import on_each
+
+            return on_each(module.run, args, context)
+        return int(module.run(args, context))
 
 
 def common(sub: argparse.ArgumentParser) -> None:

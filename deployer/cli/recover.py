@@ -5,25 +5,31 @@ from __future__ import annotations
 import argparse
 
 from deployer.cli.context import Context
-from deployer.cli.results import add_lock_wait, operation
+from deployer.cli.hosts import add_hosts, fleet
+from deployer.cli.results import add_lock_wait, conclude_fleet, work_on
 from deployer.errors import ExitStatus
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     add_lock_wait(parser)
+    add_hosts(parser)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Only reconcile."""
     from deployer.rollout.commands import recover
 
-    work_on = operation(args, context)
-    there = recover(work_on)
+    config = context.config(args)
+    hosts = fleet(args, context, config)
+    if hosts is not None:
+        from deployer.fleet.release import recover as recover_all
+
+        return conclude_fleet(recover_all(hosts), args, context)
+    service = config.service.name
+    there = recover(work_on(args, context, config))
     if args.json:
-        context.print_json({"service": work_on.service, "deployed": there})
+        context.print_json({"service": service, "deployed": there})
     else:
-        context.print(
-            f"{work_on.service} is in order" if there else f"{work_on.service} has nothing on this host"
-        )
+        context.print(f"{service} is in order" if there else f"{service} has nothing on this host")
     return ExitStatus.OK

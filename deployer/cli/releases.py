@@ -9,6 +9,9 @@ from deployer.cli.context import Context
 from deployer.cli.results import count
 from deployer.errors import ExitStatus
 
+EACH_HOST = True
+"""With `hosts` in the config, it runs on each of them."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""

@@ -9,6 +9,8 @@ from deployer.cli.context import Context
 from deployer.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
+    from deployer.config.schema import Config
+    from deployer.fleet.release import FleetResult
     from deployer.rollout.operation import Operation
     from deployer.rollout.run import Result
 
@@ -30,9 +32,13 @@ def operation(args: argparse.Namespace, context: Context) -> Operation:
 
     :raises DeployerError: the config is wrong, or its engine cannot be reached.
     """
+    return work_on(args, context, context.config(args))
+
+
+def work_on(args: argparse.Namespace, context: Context, config: Config) -> Operation:
+    """The same, with a config that was read already."""
     from deployer.rollout.operation import Operation
 
-    config = context.config(args)
     return Operation(context.engine(config), config, context.emit(args), context.environ, lock_wait(args))
 
 
@@ -62,5 +68,20 @@ def conclude(result: Result, args: argparse.Namespace, context: Context) -> int:
     else:
         context.print(
             f"{result.release} serves ({result.image}, {result.strategy}, {result.duration_s:.1f} s)"
+        )
+    return ExitStatus.OK
+
+
+def conclude_fleet(result: FleetResult, args: argparse.Namespace, context: Context) -> int:
+    """The last words of a command on several hosts."""
+    if args.json:
+        context.print_json(result.as_dict())
+    else:
+        serving = sum(host.get("serves") == result.release for host in result.hosts.values())
+        context.print(
+            f"{result.release} serves on {serving} of {len(result.hosts)} hosts "
+            f"({result.image + ', ' if result.image else ''}{result.duration_s:.1f} s)"
+            if result.release
+            else "nothing of the service is on these hosts"
         )
     return ExitStatus.OK

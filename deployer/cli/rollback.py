@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from deployer.cli.context import Context
-from deployer.cli.results import add_lock_wait, conclude, operation
+from deployer.cli.hosts import add_hosts, fleet
+from deployer.cli.results import add_lock_wait, conclude, conclude_fleet, work_on
 
 EPILOG = """examples:
   deployer rollback                       to the release that served before
@@ -17,10 +18,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     parser.add_argument("--to", metavar="RELEASE", help="a release, or the beginning of its name")
     add_lock_wait(parser)
+    add_hosts(parser)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
     """Go back."""
     from deployer.rollout.commands import rollback
 
-    return conclude(rollback(operation(args, context), to=args.to), args, context)
+    config = context.config(args)
+    hosts = fleet(args, context, config)
+    if hosts is not None:
+        from deployer.fleet.release import rollback as rollback_all
+
+        return conclude_fleet(rollback_all(hosts, to=args.to), args, context)
+    return conclude(rollback(work_on(args, context, config), to=args.to), args, context)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deployer.cli.context import Context
+from deployer.cli.hosts import add_hosts, fleet
 from deployer.errors import ExitStatus, Interrupted
 
 EPILOG = """examples:
@@ -26,6 +27,7 @@ INTERVAL = 1.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     parser.add_argument("-w", "--watch", action="store_true", help="look again every second, until Ctrl-C")
+    add_hosts(parser)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
@@ -33,12 +35,23 @@ def run(args: argparse.Namespace, context: Context) -> int:
     from deployer.rollout.status import status
 
     config = context.config(args)
-    engine = context.engine(config)
+    hosts = fleet(args, context, config)
+    if hosts is None:
+        engine = context.engine(config)
+
+        def look() -> dict[str, Any]:
+            return status(engine, config)
+    else:
+        from deployer.fleet.release import statuses
+
+        def look() -> dict[str, Any]:
+            return {"service": config.service.name, "hosts": statuses(hosts)}
+
     screen = args.watch and not args.json and context.stdout.isatty()
     before: Any = None
     with contextlib.suppress(Interrupted) if args.watch else contextlib.nullcontext():
         while True:
-            found = status(engine, config)
+            found = look()
             if args.json and found != before:
                 context.print_json(found)
             elif screen:
@@ -55,6 +68,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
 def text(found: dict[str, Any], now: datetime) -> str:
     """The status for a person who reads it at `now`; lines of some 90 columns."""
+    if "hosts" in found:
+        return _table(found["hosts"], now)
     lines = [f"service    {found['service']}"]
     for role in ("active", "previous", "candidate"):
         if found[role] or role != "candidate":
@@ -74,6 +89,30 @@ def text(found: dict[str, Any], now: datetime) -> str:
         lines.append(f"! recovery needed: {need}")
     if found["recovery_needed"]:
         lines.append("  -> `deployer recover`, or any command that changes something")
+    return "\n".join(lines)
+
+
+def _table(hosts: dict[str, dict[str, Any]], now: datetime) -> str:
+    """A line for each host, and what needs attention below it."""
+    width = max(len(name) for name in hosts)
+    lines = []
+    for name, found in hosts.items():
+        if "error" in found:
+            lines.append(f"{name:<{width}}  ! {found['message']}")
+            lines += [f"{'':<{width}}    -> {found['remedy']}"] if found["remedy"] else []
+            continue
+        edge, lock = found["edge"], found["lock"]
+        words = [_release(found["active"], now)]
+        words.append("no edge" if edge is None else f"edge {edge['status']} on {edge['address']}")
+        words += ["in maintenance"] if edge and edge["maintenance"] else []
+        words += [f"locked by {lock['who']} ({lock['command']})"] if lock else []
+        lines.append(f"{name:<{width}}  " + "  ".join(words))
+        lines += [f"{'':<{width}}  ! recovery needed: {need}" for need in found["recovery_needed"]]
+    serving = {
+        found["active"] and found["active"]["release"] for found in hosts.values() if "error" not in found
+    }
+    if len(serving) > 1:
+        lines.append("! the hosts serve different releases -> `deployer recover` brings them to one")
     return "\n".join(lines)
 
 

@@ -202,6 +202,37 @@ ControllerUrl = Annotated[
         "must be an address without a user, query or '#', as in https://ci.example.org/jenkins",
     ),
 ]
+HostAddress = Annotated[
+    str,
+    *_matching(
+        r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]+",
+        "must be a host's name or address, as in 10.0.0.11 or web1.example.org",
+    ),
+]
+Login = Annotated[
+    str, *_matching(r"[A-Za-z_][A-Za-z0-9_.-]*", "must be the name of a user over there, as in deploy")
+]
+Jump = Annotated[
+    str,
+    *_matching(
+        r"([A-Za-z_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?",
+        "must be a host to go through, as in admin@bastion.example.org:22",
+    ),
+]
+Batch = Annotated[
+    str,
+    *_matching(
+        r"[1-9]\d?%|100%|[1-9]\d*", "must be a number of hosts, as in 2, or a share of them, as in 50%"
+    ),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "pattern": r"^([1-9]\d?%|100%|[1-9]\d*)$"},
+            ]
+        }
+    ),
+]
 Subnet = Annotated[str, AfterValidator(_private_subnet)]
 Address = Annotated[str, AfterValidator(_ip_address)]
 Wait = Annotated[Duration, Field(gt=0)]
@@ -738,6 +769,16 @@ class Rollout(Section):
     lock_wait: Duration = Field(
         default=0.0, description="Time to wait for somebody else's rollout, 0 to refuse at once."
     )
+    batch: Batch = Field(
+        default="1",
+        description="With `hosts`: how many of them change at the same time, a number or a share.",
+        examples=["50%"],
+    )
+    max_failures: Annotated[int, Field(ge=0)] = Field(
+        default=0,
+        description="With `hosts`: how many may fail before the rollout stops and all go back.",
+        json_schema_extra={"unit": "hosts"},
+    )
     disk_free: Size = Field(default=1024**3, description="Free space needed on the engine's disk.")
     memory_free: Size | None = Field(
         default=None,
@@ -924,6 +965,57 @@ class Jenkins(Section):
     portainer: Portainer = _below("A page over the engine's containers, beside the controller.")
 
 
+class Ssh(Section):
+    """How `hosts` are reached."""
+
+    user: Login | None = Field(
+        default=None,
+        description="User to log in as; else the one who runs the deployer.",
+        examples=["deploy"],
+    )
+    port: Port = Field(default=22, description="Port of their SSH servers.")
+    key: Path | None = Field(
+        default=None,
+        description="Private key, relative to the config's folder; else those of the agent and of ~/.ssh.",
+        examples=["~/.ssh/deploy_ed25519"],
+    )
+    known_hosts: Path | None = Field(
+        default=None,
+        description="File with the hosts' own keys, relative to the config's; else ~/.ssh/known_hosts.",
+        examples=["known_hosts"],
+    )
+    jump: Jump | None = Field(
+        default=None,
+        description="Host that all connections go through, user@host:port.",
+        examples=["admin@bastion.example.org"],
+    )
+    timeout: Wait = Field(default=10.0, description="Time that connecting may take.")
+
+
+class Machine(Section):
+    """A host reached over SSH; what it does not say is as `ssh` says."""
+
+    name: Name = Field(description="What it is called here.", examples=["web1"])
+    address: HostAddress = Field(description="Its DNS name or address.", examples=["10.0.0.11"])
+    user: Login | None = Field(
+        default=None, description="User to log in as; else `ssh.user`.", examples=["deploy"]
+    )
+    port: Port | None = Field(
+        default=None, description="Port of its SSH server; else `ssh.port`.", examples=[22]
+    )
+    key: Path | None = Field(
+        default=None, description="Private key; else `ssh.key`.", examples=["~/.ssh/web1_ed25519"]
+    )
+    jump: Jump | None = Field(
+        default=None,
+        description="Host to go through; else `ssh.jump`.",
+        examples=["admin@bastion.example.org"],
+    )
+    docker: Folder = Field(
+        default="/var/run/docker.sock", description="Socket of its Docker engine, a path over there."
+    )
+
+
 class Host(Section):
     """The Docker engine everything runs on."""
 
@@ -944,9 +1036,22 @@ class Config(Section):
         default=None, description="The front end beside the API; without it all goes to the service."
     )
     rollout: Rollout = _below("How a new release takes over.")
-    host: Host = _below("The Docker engine everything runs on.")
+    host: Host = _below(
+        "The Docker engine everything runs on; with `hosts`, the one that images are built on."
+    )
+    hosts: list[Machine] = Field(
+        default_factory=list,
+        description="Hosts reached over SSH; with any, commands work on all, or on those of `--host`.",
+    )
+    ssh: Ssh = _below("How `hosts` are reached.")
     pipelines: Pipelines = _below("What `python -m pipelines` runs before it deploys.")
     jenkins: Jenkins = _below("The Jenkins controller that runs the pipelines.")
+
+    @field_validator("hosts")
+    @classmethod
+    def _hosts_differ(cls, hosts: list[Machine]) -> list[Machine]:
+        _all_differ([host.name for host in hosts], "two hosts are named")
+        return hosts
 
     _environment: str | None = PrivateAttr(None)
     _path: Path | None = PrivateAttr(None)

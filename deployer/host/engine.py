@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from deployer.errors import (
@@ -23,6 +25,7 @@ from deployer.errors import (
     ImageMissing,
     NotFound,
 )
+from deployer.interrupts import checkpoint
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -39,24 +42,28 @@ TIMEOUT = 120.0
 """Seconds that one answer of the engine may take; a busy small host is slow, a dead one must not hang us."""
 
 
+_importing = threading.Lock()
+
+
 def _sdk() -> Any:
     """Import the Docker SDK, without paramiko unless SSH is wanted.
 
     The SDK imports paramiko whenever it is installed, which costs 0.15 s that a local socket does not
     need; its own `except ImportError` makes leaving it out safe.
     """
-    if "docker" in sys.modules:
-        return sys.modules["docker"]
-    hidden = "paramiko" not in sys.modules
-    if hidden:
-        sys.modules["paramiko"] = cast(Any, None)
-    try:
-        import docker
-        import docker.errors
-    finally:
+    with _importing:  # another thread must not meet half of it
+        if "docker" in sys.modules:
+            return sys.modules["docker"]
+        hidden = "paramiko" not in sys.modules
         if hidden:
-            del sys.modules["paramiko"]
-    return docker
+            sys.modules["paramiko"] = cast(Any, None)
+        try:
+            import docker
+            import docker.errors
+        finally:
+            if hidden:
+                del sys.modules["paramiko"]
+        return docker
 
 
 @contextlib.contextmanager
@@ -118,12 +125,20 @@ class Engine:
     """A connection to one Docker engine.
 
     :param address: `unix:///path` or `tcp://host:port`; None means `DOCKER_HOST`, else the local socket.
+    :param dial: opens each connection to the engine, where `address` only says what people call it.
     :raises EngineUnreachable: nothing answers there.
     :raises EngineForbidden: the socket may not be opened.
     """
 
-    def __init__(self, address: str | None = None, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        address: str | None = None,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        dial: Callable[[], socket.socket] | None = None,
+    ) -> None:
         self.address = address or environ.get("DOCKER_HOST") or DEFAULT_ADDRESS
+        self._dial = dial
         with self._mapped("connecting"):
             self.api: APIClient = self._client(VERSION)
             answer = self.api.get(f"{self.api.base_url}/_ping", timeout=TIMEOUT)
@@ -135,9 +150,18 @@ class Engine:
                 self.api = self._client(spoken)
 
     def _client(self, version: str) -> APIClient:
-        return cast("APIClient", _sdk().APIClient(base_url=self.address, version=version, timeout=TIMEOUT))
+        sdk = _sdk()
+        if self._dial is None:
+            return cast("APIClient", sdk.APIClient(base_url=self.address, version=version, timeout=TIMEOUT))
+        from deployer.host.dialled import adapter
+
+        api = sdk.APIClient(base_url="unix:///dialled", version=version, timeout=TIMEOUT)
+        api._custom_adapter = adapter(self._dial, TIMEOUT)  # noqa: SLF001 -- closed with the client
+        api.mount("http+docker://", api._custom_adapter)  # noqa: SLF001
+        return cast("APIClient", api)
 
     def _mapped(self, what: str) -> contextlib.AbstractContextManager[None]:
+        checkpoint()
         return _mapped(what, self.address)
 
     def close(self) -> None:
@@ -443,6 +467,26 @@ class Engine:
         """Give an image one more name."""
         with self._mapped(f"tagging {image}"):
             self.api.tag(image, repository, tag)
+
+    def save(self, ref: str) -> Iterator[bytes]:
+        """An image with its name as `docker save` writes it: a tar, in pieces."""
+        with self._mapped(f"reading image {ref}"):
+            yield from self.api.get_image(ref)
+
+    def load(self, pieces: Iterable[bytes]) -> None:
+        """Take images from a tar that `docker load` takes, gzip or not.
+
+        :raises ImageError: the engine does not accept it.
+        """
+        with self._mapped("loading an image"):
+            # The SDK's `load_image` wants all in memory.
+            url = f"{self.api.base_url}/v{self.api.api_version}/images/load"
+            answer = self.api.post(url, data=pieces, params={"quiet": True})
+            self.api._raise_for_status(answer)  # noqa: SLF001 -- the SDK's own reading of a refusal
+            lines = answer.text.splitlines()
+        complaint = next((line for line in lines if '"error"' in line), None)
+        if complaint:
+            raise ImageError(f"the engine does not take the image: {complaint}")
 
     def remove_image(self, ref: str) -> Iterable[Inspect]:
         """Remove an image or one of its tags. :raises Conflict: a container uses it."""

@@ -14,6 +14,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from deployer.errors import EngineUnreachable
+from deployer.interrupts import checkpoint
 
 if TYPE_CHECKING:
     from deployer.host.engine import Engine
@@ -52,6 +53,7 @@ class Shell:
         :param timeout: seconds until the shell is given up.
         :raises ShellError: the connection broke, or the script took longer than `timeout`.
         """
+        checkpoint()
         end = f"--{secrets.token_hex(8)}--"
         # The braces keep the script's own exit code; stdin is closed to it, or it would eat our next one.
         text = f"{{\n{script}\n}} </dev/null 2>&1; printf '\\n%s %d\\n' '{end}' $?\n"

@@ -28,15 +28,17 @@ def rollout(
     *,
     image: str | None = None,
     strategy: str | None = None,
+    name: str | None = None,
 ) -> Result:
     """Build the image (or take `image`) and bring it to serving.
 
+    :param name: of the release; None: a new one, of its own.
     :raises DeployerError: with `result` set, once a release had been named.
     """
     engine, config, emit, environ = operation.engine, operation.config, operation.emit, operation.environ
     phases = Phases(emit)
     rooms: list[preflight.Room] = []
-    release = new_release()
+    release = name or new_release()
     result = Result(release=release, image=image or config.service.image or "", strategy=strategy or "")
     with reported(result, phases):
         preflight.check_needs(engine, config, environ)

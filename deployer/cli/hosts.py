@@ -1,0 +1,156 @@
+"""Commands on `hosts`: on all of them, or on those that `--host` names."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from deployer.cli.context import Context
+from deployer.errors import ExitStatus, FleetFailed, UsageError
+
+if TYPE_CHECKING:
+    from deployer.config.schema import Config
+    from deployer.events import Emit
+    from deployer.fleet.release import Fleet
+    from deployer.fleet.work import Member
+    from deployer.host.engine import Engine
+
+Run = Callable[[argparse.Namespace, Context], int]
+_telling = threading.Lock()
+
+
+def add_hosts(parser: argparse.ArgumentParser) -> None:
+    """`--host`."""
+    parser.add_argument(
+        "--host",
+        action="append",
+        metavar="NAME",
+        help="only on these of the config's hosts; repeatable, or with commas between",
+    )
+
+
+def fleet(args: argparse.Namespace, context: Context, config: Config) -> Fleet | None:
+    """The hosts that a command is for; None where the config names none, and it is for the engine here.
+
+    :raises UsageError: `--host` names one that the config does not know.
+    """
+    if not config.hosts and not args.host:
+        return None
+    from deployer.cli.results import lock_wait
+    from deployer.fleet.inventory import chosen
+    from deployer.fleet.release import Fleet
+
+    wait = lock_wait(args) if hasattr(args, "lock_wait") else None
+    return Fleet(config, chosen(config, args.host or ()), context.emit(args), context.environ, wait)
+
+
+def on_each(run: Run, args: argparse.Namespace, context: Context) -> int:
+    """Run a command that knows one engine on each of the hosts; what it prints has the host's name before it.
+
+    :raises FleetFailed: several were asked, and one failed.
+    """
+    config = context.config(args)
+    found = fleet(args, context, config)
+    if found is None:
+        return run(args, context)
+    from deployer.fleet.work import Member, each
+
+    alone = len(found.hosts) == 1
+    emit = context.emit(args)
+
+    def one(host: Any) -> int:
+        member = Member(config, host, emit, context.environ)
+        try:
+            return run(args, _on(member, context, prefixed=not alone))
+        finally:
+            member.close()
+
+    outcomes = each(found.hosts, one)
+    errors = [outcome for outcome in outcomes if outcome.error is not None]
+    if errors and alone and errors[0].error is not None:
+        raise errors[0].error
+    if errors:
+        raise FleetFailed(
+            f"{args.command} failed on {len(errors)} of {len(outcomes)} hosts",
+            details=[f"{outcome.host}: {outcome.error.message}" for outcome in errors if outcome.error],
+        )
+    return next((outcome.value for outcome in outcomes if outcome.value), ExitStatus.OK)
+
+
+def refuse_hosts(config: Config, command: str) -> None:
+    """For commands that are about the engine here alone. :raises UsageError: the config has hosts."""
+    if config.hosts:
+        raise UsageError(f"{command} works on the engine here, and this config has `hosts`")
+
+
+@dataclass(slots=True, kw_only=True)
+class HostContext(Context):
+    """The context of a command on one of several hosts."""
+
+    member: Member
+    prefixed: bool
+    loaded: Config
+
+    def config(self, _args: argparse.Namespace) -> Config:
+        return self.loaded
+
+    def engine(self, _config: Config) -> Engine:
+        return self.member.engine
+
+    def emit(self, _args: argparse.Namespace) -> Emit:
+        return self.member.emit
+
+    def print_json(self, value: Any) -> None:
+        if not self.prefixed:
+            tagged = value
+        elif isinstance(value, Mapping):
+            tagged = {"host": self.member.name, **value}
+        else:
+            tagged = {"host": self.member.name, "result": value}
+        Context.print_json(self, tagged)
+
+    def print(self, text: str = "") -> None:
+        self.stdout.write(text + "\n")
+        self.stdout.flush()
+
+
+def _on(member: Member, context: Context, *, prefixed: bool) -> HostContext:
+    out = cast(TextIO, Prefixed(context.stdout, member.name)) if prefixed else context.stdout
+    return HostContext(
+        stdin=context.stdin,
+        stdout=out,
+        stderr=context.stderr,
+        environ=context.environ,
+        member=member,
+        prefixed=prefixed,
+        loaded=member.config,
+    )
+
+
+class Prefixed(io.TextIOBase):
+    """Whole lines, each with its host's name before it; JSON says the host itself."""
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        super().__init__()
+        self._stream = stream
+        self._name = name
+        self._partial = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._partial = (self._partial + text).split("\n")
+        with _telling:
+            for line in lines:
+                before = "" if line.startswith('{"host"') else f"{self._name} | "
+                self._stream.write(f"{before}{line}\n")
+        return len(text)
+
+    def flush(self) -> None:
+        with _telling:
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return False

@@ -1,0 +1,1 @@
+"""Many hosts: reached over SSH, changed in batches, brought to one version."""

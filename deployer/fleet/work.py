@@ -1,0 +1,178 @@
+"""Work on several hosts at the same time, each in a thread, with one end for all."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from deployer.config.schema import Config, Machine
+from deployer.errors import DeployerError, EngineUnreachable, HostError, HostUnreachable, Interrupted
+from deployer.events import Emit, Event, OnHost
+from deployer.fleet.inventory import target
+from deployer.host.engine import Engine
+from deployer.host.ssh import Connection
+from deployer.interrupts import interrupt, shielded
+from deployer.rollout.operation import Operation
+
+Value = TypeVar("Value")
+
+_telling = threading.Lock()
+AT_ONCE = 10
+"""Hosts that are asked something at the same time, where no batch says otherwise."""
+
+
+class Member:
+    """A host that was reached: one SSH connection, and the engine through it."""
+
+    def __init__(self, config: Config, host: Machine, emit: Emit, environ: Mapping[str, str]) -> None:
+        self.host = host
+        self.name = host.name
+        self.config = config
+        self.emit = _tagged(host.name, emit)
+        self.environ = environ
+        self.connection = Connection(target(config, host), environ)
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """Its engine.
+
+        :raises HostError: there is none, or this user may not use it.
+        """
+        if self._engine is None:
+            self._check_socket()
+            self._engine = Engine(
+                self.connection.target.url, dial=lambda: self.connection.dial(self.host.docker)
+            )
+        return self._engine
+
+    def operation(self, lock_wait: float | None) -> Operation:
+        """A command's operation on this host."""
+        return Operation(self.engine, self.config, self.emit, self.environ, lock_wait)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._engine is not None:
+            self._engine.close()
+        self.connection.close()
+
+    def _check_socket(self) -> None:
+        """A refused channel has no reason; a shell over there does."""
+        path = self.host.docker
+        try:
+            self.connection.dial(path).close()
+        except HostUnreachable:
+            raise
+        except HostError as error:
+            asked = f"[ -S {path} ] || echo missing; [ ! -S {path} ] || [ -w {path} ] || echo forbidden"
+            said = self.connection.run(asked).output.strip()
+            user = self.connection.target.login
+            raise HostError(
+                {
+                    "missing": f"{self.name} has no Docker engine at {path}",
+                    "forbidden": f"{self.name} does not let {user} use the Docker engine at {path}",
+                }.get(said, f"{self.name} does not let us reach {path} through SSH"),
+                remedy={
+                    "missing": f"`deployer host prepare --host {self.name}` installs one",
+                    "forbidden": f"`sudo usermod -aG docker {user}` over there, or `deployer host prepare`",
+                }.get(
+                    said, "allow AllowStreamLocalForwarding in the host's sshd_config; its engine may be down"
+                ),
+            ) from error
+
+
+@dataclass(slots=True)
+class Outcome(Generic[Value]):
+    """What came of one host: a value, or why there is none."""
+
+    host: str
+    value: Value | None = None
+    error: DeployerError | None = None
+    seconds: float = 0.0
+
+    @property
+    def lost(self) -> bool:
+        """Whether nobody can know what happened over there."""
+        return isinstance(self.error, HostError | EngineUnreachable)
+
+
+@contextlib.contextmanager
+def reached(
+    config: Config, hosts: Sequence[Machine], emit: Emit, environ: Mapping[str, str]
+) -> Iterator[tuple[list[Member], list[Outcome[Member]]]]:
+    """Connections to all of the hosts at once: those that were reached, and why the others were not."""
+    found = each(hosts, lambda host: Member(config, host, emit, environ), name=lambda host: host.name)
+    members = [outcome.value for outcome in found if outcome.value is not None]
+    try:
+        yield members, [outcome for outcome in found if outcome.error is not None]
+    finally:
+        for member in members:
+            with contextlib.suppress(Exception):
+                member.close()
+
+
+Item = TypeVar("Item")
+
+
+def each(
+    items: Sequence[Item],
+    work: Callable[[Item], Value],
+    *,
+    name: Callable[[Item], str] = lambda item: str(getattr(item, "name", item)),
+    at_once: int = AT_ONCE,
+) -> list[Outcome[Value]]:
+    """Do `work` for each of the items, `at_once` of them at a time; what came of each, in their order.
+
+    :raises Interrupted: we were, and all of them have come to their own end.
+    """
+    outcomes: list[Outcome[Value]] = [Outcome(name(item)) for item in items]
+    free = threading.Semaphore(at_once)
+    stop = threading.Event()
+
+    def run(index: int) -> None:
+        outcome = outcomes[index]
+        with free:
+            began = time.monotonic()
+            try:
+                if stop.is_set():
+                    raise Interrupted(15)
+                outcome.value = work(items[index])
+            except DeployerError as error:
+                outcome.error = error
+            except Exception as error:  # noqa: BLE001 -- a fault of ours on one host must not hide the others' ends
+                outcome.error = DeployerError(f"unexpected {type(error).__name__}: {error}")
+            outcome.seconds = time.monotonic() - began
+
+    threads = [threading.Thread(target=run, args=(index,), daemon=True) for index in range(len(items))]
+    try:
+        for thread in threads:
+            thread.start()
+        _join(threads)
+    except Interrupted as error:
+        stop.set()
+        with shielded():
+            for thread in threads:
+                if thread.is_alive():
+                    interrupt(thread, int(error.exit_status) - 128)
+            _join([thread for thread in threads if thread.ident is not None])
+        error.outcomes = outcomes  # type: ignore[attr-defined]
+        raise
+    return outcomes
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    # Not one long join: interrupted by an exception, Python 3.11 takes the thread for ended.
+    while any(thread.is_alive() for thread in threads):
+        time.sleep(0.01)
+
+
+def _tagged(host: str, emit: Emit) -> Emit:
+    def tell(event: Event) -> None:
+        with _telling:  # sinks know of one thread only
+            emit(OnHost(host, event))
+
+    return tell

@@ -1,0 +1,486 @@
+"""A host over SSH: one verified connection that runs commands and reaches sockets over there.
+
+The one place that speaks to paramiko; what it raises is mapped to `deployer.errors` here. A host's key is
+verified against known_hosts and never accepted unseen: `trust` is the way to a first contact.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import getpass
+import hashlib
+import os
+import shlex
+import socket
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from deployer.errors import HostError, HostForbidden, HostKeyChanged, HostKeyUnknown, HostUnreachable
+
+if TYPE_CHECKING:
+    import paramiko
+
+KEEPALIVE = 5
+"""Seconds between signs of life on an idle connection."""
+
+SILENCE = 15.0
+"""Seconds without a sign of life from the other side after which a connection is given up."""
+
+SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
+IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
+"""Keys of ~/.ssh that are tried when none is named."""
+
+_PIECE = 32768
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a host is, and how one gets in.
+
+    :param name: what people call it.
+    :param user: None: the one who runs the deployer.
+    :param key: a private key's file; None: the agent's keys, then those of ~/.ssh.
+    :param known_hosts: the file that says which keys hosts have; None: ~/.ssh/known_hosts.
+    :param jump: the host that the connection goes through.
+    :param timeout: seconds that connecting may take.
+    """
+
+    name: str
+    address: str
+    port: int = 22
+    user: str | None = None
+    key: Path | None = None
+    known_hosts: Path | None = None
+    jump: Target | None = None
+    timeout: float = 10.0
+
+    @property
+    def login(self) -> str:
+        """The user to log in as."""
+        return self.user or getpass.getuser()
+
+    @property
+    def url(self) -> str:
+        """`ssh://user@address`, with the port where it is not 22."""
+        port = "" if self.port == 22 else f":{self.port}"
+        return f"ssh://{self.login}@{self.address}{port}"
+
+    @property
+    def entry(self) -> str:
+        """What known_hosts calls it."""
+        return self.address if self.port == 22 else f"[{self.address}]:{self.port}"
+
+    @property
+    def known_hosts_file(self) -> Path:
+        """The known_hosts file that is read, and written by `trust`."""
+        return self.known_hosts or Path("~/.ssh/known_hosts").expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A command that ended on a host."""
+
+    code: int
+    output: str
+    errors: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostKey:
+    """A key that a host shows. `line` is its line in known_hosts."""
+
+    kind: str
+    fingerprint: str
+    line: str
+
+
+class Connection:
+    """An SSH connection, open from the start.
+
+    :raises HostUnreachable: nothing answers, or no SSH server does.
+    :raises HostKeyUnknown: its key is not in known_hosts.
+    :raises HostKeyChanged: known_hosts has another key for it.
+    :raises HostForbidden: it does not let us in.
+    """
+
+    def __init__(self, target: Target, environ: Mapping[str, str] = os.environ) -> None:
+        self.target = target
+        self.sent = 0
+        """Bytes that were sent to sockets and commands over there, before encryption."""
+        self._counting = threading.Lock()
+        self._jump = Connection(target.jump, environ) if target.jump else None
+        try:
+            self._client = _connect(target, self._jump, environ)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Hang up."""
+        client = getattr(self, "_client", None)
+        if client is not None:
+            client.close()
+        if self._jump is not None:
+            self._jump.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection still stands, as far as is known."""
+        transport = self._client.get_transport()
+        return transport is not None and transport.is_active()
+
+    def run(
+        self, command: str, *, given: bytes = b"", timeout: float = 60.0, root: bool = False
+    ) -> Completed:
+        """Run a shell command over there and wait for its end.
+
+        :param given: its standard input.
+        :param timeout: seconds of silence after which it is given up.
+        :param root: through `sudo -n`, unless we are root already.
+        :raises HostUnreachable: the connection broke, or the command was silent for too long.
+        """
+        with self._mapped(f"running a command on {self.target.name}"), self._session() as channel:
+            channel.settimeout(timeout)
+            channel.exec_command(_as_root(command) if root else command)
+            output, errors = bytearray(), bytearray()
+            writer = threading.Thread(target=self._write, args=(channel, [given]), daemon=True)
+            drain = threading.Thread(target=_drain, args=(channel, errors), daemon=True)
+            writer.start()
+            drain.start()
+            while piece := channel.recv(_PIECE):
+                output += piece
+            drain.join()
+            code = channel.recv_exit_status()
+        return Completed(code, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"))
+
+    def follow(self, command: str, *, given: bytes = b"", root: bool = False) -> Iterator[bytes | int]:
+        """Run a shell command; what it prints as it comes, both streams as one, and last its exit code."""
+        with self._mapped(f"running a command on {self.target.name}"), self._session() as channel:
+            channel.set_combine_stderr(True)
+            channel.exec_command(_as_root(command) if root else command)
+            threading.Thread(target=self._write, args=(channel, [given]), daemon=True).start()
+            while piece := channel.recv(_PIECE):
+                yield piece
+            yield channel.recv_exit_status()
+
+    def dial(self, path: str) -> socket.socket:
+        """Connect to a Unix socket over there; our end of it.
+
+        :raises HostUnreachable: the connection broke.
+        :raises HostError: the host does not let us through to it.
+        """
+        with self._mapped(f"reaching {path} on {self.target.name}"):
+            transport = self._client.get_transport()
+            if transport is None:
+                raise OSError("the connection is closed")
+            channel = transport.open_unix(path, self.target.timeout)  # type: ignore[attr-defined]
+        ours, theirs = socket.socketpair()
+        threading.Thread(target=self._forward, args=(theirs, channel), daemon=True).start()
+        threading.Thread(target=_backward, args=(channel, theirs), daemon=True).start()
+        return ours
+
+    def _session(self) -> contextlib.closing[paramiko.Channel]:
+        transport = self._client.get_transport()
+        if transport is None:
+            raise OSError("the connection is closed")
+        return contextlib.closing(transport.open_session(timeout=self.target.timeout))
+
+    def _write(self, channel: paramiko.Channel, pieces: Iterable[bytes]) -> None:
+        with contextlib.suppress(OSError):
+            for piece in pieces:
+                channel.sendall(piece)
+                self._count(len(piece))
+            channel.shutdown_write()
+
+    def _forward(self, near: socket.socket, channel: paramiko.Channel) -> None:
+        with contextlib.suppress(OSError):
+            while piece := near.recv(_PIECE):
+                channel.sendall(piece)
+                self._count(len(piece))
+        with contextlib.suppress(OSError, EOFError):
+            channel.shutdown_write()
+
+    def _count(self, number: int) -> None:
+        with self._counting:
+            self.sent += number
+
+    @contextlib.contextmanager
+    def _mapped(self, what: str) -> Iterator[None]:
+        import paramiko
+
+        try:
+            yield
+        except paramiko.ChannelException as error:
+            raise HostError(f"{what}: the host refused: {error.text or error}") from error
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            raise HostUnreachable(
+                f"{what}: the connection to {self.target.url} broke ({reason})",
+                remedy="look whether the host runs; then give the command again: it puts things right first",
+            ) from error
+
+
+def offered_key(target: Target, environ: Mapping[str, str] = os.environ) -> HostKey:
+    """The key that a host shows to whoever asks; nothing is believed yet, and nobody logs in.
+
+    :raises HostUnreachable: no SSH server answers.
+    """
+    import paramiko
+
+    jump = Connection(target.jump, environ) if target.jump else None
+    try:
+        with _reached(target):
+            transport = paramiko.Transport(_line(target, jump))
+            try:
+                transport.start_client(timeout=target.timeout)
+                return _described(target, transport.get_remote_server_key())
+            finally:
+                transport.close()
+    finally:
+        if jump is not None:
+            jump.close()
+
+
+def is_trusted(target: Target, key: HostKey) -> bool:
+    """Whether known_hosts has this very key.
+
+    :raises HostKeyChanged: it has another one of the same kind.
+    """
+    import paramiko
+
+    keys = paramiko.HostKeys()
+    _load_known(target, keys)
+    known = keys.lookup(target.entry)
+    held = known.get(key.kind) if known else None
+    if held is None:
+        return False
+    if fingerprint(held.asbytes()) != key.fingerprint:
+        raise _changed(target, fingerprint(held.asbytes()), key.fingerprint)
+    return True
+
+
+def trust(target: Target, key: HostKey) -> Path:
+    """Write a host's key into known_hosts, after a person has compared it; the file."""
+    path = target.known_hosts_file
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(("\n" if before and not before.endswith("\n") else "") + key.line + "\n")
+    return path
+
+
+def fingerprint(blob: bytes) -> str:
+    """A key's fingerprint as `ssh` shows it: SHA256:..."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def _described(target: Target, key: Any) -> HostKey:
+    line = f"{target.entry} {key.get_name()} {key.get_base64()}"
+    return HostKey(key.get_name(), fingerprint(key.asbytes()), line)
+
+
+def _as_root(command: str) -> str:
+    quoted = shlex.quote(command)
+    return f'if [ "$(id -u)" = 0 ]; then sh -c {quoted}; else sudo -n sh -c {quoted}; fi'
+
+
+def _drain(channel: paramiko.Channel, into: bytearray) -> None:
+    with contextlib.suppress(OSError):
+        while piece := channel.recv_stderr(_PIECE):
+            into += piece
+
+
+def _backward(channel: paramiko.Channel, near: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while piece := channel.recv(_PIECE):
+            near.sendall(piece)
+    # Whoever reads is told the end; whoever still writes meets a closed channel.
+    with contextlib.suppress(OSError):
+        near.shutdown(socket.SHUT_RDWR)
+    channel.close()
+    near.close()
+
+
+def _load_known(target: Target, keys: Any) -> None:
+    import paramiko
+
+    for path in (SYSTEM_KNOWN_HOSTS, target.known_hosts_file):
+        if path.exists():
+            try:
+                keys.load(str(path))
+            except (OSError, paramiko.SSHException) as error:
+                raise HostError(
+                    f"{path} cannot be read ({error})", remedy="mend it, or name another in ssh.known_hosts"
+                ) from error
+
+
+def _line(target: Target, jump: Connection | None) -> Any:
+    """The stream that SSH is spoken on: a TCP connection, or one through the jump host."""
+    if jump is not None:
+        transport = jump._client.get_transport()  # noqa: SLF001 -- one of us
+        if transport is None:
+            raise OSError("the connection to the jump host is closed")
+        return transport.open_channel(
+            "direct-tcpip", (target.address, target.port), ("127.0.0.1", 0), timeout=target.timeout
+        )
+    line = socket.create_connection((target.address, target.port), timeout=target.timeout)
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # What is sent and not taken by the other side for this long ends the connection: the host is gone.
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENCE * 1000))
+    return line
+
+
+@contextlib.contextmanager
+def _reached(target: Target) -> Iterator[None]:
+    """Map what can go wrong until a host has shown its key."""
+    import paramiko
+
+    try:
+        yield
+    except paramiko.ChannelException as error:
+        raise HostUnreachable(
+            f"{target.name}: the jump host {target.jump.url if target.jump else ''} cannot reach "
+            f"{target.address}:{target.port} ({error.text or error})"
+        ) from error
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise HostUnreachable(
+            f"{target.name}: no SSH server answers at {target.address}:{target.port} ({reason})",
+            remedy="look whether the host runs, and whether its firewall lets this machine reach that port",
+        ) from error
+
+
+def _connect(target: Target, jump: Connection | None, environ: Mapping[str, str]) -> paramiko.SSHClient:
+    import logging
+
+    import paramiko
+
+    # What goes wrong is raised; its own lines about that would stand between ours.
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+    client = paramiko.SSHClient()
+    _load_known(target, client.get_host_keys())
+    client.set_missing_host_key_policy(cast(Any, _Refusing(target)))
+    agent = bool(environ.get("SSH_AUTH_SOCK")) and target.key is None
+    files = [str(target.key)] if target.key else _identities()
+    try:
+        with _reached(target):
+            line = _line(target, jump)
+        client.connect(
+            target.address,
+            target.port,
+            target.login,
+            key_filename=cast(Any, files),
+            allow_agent=agent,
+            look_for_keys=False,
+            sock=line,
+            timeout=target.timeout,
+            banner_timeout=target.timeout,
+            auth_timeout=target.timeout,
+            transport_factory=_transport(),
+        )
+    except paramiko.BadHostKeyException as error:
+        raise _changed(
+            target, fingerprint(error.expected_key.asbytes()), fingerprint(error.key.asbytes())
+        ) from error
+    except paramiko.PasswordRequiredException as error:
+        raise HostForbidden(
+            f"{target.name}: the private key {', '.join(files)} is protected by a passphrase",
+            remedy="give it to an agent (`ssh-add`), and leave `key` out of the config",
+        ) from error
+    except paramiko.AuthenticationException as error:
+        raise _forbidden(target, files, agent) from error
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        if isinstance(error, OSError) and target.key and not target.key.exists():
+            raise HostForbidden(
+                f"{target.name}: there is no private key at {target.key}", remedy="mend ssh.key of the config"
+            ) from error
+        if "No authentication methods" in str(error):
+            raise _forbidden(target, files, agent) from error
+        with _reached(target):
+            raise
+    transport = client.get_transport()
+    if transport is not None:
+        transport.set_keepalive(KEEPALIVE)
+    return client
+
+
+def _identities() -> list[str]:
+    folder = Path("~/.ssh").expanduser()
+    return [str(folder / name) for name in IDENTITIES if (folder / name).exists()]
+
+
+def _forbidden(target: Target, files: list[str], agent: bool) -> HostForbidden:
+    offered = [*files, *(["the agent's keys"] if agent else [])]
+    return HostForbidden(
+        f"{target.name}: {target.url} does not let {target.login} in with "
+        f"{', '.join(offered) or 'no key at all: there is none'}",
+        remedy=f"add the public key to ~{target.login}/.ssh/authorized_keys over there, or name another user "
+        "or key (ssh.user, ssh.key)",
+    )
+
+
+def _changed(target: Target, expected: str, shown: str) -> HostKeyChanged:
+    return HostKeyChanged(
+        f"{target.name}: {target.entry} shows another key than {target.known_hosts_file} knows: "
+        f"{shown} instead of {expected}",
+        remedy="if the host was made anew, remove its old line (`ssh-keygen -R "
+        f"{shlex.quote(target.entry)}`), then `deployer host trust {target.name}`; if not, it is somebody else",
+    )
+
+
+def _unknown(target: Target, key: HostKey) -> HostKeyUnknown:
+    return HostKeyUnknown(
+        f"{target.name}: the key of {target.entry} is not in {target.known_hosts_file}; it shows "
+        f"{key.kind} {key.fingerprint}",
+        remedy=f"compare that with what the host itself says, then `deployer host trust {target.name}`",
+    )
+
+
+class _Refusing:
+    """Whom known_hosts does not know is not believed."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    def missing_host_key(self, _client: object, _hostname: str, key: Any) -> None:
+        raise _unknown(self.target, _described(self.target, key))
+
+
+def _transport() -> Any:
+    """paramiko's transport, able to open Unix sockets over there (`direct-streamlocal@openssh.com`)."""
+    import paramiko
+    from paramiko.message import Message
+
+    kind = "direct-streamlocal@openssh.com"
+
+    class Transport(paramiko.Transport):
+        def open_unix(self, path: str, timeout: float) -> paramiko.Channel:
+            self._paths = getattr(self, "_paths", {})
+            self._paths[threading.get_ident()] = path
+            try:
+                return self.open_channel(kind, timeout=timeout)
+            finally:
+                del self._paths[threading.get_ident()]
+
+        def _send_user_message(self, data: Message) -> None:
+            # PROTOCOL of OpenSSH, 2.4: the path, a reserved string, a reserved number; paramiko knows no
+            # such channel and has no place where they could be given.
+            path = getattr(self, "_paths", {}).get(threading.get_ident())
+            if path is not None and kind.encode() in data.asbytes()[:64]:
+                data.add_string(path)
+                data.add_string("")
+                data.add_int(0)
+            super()._send_user_message(data)  # type: ignore[misc]
+
+    return Transport

@@ -1,0 +1,233 @@
+"""Hosts of a test's own: containers with a root file system, an SSH server and a Docker engine each.
+
+    with machines(client, 3) as hosts:
+        hosts[0].ssh("docker ps")
+
+Containers rather than machines, so they share the kernel: its swap and its settings are the real ones, and a
+host's `swapon` and `sysctl` are stand-ins that write down what they were told (`told`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+from docker import DockerClient
+from docker.models.containers import Container
+
+from tests.support import images, names
+from tests.support.waiting import until
+
+REPOSITORY = "deployer-test/host"
+
+# The packages are fetched with the image, so that an empty host can install them without waiting.
+DOCKERFILE = """\
+FROM {base}
+RUN apt-get update \\
+ && apt-get install -y --no-install-recommends openssh-server sudo procps iproute2 \\
+ && apt-get install -y --no-install-recommends --download-only docker.io iptables nftables ca-certificates \\
+ && mkdir -p /run/sshd && rm -f /etc/ssh/ssh_host_*
+COPY boot /usr/local/sbin/boot
+COPY stand-in /usr/local/sbin/swapon
+COPY stand-in /usr/local/sbin/swapoff
+COPY stand-in /usr/local/sbin/sysctl
+RUN chmod 755 /usr/local/sbin/* \\
+ && useradd --create-home --shell /bin/bash admin \\
+ && echo 'admin ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/admin
+CMD ["/usr/local/sbin/boot"]
+"""
+
+PREPARED = """\
+FROM {empty}
+RUN apt-get install -y --no-install-recommends docker.io iptables nftables ca-certificates \\
+ && usermod -aG docker admin
+"""
+
+BOOT = """\
+#!/bin/bash
+# Starts what a host starts, and ends with it.
+[ -f /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
+mkdir -p /run/sshd
+/usr/sbin/sshd
+start-docker() {
+    rm -f /var/run/docker.pid /run/docker/containerd/containerd.pid
+    dockerd >>/var/log/dockerd.log 2>&1 &
+}
+command -v dockerd >/dev/null && start-docker
+# `service docker restart` of a host without systemd: prepare writes this file's like.
+trap 'exit 0' TERM INT
+while :; do
+    sleep 1 &
+    wait $!
+    if [ -e /run/docker-restart ]; then
+        rm /run/docker-restart
+        [ -f /var/run/docker.pid ] && kill "$(cat /var/run/docker.pid)" && sleep 2
+        start-docker
+    fi
+done
+"""
+
+STAND_IN = """\
+#!/bin/sh
+# The kernel is that of the machine which runs the tests: it is not touched.
+echo "$(basename "$0") $*" >>/var/log/told
+"""
+
+
+class Host:
+    """One host.
+
+    :ivar address: where it answers, from this machine alone.
+    """
+
+    def __init__(self, container: Container, key: Path, folder: Path) -> None:
+        self.container = container
+        self.key = key
+        self.folder = folder
+        self.name = container.name or ""
+
+    @property
+    def address(self) -> str:
+        self.container.reload()
+        networks = self.container.attrs["NetworkSettings"]["Networks"]
+        return str(next(iter(networks.values()))["IPAddress"])
+
+    def run(self, script: str, check: bool = True) -> str:
+        """Run a shell script as root; what it printed."""
+        code, output = self.container.exec_run(["bash", "-c", script])
+        text = str(output.decode())
+        assert not check or code == 0, text
+        return text
+
+    @property
+    def told(self) -> list[str]:
+        """What stand-ins were told."""
+        return self.run("cat /var/log/told 2>/dev/null || true").splitlines()
+
+    @property
+    def public_key(self) -> str:
+        """The host's own key, as it would be read off its console."""
+        return self.run("cat /etc/ssh/ssh_host_ed25519_key.pub").strip()
+
+    def answers(self) -> bool:
+        return "ok" in self.run("ss -ltn | grep -q :22 && echo ok", check=False)
+
+    def has_engine(self) -> bool:
+        return "ok" in self.run("docker info >/dev/null 2>&1 && echo ok", check=False)
+
+    def docker(self, words: str) -> str:
+        return self.run(f"docker {words}")
+
+    def load(self, source: DockerClient, *refs: str) -> None:
+        """Images from this machine's engine."""
+        save = subprocess.Popen(["docker", "save", *refs], stdout=subprocess.PIPE)
+        load = subprocess.run(
+            ["docker", "exec", "-i", self.name, "docker", "load", "-q"],
+            stdin=save.stdout,
+            capture_output=True,
+            check=False,
+        )
+        assert save.wait() == 0
+        assert load.returncode == 0, load.stderr
+
+    def config(self, **extra: object) -> dict[str, object]:
+        """Its entry in a config's `hosts`."""
+        return {"name": f"h{self.name.rpartition('-')[2]}", "address": self.address, "user": "admin", **extra}
+
+
+def known_hosts(hosts: list[Host]) -> str:
+    """Lines of known_hosts for these hosts."""
+    return "".join(f"{host.address} {' '.join(host.public_key.split()[:2])}\n" for host in hosts)
+
+
+def image(client: DockerClient, *, prepared: bool = True) -> str:
+    """The image of a host: with an engine, or empty."""
+    with images.alone():
+        recipe = DOCKERFILE.format(base=images.base())
+        files = {"boot": BOOT.encode(), "stand-in": STAND_IN.encode()}
+        base_id = str(client.images.get(images.BASE).id)
+        empty = f"{REPOSITORY}:empty-{images.digest(recipe, base_id, *files.values())}"
+        images._build(client, empty, recipe, files)
+        if not prepared:
+            return empty
+        recipe = PREPARED.format(empty=empty)
+        tag = f"{REPOSITORY}:{images.digest(recipe)}"
+        images._build(client, tag, recipe)
+        return tag
+
+
+@contextlib.contextmanager
+def machines(
+    client: DockerClient, count: int, folder: Path, *, prepared: bool = True
+) -> Iterator[list[Host]]:
+    """So many hosts, which answer SSH and have an engine that runs; gone afterwards, with all of theirs."""
+    key = folder / "id_ed25519"
+    if not key.exists():
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    tag = image(client, prepared=prepared)
+    stem = names.service_name()
+    network = client.networks.create(stem, driver="bridge")
+    hosts: list[Host] = []
+    volumes: list[str] = []
+    try:
+        for number in range(1, count + 1):
+            name = f"{stem}-host{number}"
+            volume = client.volumes.create(f"{name}-docker")
+            volumes.append(volume.name)
+            made = client.api.create_container_from_config(
+                {
+                    "Image": tag,
+                    "Hostname": f"host{number}",
+                    "HostConfig": {
+                        "NetworkMode": stem,
+                        "Init": True,
+                        "CapAdd": ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "NET_RAW", "SYS_CHROOT", "MKNOD"],
+                        "SecurityOpt": ["seccomp=unconfined", "apparmor=unconfined"],
+                        "MaskedPaths": [],  # what `--security-opt systempaths=unconfined` says
+                        "ReadonlyPaths": [],
+                        "DeviceCgroupRules": ["a *:* rwm"],
+                        "Binds": ["/sys/fs/cgroup:/sys/fs/cgroup:rw", f"{volume.name}:/var/lib/docker"],
+                    },
+                },
+                name,
+            )
+            container = client.containers.get(made["Id"])
+            _put(container, "/home/admin/.ssh/authorized_keys", key.with_suffix(".pub").read_bytes())
+            container.start()
+            hosts.append(Host(container, key, folder))
+        for host in hosts:
+            until(host.answers, f"the SSH server of {host.name} answers")
+            if prepared:
+                until(host.has_engine, f"the engine of {host.name} answers")
+        yield hosts
+    finally:
+        for host in hosts:
+            with contextlib.suppress(docker.errors.APIError):
+                # Its engine first, or containers of that would go on in cgroups that nobody removes.
+                host.run("docker ps -q | xargs -r docker rm -f; pkill dockerd; sleep 0.5", check=False)
+            with contextlib.suppress(docker.errors.APIError):
+                host.container.remove(force=True, v=True)
+        for name in volumes:
+            with contextlib.suppress(docker.errors.APIError):
+                client.volumes.get(name).remove(force=True)
+        with contextlib.suppress(docker.errors.APIError):
+            network.remove()
+
+
+def _put(container: Container, path: str, content: bytes) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for folder in ("home/admin/.ssh",):
+            entry = tarfile.TarInfo(folder)
+            entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, 0o700, 1000, 1000
+            archive.addfile(entry)
+        entry = tarfile.TarInfo(path.lstrip("/"))
+        entry.size, entry.mode, entry.uid, entry.gid = len(content), 0o600, 1000, 1000
+        archive.addfile(entry, io.BytesIO(content))
+    packed.seek(0)
+    container.put_archive("/", packed)
