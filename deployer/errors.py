@@ -72,6 +72,8 @@ class ExitStatus(enum.IntEnum):
     BUILD_FAILURE = 21
     BUILD_UNSTABLE = 22
     BUILD_ABORTED = 23
+    DOCTOR_WARNING = 31
+    DOCTOR_ERROR = 32
     HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143

@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import io
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from deployer.cli.context import Context
-from deployer.errors import ExitStatus, FleetFailed, UsageError
+from deployer.errors import ExitStatus, FleetFailed
 
 if TYPE_CHECKING:
     from deployer.config.schema import Config
     from deployer.events import Emit
     from deployer.fleet.release import Fleet
-    from deployer.fleet.work import Member
+    from deployer.fleet.work import Member, Outcome
     from deployer.host.engine import Engine
 
 Run = Callable[[argparse.Namespace, Context], int]
@@ -59,32 +59,36 @@ def on_each(run: Run, args: argparse.Namespace, context: Context) -> int:
         return run(args, context)
     from deployer.fleet.work import Member, each
 
-    alone = len(found.hosts) == 1
     emit = context.emit(args)
 
     def one(host: Any) -> int:
         member = Member(config, host, emit, context.environ)
         try:
-            return run(args, _on(member, context, prefixed=not alone))
+            return run(args, _on(member, context, prefixed=len(found.hosts) > 1))
         finally:
             member.close()
 
     outcomes = each(found.hosts, one)
-    errors = [outcome for outcome in outcomes if outcome.error is not None]
-    if errors and alone and errors[0].error is not None:
-        raise errors[0].error
-    if errors:
-        raise FleetFailed(
-            f"{args.command} failed on {len(errors)} of {len(outcomes)} hosts",
-            details=[f"{outcome.host}: {outcome.error.message}" for outcome in errors if outcome.error],
-        )
+    raise_failures(args.command, outcomes)
     return next((outcome.value for outcome in outcomes if outcome.value), ExitStatus.OK)
 
 
-def refuse_hosts(config: Config, command: str) -> None:
-    """For commands that are about the engine here alone. :raises UsageError: the config has hosts."""
-    if config.hosts:
-        raise UsageError(f"{command} works on the engine here, and this config has `hosts`")
+def raise_failures(what: str, outcomes: Sequence[Outcome[Any]]) -> None:
+    """Say which hosts failed, if any did.
+
+    :raises DeployerError: the one host's own; for several hosts FleetFailed.
+    """
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    if len(outcomes) == 1 and failed and failed[0].error is not None:
+        raise failed[0].error
+    if failed:
+        details = []
+        for outcome in failed:
+            if outcome.error is not None:
+                details.append(f"{outcome.host}: {outcome.error.message}")
+                details += [f"  {outcome.host} | {line}" for line in outcome.error.details]
+                details += [f"  -> {outcome.error.remedy}"] if outcome.error.remedy else []
+        raise FleetFailed(f"{what} failed on {len(failed)} of {len(outcomes)} hosts", details=details)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1016,6 +1016,27 @@ class Machine(Section):
     )
 
 
+class Prepare(Section):
+    """What `deployer host prepare` makes of a host."""
+
+    user: Login = Field(default="deploy", description="User that deploys: may use Docker, and nothing else.")
+    keys: list[Text] = Field(
+        default_factory=list,
+        description="Public keys that may log in as that user; else those of whoever prepares the host.",
+        examples=[["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA... jenkins"]],
+    )
+    swap: Size = Field(default=2 * 1024**3, description="Swap that the host has at least; 0 for none.")
+    firewall: bool = Field(
+        default=True,
+        description="Close all ports that the host itself listens on, but SSH's, the edge's and `ports`.",
+    )
+    ports: list[Port] = Field(
+        default_factory=list,
+        description="Further ports that stay open. Those that containers publish are open in any case.",
+        examples=[[9100]],
+    )
+
+
 class Host(Section):
     """The Docker engine everything runs on."""
 
@@ -1044,6 +1065,7 @@ class Config(Section):
         description="Hosts reached over SSH; with any, commands work on all, or on those of `--host`.",
     )
     ssh: Ssh = _below("How `hosts` are reached.")
+    prepare: Prepare = _below("What `deployer host prepare` makes of a host.")
     pipelines: Pipelines = _below("What `python -m pipelines` runs before it deploys.")
     jenkins: Jenkins = _below("The Jenkins controller that runs the pipelines.")
 

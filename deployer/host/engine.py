@@ -493,6 +493,11 @@ class Engine:
         with self._mapped(f"removing image {ref}"):
             return cast(list[Inspect], self.api.remove_image(ref, force=False))
 
+    def prune_dangling(self) -> int:
+        """Remove the images without a name that nothing uses; bytes freed."""
+        with self._mapped("removing images without a name"):
+            return int(self.api.prune_images({"dangling": True})["SpaceReclaimed"] or 0)
+
     def disk_usage(self) -> Inspect:
         """`GET /system/df`: Images, Containers, Volumes, BuildCache with their sizes in bytes."""
         deadline = time.monotonic() + TIMEOUT

@@ -434,8 +434,8 @@ def _changed(target: Target, expected: str, shown: str) -> HostKeyChanged:
     return HostKeyChanged(
         f"{target.name}: {target.entry} shows another key than {target.known_hosts_file} knows: "
         f"{shown} instead of {expected}",
-        remedy="if the host was made anew, remove its old line (`ssh-keygen -R "
-        f"{shlex.quote(target.entry)}`), then `deployer host trust {target.name}`; if not, it is somebody else",
+        remedy=f"if the host was made anew: `ssh-keygen -R {shlex.quote(target.entry)}`, then "
+        f"`deployer host trust --host {target.name}`; if not, somebody else answers in its place",
     )
 
 
@@ -443,7 +443,7 @@ def _unknown(target: Target, key: HostKey) -> HostKeyUnknown:
     return HostKeyUnknown(
         f"{target.name}: the key of {target.entry} is not in {target.known_hosts_file}; it shows "
         f"{key.kind} {key.fingerprint}",
-        remedy=f"compare that with what the host itself says, then `deployer host trust {target.name}`",
+        remedy=f"compare that with what the host itself says, then `deployer host trust --host {target.name}`",
     )
 
 

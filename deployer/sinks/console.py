@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import time
 from typing import TYPE_CHECKING, TextIO, cast
 
 from deployer.events import (
+    BatchStarted,
     BuildProgress,
     Emit,
     Event,
+    HostFailed,
+    HostFinished,
+    OnHost,
     PhaseFailed,
     PhaseFinished,
     PhaseProgress,
@@ -19,6 +24,7 @@ from deployer.events import (
 
 if TYPE_CHECKING:
     from rich.live import Live as Display
+    from rich.table import Table
     from rich.text import Text
 
 
@@ -33,13 +39,23 @@ class Plain:
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.phase = ""
+        self.hosts: dict[str, Plain] = {}
 
     def emit(self, event: Event) -> None:
+        if isinstance(event, OnHost):
+            # Phases of several hosts run at the same time: each has a memory of its own.
+            of_host = self.hosts.setdefault(event.host, Plain(self.stream))
+            of_host.say(event.event, f"{event.host}: ")
+        else:
+            self.say(event)
+
+    def say(self, event: Event, before: str = "") -> None:
+        """Write the event's line, if it has one."""
         if isinstance(event, PhaseStarted):
             self.phase = event.text
         sentence = self._sentence(event)
         if sentence:
-            self.stream.write(sentence + "\n")
+            self.stream.write(f"{before}{sentence}\n")
             self.stream.flush()
 
     def _sentence(self, event: Event) -> str:
@@ -68,9 +84,12 @@ class Live:
         self.phase = ""
         self.step: Step | None = None
         self.display: Display | None = None
+        self.board: Board | None = None
 
     def emit(self, event: Event) -> None:
-        if isinstance(event, PhaseStarted):
+        if isinstance(event, OnHost | BatchStarted):
+            self._on_hosts(event)
+        elif isinstance(event, PhaseStarted):
             self._begin(event.text)
         elif isinstance(event, PhaseProgress | BuildProgress):
             if self.step:
@@ -82,6 +101,24 @@ class Live:
         elif event.sentence() and not isinstance(
             event, Pruned | Switched
         ):  # the command says it, or a tick does
+            style = {"warning": "yellow", "error": "red"}.get(event.level)
+            self.console.print(event.sentence(), style=style, markup=False)
+
+    def _on_hosts(self, event: OnHost | BatchStarted) -> None:
+        """The hosts as a table that stays below what is said of them."""
+        from rich.live import Live as Display
+
+        if self.board is None:
+            self._stop()
+            self.board = Board()
+            self.display = Display(self.board, console=self.console, refresh_per_second=8)
+            self.display.start()
+            atexit.register(self._stop)  # or the cursor stays hidden
+        if isinstance(event, BatchStarted):
+            self.console.print(event.sentence(), style="dim", markup=False)
+            return
+        self.board.note(event)
+        if event.level != "info" and event.sentence():
             style = {"warning": "yellow", "error": "red"}.get(event.level)
             self.console.print(event.sentence(), style=style, markup=False)
 
@@ -104,6 +141,62 @@ class Live:
         if self.display is not None:
             self.display.stop()
         self.display = self.step = None
+
+
+class Board:
+    """A line for each host: what it does, for how long, or how it ended."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+
+    def note(self, event: OnHost) -> None:
+        """Something happened on a host."""
+        row = self.rows.setdefault(event.host, Row())
+        match event.event:
+            case PhaseStarted(text=text):
+                row.begin(text)
+            case PhaseProgress(text=text) | BuildProgress(text=text):
+                row.text = text
+            case HostFinished(outcome=outcome, seconds=seconds):
+                row.end("✓", "green", outcome, seconds)
+            case HostFailed(reason=reason, seconds=seconds):
+                row.end("✗", "red", reason, seconds)
+
+    def __rich__(self) -> Table:
+        from rich.table import Table
+
+        table = Table.grid(padding=(0, 2))
+        for name, row in sorted(self.rows.items()):
+            table.add_row(name, row.mark(), row.text, f"{row.elapsed():.0f} s")
+        return table
+
+
+class Row:
+    """One host on the board."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.began = time.monotonic()
+        self.seconds: float | None = None
+        self.ended = ("", "")
+
+    def begin(self, text: str) -> None:
+        self.text, self.seconds = text, None
+        self.began = time.monotonic()
+
+    def end(self, mark: str, colour: str, text: str, seconds: float) -> None:
+        self.text, self.seconds, self.ended = text, seconds, (mark, colour)
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self.began if self.seconds is None else self.seconds
+
+    def mark(self) -> Text:
+        from rich.spinner import Spinner
+        from rich.text import Text
+
+        if self.seconds is not None:
+            return Text(*self.ended)
+        return cast(Text, Spinner("dots", style="green").render(time.monotonic()))
 
 
 class Step:

@@ -1,0 +1,91 @@
+"""`deployer doctor`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from deployer.cli.context import Context
+from deployer.cli.hosts import HostContext
+from deployer.errors import ExitStatus
+
+if TYPE_CHECKING:
+    from deployer.config.schema import Config
+    from deployer.doctor.finding import Finding
+    from deployer.host.facts import Facts
+
+EPILOG = """examples:
+  deployer doctor                          everything that the config lets it look at
+  deployer doctor host engine              only these areas: host, engine, service, jenkins, cloud
+  deployer doctor --fix                    and mend what can be mended without asking
+  deployer doctor cloud --url https://interview.example.org
+
+Ends with 0 where all is well, 31 with warnings, 32 with errors.
+"""
+
+EACH_HOST = True
+"""With `hosts` in the config, it runs on each of them."""
+
+AREAS = ("host", "engine", "service", "jenkins", "cloud")
+MARKS = {"ok": "ok", "skipped": "--", "warning": "!", "error": "!!"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments."""
+    parser.add_argument("areas", nargs="*", metavar="AREA", choices=[*AREAS, []], help=", ".join(AREAS))
+    parser.add_argument("--fix", action="store_true", help="mend what can be mended without asking")
+    parser.add_argument("--url", metavar="URL", help="where visitors go, to look at what they get")
+    parser.add_argument("-v", "--verbose", action="store_true", help="also what is in order")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Look, and say what was found."""
+    from deployer.doctor.examination import Patient, examine, fix
+    from deployer.doctor.finding import Severity, worst
+
+    config = context.config(args)
+    patient = Patient(
+        config,
+        context.environ,
+        lambda: context.engine(config),
+        lambda folder: _facts(context, config, folder),
+    )
+    found: list[Finding] = []
+    for finding in examine(patient, args.areas or AREAS, args.url):
+        seen = fix(finding) if args.fix else finding
+        found.append(seen)
+        if not args.json and (args.verbose or seen.severity >= Severity.WARNING):
+            context.print(_line(seen))
+    if args.json:
+        context.print_json(
+            {"worst": worst(found).name.lower(), "findings": [each.as_dict() for each in found]}
+        )
+    else:
+        counts = {severity: sum(each.severity == severity for each in found) for severity in Severity}
+        words = f"{counts[Severity.OK]} in order, {counts[Severity.WARNING]} warning(s)"
+        words += f", {counts[Severity.ERROR]} error(s)"
+        skipped = counts[Severity.SKIPPED]
+        context.print(words + (f", {skipped} not looked at (-v says why)" if skipped else ""))
+    return {Severity.WARNING: ExitStatus.DOCTOR_WARNING, Severity.ERROR: ExitStatus.DOCTOR_ERROR}.get(
+        worst(found), ExitStatus.OK
+    )
+
+
+def _facts(context: Context, config: Config, folder: str) -> Facts:
+    from deployer.errors import HostError
+    from deployer.host import facts
+
+    if isinstance(context, HostContext):
+        member = context.member
+        return facts.over(member.connection, member.host.docker, folder)
+    from deployer.doctor.examination import near
+
+    if not near(config):
+        raise HostError("the engine is not on this machine: name the host in `hosts` to have it looked at")
+    return facts.here((config.host.docker or "unix:///var/run/docker.sock").removeprefix("unix://"), folder)
+
+
+def _line(finding: Finding) -> str:
+    mark = MARKS[finding.severity.name.lower()]
+    line = f"{mark:<2} {finding.area:<8} {finding.check:<12} {finding.evidence}"
+    return f"{line}\n   -> {finding.remedy}" if finding.remedy else line

@@ -1,0 +1,90 @@
+"""All the checks that a config asks for, on one host or on several, and the fixes that are safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from deployer.config.schema import Config
+from deployer.doctor.finding import Area, Finding, Findings, Severity
+from deployer.errors import DeployerError
+from deployer.host.engine import DEFAULT_ADDRESS, Engine
+from deployer.host.facts import Facts
+
+AREAS = ("host", "engine", "service", "jenkins", "cloud")
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is looked at; whatever of it cannot be had is told as a finding.
+
+    :param engine: opens the engine. :param facts: reads the host's facts, given the engine's data folder.
+    """
+
+    config: Config
+    environ: Mapping[str, str]
+    engine: Callable[[], Engine]
+    facts: Callable[[str], Facts]
+
+
+def examine(patient: Patient, areas: Collection[str] = AREAS, url: str | None = None) -> Iterator[Finding]:
+    """The findings, as they are made; a check that fails is a finding, and the others go on.
+
+    :param url: where visitors go, for the cloud side.
+    """
+    config, environ = patient.config, patient.environ
+    engine, facts = None, None
+    if {"host", "engine", "service", "jenkins"} & set(areas):
+        try:
+            engine = patient.engine()
+        except DeployerError as error:
+            yield Area("engine").error("engine", error.message, error.remedy or "see the message")
+        try:
+            facts = patient.facts(engine.info()["DockerRootDir"] if engine else "/var/lib/docker")
+        except DeployerError as error:
+            yield Area("host").skipped("facts", error.message)
+    if "host" in areas and facts is not None:
+        from deployer.doctor.host import check_host
+
+        yield from _guarded("host", check_host(facts, config))
+    if "engine" in areas and engine is not None:
+        from deployer.doctor.engine import check_engine
+
+        yield from _guarded("engine", check_engine(engine, config))
+    if "service" in areas and engine is not None:
+        from deployer.doctor.service import check_service
+
+        yield from _guarded("service", check_service(engine, config, environ))
+    if "jenkins" in areas:
+        from deployer.doctor.jenkins import check_jenkins
+
+        yield from _guarded("jenkins", check_jenkins(config, environ, facts.memory if facts else None))
+    if "cloud" in areas:
+        from deployer.doctor.cloud import check_cloud
+
+        yield from _guarded("cloud", check_cloud(config, environ, url))
+
+
+def fix(found: Finding) -> Finding:
+    """What a finding is once its fix has run."""
+    if found.fix is None:
+        return found
+    try:
+        done = found.fix()
+    except DeployerError as error:
+        return Finding(
+            found.area, found.check, found.severity, found.evidence, f"fixing failed: {error.message}"
+        )
+    return Finding(found.area, found.check, Severity.OK, f"{found.evidence}; fixed: {done}")
+
+
+def near(config: Config) -> bool:
+    """Whether the engine's host is this machine, so that this machine's facts are its."""
+    return (config.host.docker or DEFAULT_ADDRESS).startswith("unix://")
+
+
+def _guarded(area: str, findings: Findings) -> Iterator[Finding]:
+    try:
+        yield from findings
+    except DeployerError as error:
+        yield Area(area).error("check", error.message, error.remedy or "see the message")

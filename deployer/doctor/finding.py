@@ -1,0 +1,74 @@
+"""What a check found, and how bad it is."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class Severity(enum.IntEnum):
+    """How bad; the worst one decides the exit code."""
+
+    OK = 0
+    SKIPPED = 1
+    WARNING = 2
+    ERROR = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One answer of one check.
+
+    :param evidence: what was seen, with numbers.
+    :param remedy: what a person does about it; empty where all is well.
+    :param fix: does that; None where a person has to decide.
+    """
+
+    area: str
+    check: str
+    severity: Severity
+    evidence: str
+    remedy: str = ""
+    fix: Callable[[], str] | None = field(default=None, compare=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "area": self.area,
+            "check": self.check,
+            "severity": self.severity.name.lower(),
+            "evidence": self.evidence,
+            "remedy": self.remedy or None,
+            "fixable": self.fix is not None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Findings of one area, said briefly: `area.error("disk", "1 GB free", "make room")`."""
+
+    name: str
+
+    def ok(self, check: str, evidence: str) -> Finding:
+        return Finding(self.name, check, Severity.OK, evidence)
+
+    def skipped(self, check: str, why: str) -> Finding:
+        """It could not be looked at, which is no fault."""
+        return Finding(self.name, check, Severity.SKIPPED, why)
+
+    def warning(
+        self, check: str, evidence: str, remedy: str, fix: Callable[[], str] | None = None
+    ) -> Finding:
+        return Finding(self.name, check, Severity.WARNING, evidence, remedy, fix)
+
+    def error(self, check: str, evidence: str, remedy: str, fix: Callable[[], str] | None = None) -> Finding:
+        return Finding(self.name, check, Severity.ERROR, evidence, remedy, fix)
+
+
+Findings = Iterator[Finding]
+
+
+def worst(findings: Sequence[Finding]) -> Severity:
+    """The worst of them; OK where there are none."""
+    return max((finding.severity for finding in findings), default=Severity.OK)

@@ -1,0 +1,192 @@
+"""Checks of a host, made of its facts alone."""
+
+from __future__ import annotations
+
+import re
+
+from deployer.config.schema import Config
+from deployer.config.units import humanize_size
+from deployer.doctor.finding import Area, Findings
+from deployer.host.facts import Facts
+
+AREA = Area("host")
+GIB = 1024**3
+MIB = 1024**2
+
+SMALL = 4 * GIB
+"""Bytes of memory below which a host with Jenkins on it needs swap: a t3.small has 2 GiB."""
+
+_CLOCK_WARNING = 2.0
+_CLOCK_ERROR = 60.0
+"""Seconds: AWS refuses signatures that are 15 minutes off, certificates and logs mislead long before."""
+
+_PREPARE = "`deployer host prepare`"
+
+
+def check_host(facts: Facts, config: Config) -> Findings:
+    """All of them."""
+    yield from memory(facts)
+    yield from swap(facts)
+    yield from disks(facts)
+    yield from logs(facts)
+    yield from clock(facts)
+    yield from names(facts)
+    yield from ports(facts, config)
+    yield from socket(facts)
+
+
+def memory(facts: Facts) -> Findings:
+    """What could still be given to a process, and whether the kernel had to kill one."""
+    free, total = facts.memory_available, facts.memory
+    said = f"{humanize_size(free)} of {humanize_size(total)} available"
+    remedy = (
+        "`docker stats --no-stream` says who has it; give service.memory a limit, or Jenkins a smaller heap"
+    )
+    if free < 0.05 * total:
+        yield AREA.error("memory", said, remedy)
+    elif free < max(0.1 * total, 128 * MIB):
+        yield AREA.warning("memory", said, remedy)
+    else:
+        yield AREA.ok("memory", said)
+    if facts.oom_kills:
+        yield AREA.error(
+            "oom",
+            f"the kernel has killed {facts.oom_kills} process(es) for want of memory since the boot",
+            f"`dmesg -T | grep -i 'out of memory'` says which; add swap ({_PREPARE}) or memory",
+        )
+    else:
+        yield AREA.ok("oom", "the kernel has killed nobody since the boot")
+
+
+def swap(facts: Facts) -> Findings:
+    """A small host hangs without swap: Jenkins and a build together do not fit into 2 GiB."""
+    if facts.memory < SMALL and facts.swap < GIB:
+        yield AREA.error(
+            "swap",
+            f"{humanize_size(facts.swap)} of swap beside {humanize_size(facts.memory)} of memory",
+            f"{_PREPARE} makes 2 GiB: without it a build beside Jenkins hangs the host",
+        )
+    elif facts.swap and facts.swap_free < 0.2 * facts.swap:
+        yield AREA.warning(
+            "swap",
+            f"{humanize_size(facts.swap_free)} of {humanize_size(facts.swap)} of swap free",
+            "memory is too short for what runs here: `docker stats --no-stream`",
+        )
+    else:
+        yield AREA.ok("swap", f"{humanize_size(facts.swap)}, {humanize_size(facts.swap_free)} free")
+
+
+def disks(facts: Facts) -> Findings:
+    """Room and inodes of each file system, once each."""
+    seen = set()
+    for path, disk in facts.disks.items():
+        if disk in seen or not disk.size:
+            continue
+        seen.add(disk)
+        said = f"{path}: {humanize_size(disk.free)} of {humanize_size(disk.size)} free"
+        remedy = (
+            "`deployer prune` and `docker system df` for images; `du -xh / | sort -h | tail` for the rest"
+        )
+        if disk.free < min(GIB, 0.1 * disk.size) or disk.share_free < 0.03:
+            yield AREA.error("disk", said, remedy)
+        elif disk.share_free < 0.1:
+            yield AREA.warning("disk", said, remedy)
+        else:
+            yield AREA.ok("disk", said)
+        if disk.inodes and disk.inodes_free < 0.05 * disk.inodes:
+            yield AREA.error(
+                "inodes",
+                f"{path}: {disk.inodes_free} of {disk.inodes} inodes free",
+                "many small files: old workspaces, npm caches; `du --inodes -x / | sort -n | tail`",
+            )
+        elif disk.inodes:
+            yield AREA.ok("inodes", f"{path}: {disk.inodes_free} of {disk.inodes} free")
+
+
+def logs(facts: Facts) -> Findings:
+    """Logs of containers that grow without an end."""
+    for path, size in sorted(facts.logs.items(), key=lambda pair: -pair[1])[:5]:
+        yield AREA.warning(
+            "logs",
+            f"{humanize_size(size)} in {path}",
+            f"let the engine rotate: {_PREPARE} writes log-opts; only new containers take them",
+        )
+    if not facts.logs:
+        yield AREA.ok("logs", "no container's log is above 100 MiB")
+
+
+def clock(facts: Facts) -> Findings:
+    """How far the host's clock is from ours, and whether anything keeps it right."""
+    said = f"{facts.clock_skew:+.1f} s from ours"
+    remedy = "let chrony or systemd-timesyncd run; on EC2 `chronyc sources` should list 169.254.169.123"
+    if abs(facts.clock_skew) > _CLOCK_ERROR:
+        yield AREA.error("clock", said, remedy)
+    elif abs(facts.clock_skew) > _CLOCK_WARNING:
+        yield AREA.warning("clock", said, remedy)
+    elif facts.synchronized == "no":
+        yield AREA.warning("clock", f"{said}, but nothing keeps it right", remedy)
+    else:
+        yield AREA.ok("clock", said)
+
+
+def names(facts: Facts) -> Findings:
+    """Whether names resolve: builds, pulls and the model need that."""
+    if facts.resolves:
+        yield AREA.ok("dns", "names resolve")
+    else:
+        yield AREA.error(
+            "dns", "pypi.org does not resolve", "look at /etc/resolv.conf, and at the security group"
+        )
+
+
+def ports(facts: Facts, config: Config) -> Findings:
+    """What listens for the whole world, and is neither SSH nor what the config serves."""
+    ours = {22, config.ssh.port, config.edge.port, config.jenkins.port, *config.prepare.ports}
+    if config.edge.tls:
+        ours.add(config.edge.tls.port)
+    if config.site and config.site.store:
+        ours.add(config.site.store.port)
+    open_ = sorted({port for place in facts.listening if (port := _open_port(place)) and port not in ours})
+    if 2375 in open_:
+        yield AREA.error(
+            "ports",
+            "the Docker engine listens on 2375 for everybody, who are root on this host with that",
+            "take `-H tcp://` out of the engine's options; the deployer comes in through SSH",
+        )
+    elif open_:
+        yield AREA.warning(
+            "ports",
+            f"open on all addresses: {', '.join(map(str, open_))}",
+            f"close them with {_PREPARE} or the security group, or list them in prepare.ports",
+        )
+    else:
+        yield AREA.ok("ports", "nothing listens on all addresses that the config does not know")
+
+
+def socket(facts: Facts) -> Findings:
+    """Who may open the engine's socket, and with that be root."""
+    if not facts.socket:
+        yield AREA.error(
+            "socket", "the engine has no socket", f"{_PREPARE} installs an engine; else start it"
+        )
+        return
+    mode, owner, group = (*facts.socket, "", "", "")[:3]
+    if mode and int(mode[-1]) & 6:
+        yield AREA.error(
+            "socket",
+            f"the engine's socket is open to every user (mode {mode})",
+            "`chmod 660` it, and let those who deploy be in its group",
+        )
+    elif facts.user != "root" and group not in facts.groups and facts.user != owner:
+        yield AREA.error(
+            "socket",
+            f"{facts.user} may not use the engine's socket ({owner}:{group}, mode {mode})",
+            f"`usermod -aG {group} {facts.user}`, then log in again",
+        )
+    else:
+        yield AREA.ok("socket", f"mode {mode}, {owner}:{group}")
+
+
+def _open_port(place: str) -> int | None:
+    found = re.fullmatch(r"(\*|0\.0\.0\.0|\[::\]|::):(\d+)", place)
+    return int(found[2]) if found else None

@@ -1,0 +1,140 @@
+"""Checks of the Jenkins controller, as its REST API shows it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+from deployer.config.schema import Config
+from deployer.config.secrets import resolve
+from deployer.config.units import humanize_size
+from deployer.doctor.finding import Area, Findings
+from deployer.errors import ConfigError
+
+AREA = Area("jenkins")
+_PATIENCE = 10.0
+_SMALL = 4 * 1024**3
+_DISK = 1024**3
+"""Bytes: Jenkins takes its node offline below 1 GiB, and builds wait for ever."""
+
+
+def check_jenkins(config: Config, environ: Mapping[str, str], memory: int | None) -> Findings:
+    """All of them.
+
+    :param memory: bytes of the host that the controller runs on; None where that is not known.
+    """
+    jenkins = config.jenkins
+    if jenkins.url is None:
+        yield AREA.skipped("controller", "the config names no controller (jenkins.url)")
+        return
+    headers = {}
+    try:
+        if jenkins.token:
+            token = resolve(jenkins.token, environ, key="jenkins.token")
+            pair = base64.b64encode(f"{jenkins.user}:{token}".encode()).decode()
+            headers["Authorization"] = f"Basic {pair}"
+    except ConfigError as error:
+        yield AREA.error("controller", error.message, "give the secret, or mend the reference")
+        return
+    root = jenkins.url.rstrip("/")
+    code, answer = _get(f"{root}/computer/api/json?depth=1", headers)
+    if code in (401, 403):
+        yield AREA.error(
+            "controller",
+            f"{root} does not let {jenkins.user} in ({code})",
+            "make a new token (jenkins.token)",
+        )
+        return
+    if code != 200:
+        yield AREA.error(
+            "controller",
+            f"{root} does not answer ({code or answer.get('reason')})",
+            "it may be out of memory: see its container's log, and `deployer doctor host` for swap and OOM kills",
+        )
+        return
+    yield AREA.ok("controller", f"{root} answers")
+    for node in answer.get("computer", ()):
+        yield from _node(node, memory)
+    yield from _queue(root, headers)
+    yield from _webhook(root)
+
+
+def _node(node: dict[str, Any], memory: int | None) -> Findings:
+    name, executors = node.get("displayName", "?"), int(node.get("numExecutors", 0))
+    if node.get("offline"):
+        why = node.get("offlineCauseReason") or "it does not say why"
+        yield AREA.error(
+            "node",
+            f"{name} is offline: {why}",
+            "make room on its disk (`deployer prune`, old builds), then bring it back online in Manage Nodes",
+        )
+    if executors > 2 and (memory is None or memory < _SMALL):
+        yield AREA.warning(
+            "executors",
+            f"{name} runs {executors} builds at once",
+            "a small host bears one: set jenkins.executors to 1, and `pipelines jenkins up`",
+        )
+    elif not node.get("offline"):
+        yield AREA.ok("executors", f"{name} runs {executors} build(s) at once")
+    monitors = node.get("monitorData") or {}
+    for key in ("hudson.node_monitors.DiskSpaceMonitor", "hudson.node_monitors.TemporarySpaceMonitor"):
+        space = monitors.get(key)
+        if space and "size" in space:
+            size, path = int(space["size"]), space.get("path", "?")
+            if size < _DISK:
+                yield AREA.error(
+                    "disk",
+                    f"{name}: {humanize_size(size)} free at {path}",
+                    "below 1 GiB Jenkins takes it offline: make room",
+                )
+            else:
+                yield AREA.ok("disk", f"{name}: {humanize_size(size)} free at {path}")
+
+
+def _queue(root: str, headers: Mapping[str, str]) -> Findings:
+    code, answer = _get(f"{root}/queue/api/json", headers)
+    stuck = [item for item in answer.get("items", ()) if item.get("stuck")] if code == 200 else []
+    for item in stuck[:3]:
+        job = (item.get("task") or {}).get("name", "?")
+        yield AREA.warning(
+            "queue", f"{job} waits: {item.get('why')}", "look at the node's executors and its disk"
+        )
+    if code == 200 and not stuck:
+        yield AREA.ok("queue", f"{len(answer.get('items', ()))} build(s) wait")
+
+
+def _webhook(root: str) -> Findings:
+    """GitHub's deliveries arrive there; whoever takes them refuses a GET (400 or 405), and 404 has no plugin."""
+    code, _ = _get(f"{root}/github-webhook/", {})
+    if code == 404:
+        yield AREA.error(
+            "webhook",
+            f"{root}/github-webhook/ is not there",
+            "the GitHub plugin is missing: `pipelines jenkins up`",
+        )
+    elif code in (200, 302, 400, 403, 405):
+        yield AREA.ok(
+            "webhook", f"{root}/github-webhook/ is there; `pipelines jenkins webhook` checks a delivery"
+        )
+    else:
+        yield AREA.warning("webhook", f"{root}/github-webhook/ answers {code}", "see the controller's log")
+
+
+def _get(url: str, headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+    request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310 -- the config's own address
+    try:
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310
+            text = answer.read(10 << 20)
+            try:
+                found = json.loads(text)
+            except ValueError:
+                found = {}
+            return answer.status, found if isinstance(found, dict) else {}
+    except urllib.error.HTTPError as error:
+        return error.code, {}
+    except OSError as error:
+        return 0, {"reason": str(getattr(error, "reason", error))}

@@ -1,0 +1,227 @@
+"""Checks of the service as it serves: in order, answering, its certificate, its database, its model."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shlex
+import ssl
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from deployer.config.schema import Config
+from deployer.config.secrets import resolve
+from deployer.doctor.finding import Area, Findings
+from deployer.edge import container as edge_container
+from deployer.edge.configuration import SETTINGS, settings
+from deployer.errors import ConfigError, DeployerError
+from deployer.events import ignore
+from deployer.host.engine import Engine
+from deployer.rollout import commands
+from deployer.rollout.operation import Operation
+from deployer.rollout.status import status
+
+AREA = Area("service")
+GEMINI = "https://generativelanguage.googleapis.com"
+_SOON = 21
+"""Days before its end from which a certificate is worth a word."""
+
+_PATIENCE = 5.0
+_DATABASE = re.compile(r"^(mysql|mariadb|postgres)[a-z0-9+]*://")
+_DATABASE_PORTS = {"mysql": 3306, "mariadb": 3306, "postgres": 5432}
+_TLS_FLAG = 0x0800
+"""CLIENT_SSL among the capabilities of a MySQL server's greeting."""
+
+
+def check_service(engine: Engine, config: Config, environ: Mapping[str, str]) -> Findings:
+    """All of them."""
+    yield from state(engine, config, environ)
+    yield from certificate(config)
+    yield from database(engine, config, environ)
+    yield from model(config, environ)
+
+
+def state(engine: Engine, config: Config, environ: Mapping[str, str]) -> Findings:
+    """Whether what serves is in order, and the edge as the config has it."""
+    found = status(engine, config)
+    if found["active"] is None:
+        yield AREA.skipped("release", "nothing has been deployed here")
+        return
+
+    def recover() -> str:
+        commands.recover(Operation(engine, config, ignore, environ))
+        return "put right, as `deployer recover` does"
+
+    if found["recovery_needed"]:
+        yield AREA.error("release", "; ".join(found["recovery_needed"]), "`deployer recover`", recover)
+    elif not found["active"].get("ready"):
+        yield AREA.error(
+            "release",
+            f"{found['active']['release']} does not pass the edge's health check",
+            "`deployer logs`; `deployer rollback` if the one before was better",
+        )
+    else:
+        yield AREA.ok("release", f"{found['active']['release']} serves")
+    if found["edge"] and found["edge"]["maintenance"]:
+        yield AREA.warning("maintenance", "requests are answered 503", "`deployer edge maintenance off`")
+    container = edge_container.find(engine, config.service.name)
+    made_from = ((container or {}).get("Config", {}).get("Labels") or {}).get(SETTINGS)
+    if made_from not in (None, settings(config)):
+        yield AREA.warning(
+            "drift",
+            "the edge is not as edge, site and service.streams of the config say today",
+            "`deployer edge upgrade` makes it so, without a lost request",
+        )
+    else:
+        yield AREA.ok("drift", "the edge is as the config says")
+
+
+def certificate(config: Config) -> Findings:
+    """When the edge's certificate ends."""
+    tls = config.edge.tls
+    if tls is None:
+        return
+    path = config.root / tls.certificate
+    try:
+        # The standard library reads no certificate without a peer who shows it; OpenSSL's own tool does.
+        asked = ["openssl", "x509", "-noout", "-enddate", "-in", str(path)]
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
+    except OSError:
+        yield AREA.skipped("certificate", "there is no openssl here to read it with")
+        return
+    match = re.search(r"notAfter=(.*)", said.stdout)
+    if match is None:
+        yield AREA.error("certificate", f"{path} cannot be read", "see `deployer config check`")
+        return
+    end = datetime.fromtimestamp(ssl.cert_time_to_seconds(match[1].strip()), UTC)
+    days = (end - datetime.now(UTC)).total_seconds() / 86400
+    remedy = "renew it, then `deployer edge upgrade`; no request is lost"
+    if days < 0:
+        yield AREA.error("certificate", f"{path} ended on {end:%Y-%m-%d}", remedy)
+    elif days < _SOON:
+        yield AREA.warning("certificate", f"{path} ends in {days:.0f} days, on {end:%Y-%m-%d}", remedy)
+    else:
+        yield AREA.ok("certificate", f"good until {end:%Y-%m-%d}")
+
+
+def database(engine: Engine, config: Config, environ: Mapping[str, str]) -> Findings:
+    """Whether the databases that the service is given can be reached from the host, and speak TLS."""
+    for name, value in config.service.env.items():
+        try:
+            url = resolve(value, environ, key=f"service.env.{name}")
+        except ConfigError as error:
+            if "DATABASE" in name.upper():
+                yield AREA.error("database", error.message, "give the secret, or mend the reference")
+            continue
+        if not _DATABASE.match(url):
+            continue
+        parts = urllib.parse.urlsplit(url)
+        kind = next(kind for kind in _DATABASE_PORTS if parts.scheme.startswith(kind))
+        host, port = parts.hostname or "", parts.port or _DATABASE_PORTS[kind]
+        greeting = _greeting(engine, config, host, port)
+        if greeting is None:
+            yield AREA.skipped("database", f"{name}: nothing here to ask {host}:{port} from; deploy first")
+        elif greeting == b"refused":
+            yield AREA.error(
+                "database",
+                f"{name}: {host}:{port} does not answer the host",
+                "look whether it runs, and whether its security group lets this host in",
+            )
+        elif kind != "postgres" and not _speaks_tls(greeting) and not _is_near(host):
+            yield AREA.warning(
+                "database",
+                f"{name}: {host}:{port} answers, and offers no TLS",
+                "let it require TLS: passwords pass by",
+            )
+        else:
+            yield AREA.ok("database", f"{name}: {host}:{port} answers")
+
+
+def model(config: Config, environ: Mapping[str, str]) -> Findings:
+    """Whether the Gemini key is taken, and the model still there."""
+    env = config.service.env
+    name = next((key for key in env if key.endswith("GEMINI_KEY") or key == "GEMINI_API_KEY"), None)
+    if name is None:
+        yield AREA.skipped("model", "no Gemini key is configured: the interviewer is offline")
+        return
+    try:
+        key = resolve(env[name], environ, key=f"service.env.{name}")
+    except ConfigError as error:
+        yield AREA.error("model", error.message, "give the secret, or mend the reference")
+        return
+    model_key = next((key for key in env if key.endswith("MODEL")), None)
+    endpoint = next((env[key] for key in env if key.endswith("ENDPOINT")), GEMINI)
+    wanted = env[model_key].removeprefix("models/") if model_key else None
+    code, answer = _ask_gemini(f"{endpoint.rstrip('/')}/v1beta/models?pageSize=1000", key)
+    known = [entry["name"].removeprefix("models/") for entry in answer.get("models", ())]
+    if code in (400, 401, 403):
+        yield AREA.error(
+            "model", f"Gemini does not take the key of {name} ({code})", "make a new key in AI Studio"
+        )
+    elif code != 200:
+        yield AREA.warning(
+            "model", f"Gemini cannot be asked ({code or answer.get('reason')})", "look at its status page"
+        )
+    elif wanted and known and wanted not in known:
+        yield AREA.error(
+            "model",
+            f"there is no model {wanted} any more",
+            f"set {model_key} to one of {', '.join(known[:5])}",
+        )
+    else:
+        yield AREA.ok("model", "Gemini takes the key" + (f" and has {wanted}" if wanted else ""))
+
+
+def _ask_gemini(url: str, key: str) -> tuple[int, dict[str, Any]]:
+    request = urllib.request.Request(url, headers={"x-goog-api-key": key})  # noqa: S310 -- http for tests only
+    try:
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, {}
+    except (OSError, ValueError) as error:
+        return 0, {"reason": str(getattr(error, "reason", error))}
+
+
+def _greeting(engine: Engine, config: Config, host: str, port: int) -> bytes | None:
+    """The first bytes that a server sends to the host; `refused` where none answers; None: nobody to ask."""
+    edge = edge_container.find(engine, config.service.name)
+    if edge is None or not edge_container.is_running(edge):
+        return None
+    shell = engine.shell(edge["Id"])
+    place = shlex.quote(f"/dev/tcp/{host}/{port}")
+    script = (
+        f"timeout 3 bash -c 'exec 3<>{place} && timeout 1 head -c 80 <&3 | base64 -w0; echo; echo reached'"
+    )
+    try:
+        _, said = shell.run(script, timeout=10)
+    except DeployerError:
+        return None
+    finally:
+        shell.close()
+    lines = said.split()
+    if "reached" not in lines:
+        return b"refused"
+    try:
+        return base64.b64decode(lines[0]) if len(lines) > 1 else b""
+    except ValueError:
+        return b""
+
+
+def _speaks_tls(greeting: bytes) -> bool:
+    """Whether a MySQL server's greeting offers TLS."""
+    if len(greeting) < 6 or greeting[4] != 10:
+        return True  # it is something else, or says nothing first
+    version_end = greeting.find(b"\0", 5)
+    at = version_end + 1 + 4 + 8 + 1
+    return len(greeting) < at + 2 or bool(int.from_bytes(greeting[at : at + 2], "little") & _TLS_FLAG)
+
+
+def _is_near(host: str) -> bool:
+    return host in ("localhost", "127.0.0.1", "::1")
