@@ -32,7 +32,7 @@ MARKS = {"ok": "ok", "skipped": "--", "warning": "!", "error": "!!"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
-    parser.add_argument("areas", nargs="*", metavar="AREA", choices=[*AREAS, []], help=", ".join(AREAS))
+    parser.add_argument("areas", nargs="*", metavar="AREA", choices=AREAS, help=", ".join(AREAS))
     parser.add_argument("--fix", action="store_true", help="mend what can be mended without asking")
     parser.add_argument("--url", metavar="URL", help="where visitors go, to look at what they get")
     parser.add_argument("-v", "--verbose", action="store_true", help="also what is in order")

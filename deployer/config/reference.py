@@ -132,6 +132,9 @@ def json_schema() -> dict[str, Any]:
 
 def _top(name: str) -> Iterator[str]:
     key = next(found for found in outline.keys_of() if found.path == (name,))
+    if key.many:
+        item = _off(["-", *_below(key.section, (*key.path, "[]"))], 1)
+        return iter([f"{name}: []  # list of mappings; an item:", *item])
     lines = [f"{name}:", *_below(key.section, key.path)]
     # A section that is off by default is shown, but as an example.
     return iter(_off(lines, 0) if key.default is None and not key.required else lines)

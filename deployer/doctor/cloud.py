@@ -67,15 +67,14 @@ def _with_account(config: Config, environ: Mapping[str, str]) -> Findings:
 
 def bucket(s3: Any, name: str) -> Findings:
     """Whether anybody but CloudFront can read the bucket."""
-    from botocore.exceptions import ClientError
-
-    with mapped(f"looking at bucket {name}"):
-        try:
+    try:
+        with mapped(f"looking at bucket {name}"):
             blocks = s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchPublicAccessBlockConfiguration":
-                raise
-            blocks = {}
+    except CloudError as error:
+        told = getattr(error.__cause__, "response", None) or {}
+        if told.get("Error", {}).get("Code") != "NoSuchPublicAccessBlockConfiguration":
+            raise
+        blocks = {}
     open_ = [
         key
         for key in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")

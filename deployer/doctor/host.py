@@ -80,9 +80,9 @@ def disks(facts: Facts) -> Findings:
     """Room and inodes of each file system, once each."""
     seen = set()
     for path, disk in facts.disks.items():
-        if disk in seen or not disk.size:
-            continue
-        seen.add(disk)
+        if (disk.size, disk.inodes) in seen or not disk.size:
+            continue  # the same file system under another name
+        seen.add((disk.size, disk.inodes))
         said = f"{path}: {humanize_size(disk.free)} of {humanize_size(disk.size)} free"
         remedy = (
             "`deployer prune` and `docker system df` for images; `du -xh / | sort -h | tail` for the rest"

@@ -53,7 +53,7 @@ def check_jenkins(config: Config, environ: Mapping[str, str], memory: int | None
         yield AREA.error(
             "controller",
             f"{root} does not answer ({code or answer.get('reason')})",
-            "it may be out of memory: see its container's log, and `deployer doctor host` for swap and OOM kills",
+            "it may be out of memory: see its container's log, and `deployer doctor host`",
         )
         return
     yield AREA.ok("controller", f"{root} answers")
@@ -108,7 +108,7 @@ def _queue(root: str, headers: Mapping[str, str]) -> Findings:
 
 
 def _webhook(root: str) -> Findings:
-    """GitHub's deliveries arrive there; whoever takes them refuses a GET (400 or 405), and 404 has no plugin."""
+    """GitHub's deliveries arrive there; whoever takes them refuses a GET (400, 405); 404 has no plugin."""
     code, _ = _get(f"{root}/github-webhook/", {})
     if code == 404:
         yield AREA.error(

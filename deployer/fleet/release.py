@@ -83,9 +83,8 @@ def rollout(fleet: Fleet, *, image: str | None = None, strategy: str | None = No
     """
     release = new_release()
     result = FleetResult(release, image or fleet.config.service.image or "", "rollout")
-    with _timed(result), _all(fleet) as members, _images(fleet, members, image, result) as config:
-        for member in members:
-            member.config = config
+    with _timed(result), _all(fleet) as members:
+        _bring_images(fleet, members, image, result)
 
         def change(member: Member) -> Result:
             return commands.rollout(
@@ -223,7 +222,7 @@ def _lock_image(member: Member) -> str | None:
     from deployer.edge import container as edge_container
 
     standing = edge_container.find(member.engine, member.config.service.name)
-    for candidate in (standing["Image"] if standing else None, member.config.edge.image):
+    for candidate in (standing["Image"] if standing else None, member.edge_image):
         if candidate and member.engine.image(candidate):
             return str(candidate)
     return None
@@ -232,13 +231,12 @@ def _lock_image(member: Member) -> str | None:
 # -- images -----------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def _images(
-    fleet: Fleet, members: Sequence[Member], image: str | None, result: FleetResult
-) -> Iterator[Config]:
-    """The images on every host before anything is changed; the config as the hosts are to see it.
+def _bring_images(fleet: Fleet, members: Sequence[Member], image: str | None, result: FleetResult) -> None:
+    """The images on every host before anything is changed.
 
     What the deployer's own engine has, or builds, is sent; what it has not, each host pulls.
+
+    :raises FleetFailed: it did not reach every host.
     """
     config = fleet.config
     building = image is None and config.service.build is not None
@@ -248,16 +246,15 @@ def _images(
         if building:
             raise
         local = None
-    try:
-        if building and local is not None:
-            result.image = build(local, config, fleet.emit).image_ref
+    with contextlib.closing(local) if local else contextlib.nullcontext():
         sending = []
-        if local is not None and local.image(result.image):
-            sending.append(result.image)
         if local is not None:
+            if building:
+                result.image = build(local, config, fleet.emit).image_ref
             edge = edge_image(local, config, fleet.emit)
-            sending.append(edge)
-            config = config.model_copy(update={"edge": config.edge.model_copy(update={"image": edge})})
+            sending = [ref for ref in (result.image, edge) if local.image(ref)]
+            for member in members:
+                member.edge_image = edge
         known = {ref: layers(local, ref) for ref in sending if local and _lacking(members, local, ref)}
 
         def bring(member: Member) -> None:
@@ -268,14 +265,10 @@ def _images(
                 ensure_image(member.engine, result.image, member.emit)
 
         failed = [outcome for outcome in each(members, bring) if outcome.error is not None]
-        for outcome in failed:
-            result.hosts[outcome.host] = _error(outcome.error)
-        if failed:
-            raise _failed(result, "the image did not reach every host; nothing was changed", failed)
-        yield config
-    finally:
-        if local is not None:
-            local.close()
+    for outcome in failed:
+        result.hosts[outcome.host] = _error(outcome.error)
+    if failed:
+        raise _failed(result, "the image did not reach every host; nothing was changed", failed)
 
 
 def _lacking(members: Sequence[Member], local: Engine, ref: str) -> bool:

@@ -34,6 +34,7 @@ class Member:
         self.config = config
         self.emit = _tagged(host.name, emit)
         self.environ = environ
+        self.edge_image: str | None = None
         self.connection = Connection(target(config, host), environ)
         self._engine: Engine | None = None
 
@@ -52,7 +53,7 @@ class Member:
 
     def operation(self, lock_wait: float | None) -> Operation:
         """A command's operation on this host."""
-        return Operation(self.engine, self.config, self.emit, self.environ, lock_wait)
+        return Operation(self.engine, self.config, self.emit, self.environ, lock_wait, self.edge_image)
 
     def close(self) -> None:
         """Hang up."""

@@ -443,7 +443,8 @@ def _unknown(target: Target, key: HostKey) -> HostKeyUnknown:
     return HostKeyUnknown(
         f"{target.name}: the key of {target.entry} is not in {target.known_hosts_file}; it shows "
         f"{key.kind} {key.fingerprint}",
-        remedy=f"compare that with what the host itself says, then `deployer host trust --host {target.name}`",
+        remedy="compare that with what the host says itself, then "
+        f"`deployer host trust --host {target.name}`",
     )
 
 

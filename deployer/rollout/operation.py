@@ -18,6 +18,7 @@ class Operation:
     :param emit: told what happens.
     :param environ: where the config's secrets are looked up.
     :param lock_wait: seconds to wait while somebody else is at it; None: `rollout.lock_wait`.
+    :param edge_image: the edge's image, on the engine already; None: `edge.image`, or one built there.
     """
 
     engine: Engine
@@ -25,6 +26,7 @@ class Operation:
     emit: Emit
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     lock_wait: float | None = None
+    edge_image: str | None = None
 
     @property
     def service(self) -> str:

@@ -41,7 +41,7 @@ def changing(
     """
     engine, config, emit = operation.engine, operation.config, operation.emit
     standing = edge_container.find(engine, operation.service)
-    image = _image_of(engine, standing) or edge_image(engine, config, emit)
+    image = _image_of(engine, standing) or operation.edge_image or edge_image(engine, config, emit)
     shell = _shell_in(engine, standing)
     lock = Lock(engine, operation.service, image, command)
     wait = config.rollout.lock_wait if operation.lock_wait is None else operation.lock_wait

@@ -36,6 +36,7 @@ COPY boot /usr/local/sbin/boot
 COPY stand-in /usr/local/sbin/swapon
 COPY stand-in /usr/local/sbin/swapoff
 COPY stand-in /usr/local/sbin/sysctl
+COPY service /usr/local/sbin/service
 RUN chmod 755 /usr/local/sbin/* \\
  && useradd --create-home --shell /bin/bash admin \\
  && echo 'admin ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/admin
@@ -59,7 +60,7 @@ start-docker() {
     dockerd >>/var/log/dockerd.log 2>&1 &
 }
 command -v dockerd >/dev/null && start-docker
-# `service docker restart` of a host without systemd: prepare writes this file's like.
+# Docker's own init script raises a limit, which a container may not: `service` asks for it here.
 trap 'exit 0' TERM INT
 while :; do
     sleep 1 &
@@ -70,6 +71,14 @@ while :; do
         start-docker
     fi
 done
+"""
+
+SERVICE = """\
+#!/bin/sh
+case "$1 $2" in
+"docker start" | "docker restart") touch /run/docker-restart ;;
+*) exec /usr/sbin/service "$@" ;;
+esac
 """
 
 STAND_IN = """\
@@ -149,7 +158,7 @@ def image(client: DockerClient, *, prepared: bool = True) -> str:
     """The image of a host: with an engine, or empty."""
     with images.alone():
         recipe = DOCKERFILE.format(base=images.base())
-        files = {"boot": BOOT.encode(), "stand-in": STAND_IN.encode()}
+        files = {"boot": BOOT.encode(), "service": SERVICE.encode(), "stand-in": STAND_IN.encode()}
         base_id = str(client.images.get(images.BASE).id)
         empty = f"{REPOSITORY}:empty-{images.digest(recipe, base_id, *files.values())}"
         images._build(client, empty, recipe, files)

@@ -1,0 +1,59 @@
+"""An empty host is made ready, and nothing is done twice; the kernel's own settings stay as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from docker import DockerClient
+
+from tests.hosts.conftest import Fleet
+from tests.support.machines import machines
+
+KERNEL = [Path("/proc/swaps"), Path("/proc/sys/vm/swappiness"), Path("/proc/sys/net/core/somaxconn")]
+
+
+def test_an_empty_host_becomes_one_that_can_be_deployed_to(engine: DockerClient, tmp_path: Path) -> None:
+    before = [path.read_text() for path in KERNEL]
+    with machines(engine, 1, tmp_path, prepared=False) as hosts:
+        host = hosts[0]
+        fleet = Fleet(tmp_path, hosts)
+        fleet.settings["prepare"] = {"swap": "64m"}
+        fleet.write()
+        name = fleet.names[0]
+
+        # First contact: its key is shown, and taken only where it is the right one.
+        (tmp_path / "known_hosts").write_text("")
+        asked = fleet.run("host", "trust", expect=13).stderr
+        shown = host.run("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").split()[1]
+        assert shown in asked
+        fleet.run("host", "trust", "--fingerprint", "SHA256:wrong", expect=13)
+        fleet.run("host", "trust", "--fingerprint", shown)
+        assert "is known already" in fleet.run("host", "trust").stdout
+        assert "no Docker engine" in fleet.run("status").stdout
+
+        planned = fleet.json("host", "prepare", "--plan")["hosts"][0]
+        assert any(change.startswith("packages:") and "docker.io" in change for change in planned["changes"])
+        assert "command not found" in host.run("docker --version", check=False)
+        made = fleet.json("host", "prepare")["hosts"][0]
+        assert made["changes"] == planned["changes"]
+        again = fleet.json("host", "prepare")["hosts"][0]
+        assert (again["changes"], again["kept"]) == ([], len(made["changes"]))
+
+        assert host.told == [
+            "swapoff /swapfile",
+            "swapon /swapfile",
+            "sysctl -q -p /etc/sysctl.d/60-deployer.conf",
+        ]
+        assert host.run("stat -c '%a %s' /swapfile").split() == ["600", str(64 * 1024**2)]
+        assert "policy drop" in host.run("nft list table inet deployer")
+        host.run("test -e /run/deployer-firewall.ok")
+        # Whoever deploys may use Docker and nothing else.
+        fleet.settings["ssh"]["user"] = "deploy"
+        del fleet.settings["hosts"][0]["user"]
+        fleet.write()
+        assert fleet.run("host", "exec", "--", "docker", "ps", "-q").stdout == ""
+        assert "may not become root" in fleet.run("host", "prepare", expect=13).stderr
+        facts = fleet.json("host", "facts")[name]
+        assert facts["prepared"]
+        assert facts["groups"] == ["deploy", "docker"]
+    assert [path.read_text() for path in KERNEL] == before
