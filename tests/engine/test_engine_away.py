@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,7 +54,7 @@ def forbidden() -> Iterator[str]:
 
 def test_a_socket_without_permission_names_the_group(project: Project, forbidden: str) -> None:
     done = subprocess.run(
-        without_privilege(project._command(("status",))),
+        without_privilege([sys.executable, "-m", "deployer", "status"]),
         cwd=project.folder,
         env=project.environment({"DOCKER_HOST": forbidden}),
         capture_output=True,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
+from tests.support import nursery
 from tests.support.project import Project
 
 
@@ -13,13 +13,6 @@ def accident(project: Project, signal: str, strike: int, *words: str) -> subproc
 
     :param signal: KILL, TERM or INT
     """
-    return subprocess.run(
-        [sys.executable, "-m", "tests.support.crash", signal, str(strike), *words],
-        cwd=project.folder,
-        env=project.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    return nursery.run(
+        "tests.support.crash", [signal, str(strike), *words], cwd=project.folder, env=project.environment()
     )

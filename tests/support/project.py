@@ -5,39 +5,25 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, cast
 
 import yaml
 from docker import DockerClient
 
-from tests.support import engine, names
+from tests.support import engine, names, nursery
 from tests.support.images import ROOT
 
 
-class Started(subprocess.Popen[str]):
+class Started(nursery.Process):
     """A deployer that runs; its output goes to files, so that it never waits for a reader."""
 
-    def __init__(self, arguments: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
         stem = folder / f"started-{os.urandom(4).hex()}"
         self.out, self.err = stem.with_suffix(".out"), stem.with_suffix(".err")
-        streams: list[TextIO] = [self.out.open("w"), self.err.open("w")]
-        try:
-            super().__init__(
-                arguments,
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=streams[0],
-                stderr=streams[1],
-                text=True,
-                start_new_session=True,
-            )
-        finally:
-            for stream in streams:
-                stream.close()
+        with self.out.open("w") as out, self.err.open("w") as err:
+            super().__init__("deployer", arguments, cwd=folder, env=environment, stdout=out, stderr=err)
 
     @property
     def said(self) -> str:
@@ -98,15 +84,13 @@ class Project:
         stdin: str = "",
     ) -> subprocess.CompletedProcess[str]:
         """`python -m deployer ARGUMENTS` in the folder, to its end; checks the exit code (None: any)."""
-        done = subprocess.run(
-            self._command(arguments),
+        done = nursery.run(
+            "deployer",
+            arguments,
             cwd=self.folder,
             env=self.environment(env),
             input=stdin,
-            text=True,
-            capture_output=True,
             timeout=timeout,
-            check=False,
         )
         assert expect is None or done.returncode == expect, (
             f"`deployer {' '.join(arguments)}`: exit code {done.returncode}, not {expect}\n"
@@ -118,16 +102,7 @@ class Project:
         self, *arguments: str, expect: int | None = 0, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """`python -m pipelines ARGUMENTS` in the folder, to its end; checks the exit code (None: any)."""
-        done = subprocess.run(
-            [sys.executable, "-m", "pipelines", *arguments],
-            cwd=self.folder,
-            env=self.environment(env),
-            stdin=subprocess.DEVNULL,
-            text=True,
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
+        done = nursery.run("pipelines", arguments, cwd=self.folder, env=self.environment(env))
         assert expect is None or done.returncode == expect, (
             f"`pipelines {' '.join(arguments)}`: exit code {done.returncode}, not {expect}\n"
             f"{done.stdout}{done.stderr}"
@@ -144,7 +119,7 @@ class Project:
 
     def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> Started:
         """`python -m deployer ARGUMENTS` in the folder, in the background; killed at the end of the test."""
-        started = Started(self._command(arguments), self.folder, self.environment(env))
+        started = Started(arguments, self.folder, self.environment(env))
         self._started.append(started)
         return started
 
@@ -190,9 +165,6 @@ class Project:
             started.kill()
             started.wait()
         engine.remove(self.client, self.name)
-
-    def _command(self, arguments: tuple[str, ...]) -> list[str]:
-        return [sys.executable, "-m", "deployer", *arguments]
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """The environment in which the deployer is run."""

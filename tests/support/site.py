@@ -9,8 +9,6 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +22,7 @@ from deployer.site.references import references
 from deployer.site.s3 import open_store
 from deployer.site.s3.store import S3Store
 from deployer.site.store import Store
-from tests.support import cli
+from tests.support import cli, nursery
 from tests.support.cli import Done
 from tests.support.s3 import Server
 
@@ -115,14 +113,11 @@ class SiteProject:
 
     def accident(self, signal: str, strike: int, *words: str) -> int:
         """The same in a process of its own, with an accident before its n-th effect; its exit code."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.support.crash", signal, str(strike), "site", *words],
+        done = nursery.run(
+            "tests.support.crash",
+            [signal, str(strike), "site", *words],
             cwd=self.folder,
-            env=os.environ | self.server.environ | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
+            env=os.environ | self.server.environ,
         )
         self.last = done.stdout + done.stderr
         return done.returncode

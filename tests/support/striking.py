@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from benchmarks.load import Load
+from tests.support.accidents import accident as struck
 from tests.support.project import Project
 from tests.support.scale import USUAL
 
@@ -29,16 +28,7 @@ def under_load(project: Project) -> Iterator[Load]:
 
 def accident(project: Project, signal: str, strike: int, *words: str) -> int:
     """Run the deployer with an accident before its n-th effect; its exit code."""
-    command = [sys.executable, "-m", "tests.support.crash", signal, str(strike), *words]
-    done = subprocess.run(
-        command,
-        cwd=project.folder,
-        env=project.environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = struck(project, signal, strike, *words)
     project.last = done.stderr
     return done.returncode
 

@@ -1,0 +1,217 @@
+"""The deployer as a process of its own, without the second that importing takes: a fork of one that has.
+
+    done = nursery.run("deployer", ["status"], cwd=folder, env=environment)
+    with nursery.Process("deployer", ["rollout"], cwd=folder, env=environment, stdout=log) as process: ...
+
+What is run is what `python -m MODULE ARGUMENTS` runs, with its own folder, environment, streams, session and
+signals. What importing costs is measured elsewhere (`benchmarks`), and what it needs is tested by those tests
+that start Python itself.
+
+Each process of pytest has a nursery of its own, which ends with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import json
+import os
+import pkgutil
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Self
+
+ROOT = Path(__file__).resolve().parents[2]
+_ended: subprocess.Popen[bytes] | None = None
+
+
+class Process:
+    """One that runs; as much of `subprocess.Popen` as tests want.
+
+    :ivar returncode: once it has ended and somebody has looked: its exit code, or a signal below zero.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        stdin: IO[Any] | None = None,
+        stdout: IO[Any] | None = None,
+        stderr: IO[Any] | None = None,
+    ) -> None:
+        self.args = [module, *arguments]
+        self.returncode: int | None = None
+        self._line, theirs = socket.socketpair()
+        order = {"module": module, "arguments": list(arguments), "cwd": str(cwd), "env": dict(env)}
+        with Path(os.devnull).open("r+b", buffering=0) as nothing:
+            streams = [(stream or nothing).fileno() for stream in (stdin, stdout, stderr)]
+            socket.send_fds(_nursery(), [json.dumps(order).encode()], [*streams, theirs.fileno()])
+        theirs.close()
+        self.pid = int(self._read(60.0))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wait()
+
+    def poll(self) -> int | None:
+        """Its exit code; None while it runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(0.0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended. :raises TimeoutExpired: it has not."""
+        if self.returncode is None:
+            self.returncode = int(self._read(timeout))
+            self._line.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """A signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _read(self, timeout: float | None) -> str:
+        ready, _, _ = select.select([self._line], [], [], timeout)
+        if not ready:
+            raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+        said = self._line.recv(100).decode()
+        assert said, f"the nursery has died with {self.args}"
+        return said
+
+
+def run(
+    module: str,
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    input: str = "",  # noqa: A002 -- as subprocess.run calls it
+    timeout: float = 120.0,
+) -> subprocess.CompletedProcess[str]:
+    """`python -m MODULE ARGUMENTS` to its end. :raises TimeoutExpired: it took longer, and was killed."""
+    with contextlib.ExitStack() as open_:
+        streams = [open_.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+        streams[0].write(input.encode())
+        streams[0].seek(0)
+        process = Process(
+            module, arguments, cwd=cwd, env=env, stdin=streams[0], stdout=streams[1], stderr=streams[2]
+        )
+        try:
+            code = process.wait(timeout)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        said = []
+        for stream in streams[1:]:
+            stream.seek(0)
+            said.append(stream.read().decode())
+    return subprocess.CompletedProcess(process.args, code, said[0], said[1])
+
+
+@functools.cache
+def _nursery() -> socket.socket:
+    """The line to the nursery of this process, which ends when the line does."""
+    global _ended  # noqa: PLW0603 -- it need not be waited for, and is not to be complained of
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    # A session of its own: Ctrl-C in a terminal is for pytest.
+    _ended = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.nursery", str(theirs.fileno())],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        pass_fds=[theirs.fileno()],
+        start_new_session=True,
+    )
+    theirs.close()
+    return ours
+
+
+def _import_all() -> None:
+    """What the commands import when they run."""
+    from deployer.host import engine
+
+    engine._sdk()  # without paramiko, as on a local socket
+    for package in ("deployer", "pipelines"):
+        for found in _modules(package):
+            if not found.endswith("__main__"):
+                importlib.import_module(found)
+    importlib.import_module("tests.support.crash")
+
+
+def _modules(package: str) -> Iterator[str]:
+    module = importlib.import_module(package)
+    for found in pkgutil.walk_packages(module.__path__, f"{package}."):
+        yield found.name
+
+
+def _serve(orders: socket.socket) -> None:
+    """Fork for each order; returns in the children alone, as what was ordered."""
+    children: dict[int, socket.socket] = {}
+    wake, waking = os.pipe()
+    os.set_blocking(waking, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
+    while True:
+        ready = select.select([orders.fileno(), wake], [], [])[0]
+        if wake in ready:
+            os.read(wake, 100)
+            while children:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if pid == 0:
+                    break
+                with contextlib.suppress(OSError):
+                    children.pop(pid).send(b"%d" % os.waitstatus_to_exitcode(status))
+        if orders.fileno() not in ready:
+            continue
+        message, files, _, _ = socket.recv_fds(orders, 1 << 20, 4)
+        if not message:
+            os._exit(0)
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _become(json.loads(message), files, [orders.fileno(), wake, waking])
+            return
+        line = socket.socket(fileno=files[3])
+        line.send(b"%d" % pid)
+        children[pid] = line
+        for file in files[:3]:
+            os.close(file)
+
+
+def _become(order: dict[str, Any], files: list[int], others: list[int]) -> None:
+    os.setsid()
+    for number, file in enumerate(files[:3]):
+        os.dup2(file, number)
+    for file in {*files, *others} - {0, 1, 2}:
+        os.close(file)
+    os.chdir(order["cwd"])
+    os.environ.clear()
+    os.environ.update(order["env"])
+    sys.argv = [order["module"], *order["arguments"]]
+    runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    _import_all()
+    _serve(socket.socket(fileno=int(sys.argv[1])))
