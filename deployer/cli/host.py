@@ -27,11 +27,17 @@ EPILOG = """examples:
 """
 
 
+TAKES_COMMAND = True
+"""What stands behind `--` is a command for the hosts."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
-    parser.add_argument("action", choices=["list", "trust", "prepare", "facts", "exec"])
+    parser.set_defaults(words=[])
     parser.add_argument(
-        "words", nargs="*", metavar="-- COMMAND", help="for exec: the command and its arguments"
+        "action",
+        choices=["list", "trust", "prepare", "facts", "exec"],
+        help="exec takes a command, behind two dashes",
     )
     parser.add_argument("--plan", action="store_true", help="for prepare: only say what would change")
     parser.add_argument(

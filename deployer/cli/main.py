@@ -167,12 +167,18 @@ class Program:
                 remedy=f"write it behind: {self.name} {chosen or 'COMMAND'} ...",
             )
         top = self.parser(chosen or "")
+        given: list[str] = []
+        if chosen and "--" in words and getattr(self.module(chosen), "TAKES_COMMAND", False):
+            # argparse takes words behind an option for nobody's.
+            words, given = words[: words.index("--")], words[words.index("--") + 1 :]
         args, extra = top.parse_known_args(words)
         if not args.command:
             top.print_help(context.stdout)
             return ExitStatus.USAGE
         if extra:
             top.commands[args.command].unknown(extra)
+        if given:
+            args.words = given
         module = self.module(args.command)
         if getattr(module, "EACH_HOST", False):
             from deployer.cli.hosts import on_each

@@ -32,6 +32,8 @@ def flag(fleet: Fleet, number: int) -> None:
 
 
 def test_rollouts_and_a_rollback_over_all_hosts_lose_nothing(fleet: Fleet, engine: DockerClient) -> None:
+    fleet.settings["service"]["volumes"] = [f"{fleet.service}-data:/data"]  # orders outlive a release
+    fleet.write()
     first = fleet.json("rollout", "--set", "rollout.batch=100%")
     assert first["outcome"] == "succeeded"
     second = images.variant(engine, V="2")
@@ -63,7 +65,7 @@ def test_where_one_host_fails_all_go_back(flagged: Fleet) -> None:
     assert failed["error"] == "FleetFailed"
     assert any("check" in line for line in failed["details"])
     assert flagged.serving() == [first] * 3
-    # As many as may fail: the others keep the release, and the hosts differ until somebody says what is right.
+    # As many as may fail: the others keep the release, and the hosts differ until somebody mends that.
     mixed = flagged.json("rollout", "--set", "rollout.max_failures=1", expect=14)
     assert mixed["outcome"] == "mixed"
     assert flagged.serving() == [mixed["release"], mixed["release"], first]

@@ -134,14 +134,10 @@ class Host:
 
     def load(self, source: DockerClient, *refs: str) -> None:
         """Images from this machine's engine."""
-        save = subprocess.Popen(["docker", "save", *refs], stdout=subprocess.PIPE)
-        load = subprocess.run(
-            ["docker", "exec", "-i", self.name, "docker", "load", "-q"],
-            stdin=save.stdout,
-            capture_output=True,
-            check=False,
-        )
-        assert save.wait() == 0
+        into = ["docker", "exec", "-i", self.name, "docker", "load", "-q"]
+        with subprocess.Popen(["docker", "save", *refs], stdout=subprocess.PIPE) as save:
+            load = subprocess.run(into, stdin=save.stdout, capture_output=True, check=False)
+        assert save.returncode == 0
         assert load.returncode == 0, load.stderr
 
     def config(self, **extra: object) -> dict[str, object]:
