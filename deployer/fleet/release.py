@@ -16,6 +16,7 @@ from deployer.errors import (
     EdgeError,
     EngineError,
     FleetFailed,
+    ImageError,
     Interrupted,
     LockError,
     UsageError,
@@ -60,7 +61,7 @@ class FleetResult:
 
     :param outcome: succeeded; rolled_back (all are where they were); mixed (they are not of one version).
     :param hosts: by name: what came of each (`Result.as_dict`, or its error), with `serves`, the release that
-        it serves now, null where nobody knows.
+        it serves now, null for none; where it could not be asked, `unknown` is true.
     """
 
     release: str
@@ -126,7 +127,7 @@ def recover(fleet: Fleet) -> FleetResult:
         _locked(fleet, members, "recover"),
     ):
         for outcome in lost:
-            result.hosts[outcome.host] = {**_error(outcome.error), "serves": None}
+            result.hosts[outcome.host] = {**_error(outcome.error), "serves": None, "unknown": True}
         mended = each(members, lambda member: commands.recover(member.operation(fleet.lock_wait)))
         _converge(fleet, members, result)
         for done in mended:
@@ -251,8 +252,8 @@ def _bring_images(fleet: Fleet, members: Sequence[Member], image: str | None, re
         if local is not None:
             if building:
                 result.image = build(local, config, fleet.emit).image_ref
-            edge = edge_image(local, config, fleet.emit)
-            sending = [ref for ref in (result.image, edge) if local.image(ref)]
+            edge = _edge_image(fleet, members, local)
+            sending = [ref for ref in (result.image, edge) if ref and local.image(ref)]
             for member in members:
                 member.edge_image = edge
         known = {ref: layers(local, ref) for ref in sending if local and _lacking(members, local, ref)}
@@ -269,6 +270,17 @@ def _bring_images(fleet: Fleet, members: Sequence[Member], image: str | None, re
         result.hosts[outcome.host] = _error(outcome.error)
     if failed:
         raise _failed(result, "the image did not reach every host; nothing was changed", failed)
+
+
+def _edge_image(fleet: Fleet, members: Sequence[Member], local: Engine) -> str | None:
+    """The image of the edges that have to be made; None where all stand, or each host has to make its own."""
+    if all(outcome.value for outcome in each(members, _lock_image)):
+        return None
+    try:
+        return edge_image(local, fleet.config, fleet.emit)
+    except ImageError as error:
+        fleet.emit(Warned(f"{error.message}; the hosts that have no edge build its image themselves"))
+        return None
 
 
 def _lacking(members: Sequence[Member], local: Engine, ref: str) -> bool:
@@ -364,8 +376,11 @@ def _go_back(
         if outcome.error is not None:
             fleet.emit(OnHost(outcome.host, Warned(f"could not be brought back: {outcome.error.message}")))
     _look(changed, result)
-    at = {name: host["serves"] for name, host in result.hosts.items() if "serves" in host}
-    all_back = all(at.get(member.name) == before[member.name] for member in changed)
+    all_back = all(
+        not result.hosts[member.name]["unknown"]
+        and result.hosts[member.name]["serves"] == before[member.name]
+        for member in changed
+    )
     result.outcome = "rolled_back" if all_back else "mixed"
 
 
@@ -408,6 +423,7 @@ def _look(members: Sequence[Member], result: FleetResult) -> None:
     for outcome in each(members, _serves):
         entry = result.hosts.setdefault(outcome.host, {})
         entry["serves"] = outcome.value if outcome.error is None else None
+        entry["unknown"] = outcome.error is not None
         if outcome.error is not None and "error" not in entry:
             entry |= _error(outcome.error)
 
@@ -459,9 +475,7 @@ def _failed(result: FleetResult, what: str, failures: Sequence[Outcome[Any]] = (
     details = [f"{outcome.host}: {outcome.error.message}" for outcome in failures if outcome.error]
     for outcome in failures:
         details += [f"  {outcome.host} | {line}" for line in (outcome.error.details if outcome.error else ())]
-    unknown = [
-        name for name, host in result.hosts.items() if host.get("serves", "") is None and "error" in host
-    ]
+    unknown = [name for name, host in result.hosts.items() if host.get("unknown")]
     serving = [f"{name} serves {host['serves']}" for name, host in result.hosts.items() if host.get("serves")]
     details += serving
     details += [f"{name}: what it serves is not known" for name in unknown]
