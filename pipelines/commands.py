@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from deployer import command as commands
-from deployer.config.schema import Commands
+from deployer.config.sections.pipelines import Commands
 from deployer.errors import CommandFailed
 from pipelines.job import Job
 from pipelines.plan import digest

@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployer.config.schema import Commands, Config
+from deployer.config.schema import Config
+from deployer.config.sections.pipelines import Commands
 from deployer.errors import CloudUnreachable, ConfigError, PreflightError, ReleaseFailed
 from deployer.events import Warned
 from pipelines import commands

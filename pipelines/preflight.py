@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployer.config.schema import Preflight
+from deployer.config.sections.pipelines import Preflight
 from deployer.config.units import humanize_size
 from deployer.errors import EngineError, PreflightError
 from deployer.events import Warned

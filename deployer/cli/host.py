@@ -10,7 +10,8 @@ from deployer.cli.hosts import add_hosts, raise_failures
 from deployer.errors import ExitStatus, HostKeyUnknown, UsageError
 
 if TYPE_CHECKING:
-    from deployer.config.schema import Config, Machine
+    from deployer.config.schema import Config
+    from deployer.config.sections.hosts import Machine
     from deployer.fleet.prepare import Preparation
     from deployer.host.facts import Facts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-from deployer.config.schema import Tls
+from deployer.config.sections.edge import Tls
 from deployer.errors import ConfigError
 
 

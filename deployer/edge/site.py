@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from urllib.parse import quote, unquote, urlsplit
 
-from deployer.config.schema import Config, Site
+from deployer.config.schema import Config
+from deployer.config.sections.site import Site
 from deployer.render import render
 
 STORE_ADDRESS = "127.0.0.1"

@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from deployer.config.schema import Config, Machine
+from deployer.config.schema import Config
+from deployer.config.sections.hosts import Machine
 from deployer.errors import UsageError
 from deployer.host.ssh import Target
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from deployer.config.schema import Config, Machine
+from deployer.config.schema import Config
+from deployer.config.sections.hosts import Machine
 from deployer.errors import HostError, HostForbidden
 from deployer.events import Emit, Note, PhaseProgress, Warned
 from deployer.fleet.inventory import target

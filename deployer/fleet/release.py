@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployer.config.schema import Config, Machine
+from deployer.config.schema import Config
+from deployer.config.sections.hosts import Machine
 from deployer.errors import (
     DeployerError,
     EdgeError,

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from deployer.config.schema import Config, Machine
+from deployer.config.schema import Config
+from deployer.config.sections.hosts import Machine
 from deployer.errors import DeployerError, EngineUnreachable, HostError, HostUnreachable, Interrupted
 from deployer.events import Emit, Event, OnHost
 from deployer.fleet.inventory import target

@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deployer.config.schema import Build, Config
+from deployer.config.schema import Config
+from deployer.config.sections.service import Build
 from deployer.errors import (
     BuildFailed,
     ConfigError,

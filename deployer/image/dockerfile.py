@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from deployer.config.schema import Build, Config
+from deployer.config.schema import Config
+from deployer.config.sections.service import Build
 from deployer.errors import ConfigError
 
 _ESCAPE = re.compile(r"#\s*escape\s*=\s*([\\`])\s*", re.IGNORECASE)

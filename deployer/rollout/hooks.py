@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
-from deployer.config.schema import Hook
+from deployer.config.sections.rollout import Hook
 from deployer.errors import ReleaseFailed
 from deployer.events import LogLine
 from deployer.rollout.release import hook_container

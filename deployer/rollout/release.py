@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from deployer.config.schema import Config, Hook
+from deployer.config.schema import Config
 from deployer.config.secrets import resolve_all
+from deployer.config.sections.rollout import Hook
 from deployer.edge.network import network_name
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.config.schema import Smoke
+from deployer.config.sections.rollout import Smoke
 from deployer.edge.session import EdgeSession
 
 TIMEOUT = 10.0

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deployer.aws.session import Account, client, mapped
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.errors import CloudError
 from deployer.site.invalidation import Invalidation, Used
 

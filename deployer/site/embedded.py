@@ -19,7 +19,8 @@ from typing import Any
 
 from deployer.aws.credentials import Credentials
 from deployer.aws.session import Account
-from deployer.config.schema import Config, Site, SiteStore
+from deployer.config.schema import Config
+from deployer.config.sections.site import Site, SiteStore
 from deployer.edge.site import STORE_ADDRESS
 from deployer.errors import CloudError, CloudUnreachable, Conflict, EngineError, PreflightError
 from deployer.events import Emit, Note

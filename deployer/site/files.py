@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.errors import PreflightError
 from deployer.site.patterns import Matches, compile_patterns
 from deployer.site.store import MULTIPART_ABOVE, PART

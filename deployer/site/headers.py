@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.site.media import is_page, media_type
 from deployer.site.patterns import Matches, compile_patterns
 from deployer.site.store import Headers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.errors import CloudError, PreflightError, Superseded
 from deployer.events import Note, Warned
 from deployer.rollout.phases import Phases

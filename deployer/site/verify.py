@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.errors import UsageError
 from deployer.site.facts import Facts, Observer
 from deployer.site.manifest import Entry

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.errors import CloudUnreachable, DeployerError, LockLost, Superseded
 from deployer.events import Emit, Invalidated, Repaired, SiteReleased, Warned
 from deployer.interrupts import shielded

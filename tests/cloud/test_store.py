@@ -14,7 +14,7 @@ import pytest
 
 from deployer.aws.credentials import Credentials
 from deployer.aws.session import Account
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.errors import BucketMissing, CloudError, CloudUnreachable, CredentialsMissing, Superseded
 from deployer.site.s3 import listing, open_store
 from deployer.site.s3.address import address

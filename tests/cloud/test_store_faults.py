@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from deployer.aws.session import ATTEMPTS
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.errors import CloudError, CloudUnreachable, Interrupted, Superseded
 from deployer.interrupts import raising
 from deployer.site.s3 import client, open_store

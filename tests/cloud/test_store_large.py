@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.errors import CloudError, Interrupted
 from deployer.interrupts import raising
 from deployer.site.files import LocalFile, digest
@@ -36,7 +36,7 @@ SIZE = MULTIPART_ABOVE + 5_000_001
 SENDER = """
 import json, resource, sys
 from pathlib import Path
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.site.files import LocalFile, digest
 from deployer.site.s3 import open_store
 from deployer.site.store import Headers, Upload

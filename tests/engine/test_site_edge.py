@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.edge.site import viewer_request
 from tests.support.bucket import Answer, Bucket
 from tests.support.project import Project

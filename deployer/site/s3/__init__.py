@@ -16,7 +16,7 @@ from deployer.aws.session import Account
 from deployer.errors import ConfigError
 
 if TYPE_CHECKING:
-    from deployer.config.schema import Site
+    from deployer.config.sections.site import Site
     from deployer.site.s3.store import S3Store
 
 

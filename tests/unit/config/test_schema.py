@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from deployer.config.load import load
-from deployer.config.schema import Config, Edge
+from deployer.config.schema import Config
+from deployer.config.sections.edge import Edge
 from deployer.errors import ConfigError
 
 Write = Callable[..., Path]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from deployer.config.schema import Config, Site
+from deployer.config.schema import Config
+from deployer.config.sections.site import Site
 from deployer.edge.configuration import configuration, settings
 from deployer.edge.network import slot_addresses
 from deployer.edge.site import redirects, route, viewer_request

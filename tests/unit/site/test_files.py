@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.errors import PreflightError
 from deployer.site import files
 from deployer.site.files import LocalFile, scan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.site.headers import A_WHILE, ASK_FIRST, FOR_EVER, Rules
 from deployer.site.media import media_type
 from deployer.site.patterns import compile_patterns

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.site.files import LocalFile
 from deployer.site.headers import Rules
 from deployer.site.manifest import Entry, Manifest

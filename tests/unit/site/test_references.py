@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.config.schema import Site
+from deployer.config.sections.site import Site
 from deployer.site.references import references
 from deployer.site.verify import resolves, served_elsewhere
 

@@ -1,0 +1,259 @@
+"""Kinds of values that keys may have, each with what it must be in words, and what all sections share.
+
+Durations are float seconds, sizes are int bytes; both may be written as people do ("5m", "1g").
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
+
+from deployer.config import references, units
+
+
+def _matching(pattern: str, complaint: str, **schema: Any) -> tuple[AfterValidator, WithJsonSchema]:
+    """Text that matches `pattern` as a whole; `complaint` says what it must be, in words."""
+
+    def check(value: str) -> str:
+        # `re` keeps what it has compiled; a command needs few of these, and would wait for all of them.
+        if not re.fullmatch(pattern, value):
+            raise ValueError(complaint)
+        return value
+
+    return AfterValidator(check), WithJsonSchema({"type": "string", "pattern": f"^({pattern})$", **schema})
+
+
+def _private_subnet(value: str) -> str:
+    import ipaddress
+
+    try:
+        network = ipaddress.ip_network(value)
+    except ValueError:
+        raise ValueError("must be a network such as 10.213.7.0/24") from None
+    if network.version != 4 or not network.is_private:
+        raise ValueError("must be a private IPv4 network, as in 10.213.7.0/24")
+    if network.prefixlen > 28:
+        raise ValueError(f"must be a /28 or larger, to hold the slots; this is a /{network.prefixlen}")
+    return value
+
+
+def _ip_address(value: str) -> str:
+    import ipaddress
+
+    try:
+        ipaddress.IPv4Address(value)
+    except ValueError:
+        raise ValueError("must be an IPv4 address such as 0.0.0.0 or 127.0.0.1") from None
+    return value
+
+
+def _no_reference(value: str) -> str:
+    if references.mentioned(value):
+        raise ValueError("a secret reference is only resolved in 'env'; use --set for other keys")
+    return value
+
+
+def _secret_text(value: str) -> str:
+    references.parse(value)
+    return value
+
+
+_DURATION = {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?|\.\d+)\s*(ms|s|m|h|d)?\s*$"}
+_SIZE = {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?|\.\d+)\s*([kKmMgGtT]?[iI]?[bB]?)\s*$"}
+# Unquoted YAML numbers and booleans are taken as they are written: an editor must not complain either.
+_SCALAR = WithJsonSchema({"type": ["string", "number", "boolean"]})
+# Some paths become words of the edge's configuration, so they hold nothing that it would read as syntax.
+_URL_PATH = r"/[A-Za-z0-9._~%:@!,;=+*/-]*"
+
+Duration = Annotated[
+    float,
+    BeforeValidator(units.parse_duration),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, _DURATION]}),
+]
+Size = Annotated[
+    int,
+    BeforeValidator(units.parse_size),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, _SIZE]}),
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Text = Annotated[str, AfterValidator(_no_reference), _SCALAR]
+SecretText = Annotated[str, AfterValidator(_secret_text), _SCALAR]
+Word = Annotated[str, Field(min_length=1), AfterValidator(_no_reference)]
+Command = Annotated[list[Text], Field(min_length=1)]
+UrlPath = Annotated[
+    str,
+    *_matching(
+        _URL_PATH + r"(\?[A-Za-z0-9._~%:@!,;=+*/?&-]*)?",
+        "must be a path that begins with '/', as in /health; no spaces, quotes or '#'",
+    ),
+]
+UrlPrefix = Annotated[
+    str,
+    *_matching(
+        _URL_PATH, "must be a path that begins with '/', as in /stream/; no spaces, quotes, '?' or '#'"
+    ),
+]
+UrlFolder = Annotated[
+    str,
+    *_matching(r"/[A-Za-z0-9._~%:@!,;=+*/-]*/", "must be a path that begins and ends with '/', as in /api/"),
+]
+Folder = Annotated[str, *_matching(r"/[^\s:,]+", "must be an absolute path in the container, as in /tmp")]
+Volume = Annotated[
+    str,
+    *_matching(
+        r"([A-Za-z0-9][A-Za-z0-9_.-]+|/[^\s:]*):/[^\s:]*(:(ro|rw))?",
+        "must be name:/path or name:/path:ro; a folder of the host may stand for the name",
+    ),
+]
+Name = Annotated[
+    str,
+    *_matching(
+        r"[a-z][a-z0-9-]{0,30}",
+        "must begin with a lower-case letter and hold only lower-case letters, digits and '-', 31 at most",
+    ),
+]
+DockerName = Annotated[
+    str,
+    *_matching(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", "must be a name of letters, digits, '_', '.' and '-'"),
+]
+VariableName = Annotated[
+    str,
+    *_matching(
+        r"[A-Za-z_][A-Za-z0-9_.-]*",
+        "is no name of a variable: letters, digits, '_', '.' and '-', beginning with a letter or '_'",
+    ),
+]
+Origin = Annotated[
+    str,
+    *_matching(
+        r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", "must be an address without a path, as in http://10.0.0.5:8081"
+    ),
+]
+BucketName = Annotated[
+    str,
+    *_matching(
+        r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+        "must be a bucket's name: 3 to 63 lower-case letters, digits, '-' and '.'",
+    ),
+]
+KeyPrefix = Annotated[
+    str,
+    *_matching(
+        r"([A-Za-z0-9_][A-Za-z0-9._-]*/)*", "must be a folder that ends with '/' and does not begin with it"
+    ),
+]
+Glob = Annotated[
+    str,
+    *_matching(
+        r"(?!/)[^\\\[\]{}\x00-\x1f]+", "must be a pattern of *, ? and **, as in assets/**; no leading '/'"
+    ),
+]
+MetadataName = Annotated[
+    str, *_matching(r"[a-z0-9][a-z0-9-]*", "must be a name of lower-case letters, digits and '-'")
+]
+AsciiText = Annotated[str, *_matching(r"[ -~]*", "must be plain ASCII, since it becomes a header"), _SCALAR]
+RedirectTarget = Annotated[
+    str, *_matching(r"(/|https?://)[^\s\"<>]*", "must be a path that begins with '/', or a whole address")
+]
+Distribution = Annotated[str, *_matching(r"[A-Z0-9]+", "must be a distribution's id, as in E2ABCDEFGHIJKL")]
+Share = Annotated[
+    str,
+    *_matching(r"\d{1,2}%|100%|\d+", "must be a share such as 50%, or a number of files"),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": r"^(\d{1,2}%|100%|\d+)$"},
+            ]
+        }
+    ),
+]
+DockerAddress = Annotated[
+    str, *_matching(r"unix:///\S+|(tcp|ssh)://\S+", "must begin with unix:///, tcp:// or ssh://")
+]
+LogSize = Annotated[
+    str,
+    *_matching(r"[1-9]\d*[kmg]?", "must be a size such as 512k, 10m or 1g"),
+    WithJsonSchema({"type": ["string", "integer"]}),
+]
+ControllerUrl = Annotated[
+    str,
+    *_matching(
+        r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?",
+        "must be an address without a user, query or '#', as in https://ci.example.org/jenkins",
+    ),
+]
+HostAddress = Annotated[
+    str,
+    *_matching(
+        r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]+",
+        "must be a host's name or address, as in 10.0.0.11 or web1.example.org",
+    ),
+]
+Login = Annotated[
+    str, *_matching(r"[A-Za-z_][A-Za-z0-9_.-]*", "must be the name of a user over there, as in deploy")
+]
+Jump = Annotated[
+    str,
+    *_matching(
+        r"([A-Za-z_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?",
+        "must be a host to go through, as in admin@bastion.example.org:22",
+    ),
+]
+Batch = Annotated[
+    str,
+    *_matching(
+        r"[1-9]\d?%|100%|[1-9]\d*", "must be a number of hosts, as in 2, or a share of them, as in 50%"
+    ),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "pattern": r"^([1-9]\d?%|100%|[1-9]\d*)$"},
+            ]
+        }
+    ),
+]
+Subnet = Annotated[str, AfterValidator(_private_subnet)]
+Address = Annotated[str, AfterValidator(_ip_address)]
+Wait = Annotated[Duration, Field(gt=0)]
+"""A duration that must not be 0."""
+Variables = dict[VariableName, SecretText]
+
+
+class Section(BaseModel):
+    """A mapping of the file: immutable, and strict about its keys."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        # The loader hands scalars over as they are written ("1.10" stays "1.10" in env); the types decide.
+        coerce_numbers_to_str=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        # Built once, as part of `Config`, rather than each on its own: it halves the time to load a config.
+        defer_build=True,
+    )
+
+
+def below(description: str, **default: Any) -> Any:
+    """A section that need not be given. What it is then is validated as a part of the whole.
+
+    A default that is a section already would have pydantic build that section a second time, on its own.
+    """
+    return Field(default=default, validate_default=True, description=description)
+
+
+def all_differ(values: list[Any], complaint: str) -> None:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise ValueError(f"{complaint} '{value}'")
