@@ -17,9 +17,14 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """The root; `level` is info, warning or error."""
+    """The root; `severity` is what its kind is by itself: info, warning or error."""
 
-    level: ClassVar[str] = "info"
+    severity: ClassVar[str] = "info"
+
+    @property
+    def level(self) -> str:
+        """How bad this one is: info, warning or error."""
+        return self.severity
 
     @property
     def kind(self) -> str:
@@ -56,7 +61,7 @@ class Note(Event):
 class Warned(Event):
     """Something that a person should look at, though the work goes on."""
 
-    level: ClassVar[str] = "warning"
+    severity: ClassVar[str] = "warning"
     text: str
 
     def sentence(self) -> str:
@@ -101,7 +106,7 @@ class PhaseFinished(Event):
 class PhaseFailed(Event):
     """A step failed; what follows is the way back."""
 
-    level: ClassVar[str] = "error"
+    severity: ClassVar[str] = "error"
     name: str
     seconds: float
     reason: str
@@ -128,7 +133,7 @@ class LogLine(Event):
 class Repaired(Event):
     """Reconciliation mended something that an interrupted command or a restart left."""
 
-    level: ClassVar[str] = "warning"
+    severity: ClassVar[str] = "warning"
     text: str
 
     def sentence(self) -> str:
@@ -150,7 +155,7 @@ class Switched(Event):
 class RolledBack(Event):
     """The new release was bad; `release` serves again (or still)."""
 
-    level: ClassVar[str] = "error"
+    severity: ClassVar[str] = "error"
     release: str | None
     reason: str
 
@@ -180,7 +185,7 @@ class OnHost(Event):
     event: Event
 
     @property
-    def level(self) -> str:  # type: ignore[override]  # that of what happened
+    def level(self) -> str:
         return self.event.level
 
     @property
@@ -222,7 +227,7 @@ class HostFinished(Event):
 class HostFailed(Event):
     """A host was given up; `reason` says why."""
 
-    level: ClassVar[str] = "error"
+    severity: ClassVar[str] = "error"
     reason: str
     seconds: float
 

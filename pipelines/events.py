@@ -58,7 +58,7 @@ class StageFinished(StageEvent):
 class StageFailed(StageEvent):
     """A stage ended badly: `outcome` is failed, or aborted where it was told to end."""
 
-    level: ClassVar[str] = "error"
+    severity: ClassVar[str] = "error"
     seconds: float
     outcome: str
 

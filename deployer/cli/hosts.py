@@ -15,7 +15,7 @@ from deployer.errors import ExitStatus, FleetFailed
 if TYPE_CHECKING:
     from deployer.config.schema import Config
     from deployer.events import Emit
-    from deployer.fleet.release import Fleet
+    from deployer.fleet.inventory import Fleet
     from deployer.fleet.work import Member, Outcome
     from deployer.host.engine import Engine
 
@@ -41,8 +41,7 @@ def fleet(args: argparse.Namespace, context: Context, config: Config) -> Fleet |
     if not config.hosts and not args.host:
         return None
     from deployer.cli.results import lock_wait
-    from deployer.fleet.inventory import chosen
-    from deployer.fleet.release import Fleet
+    from deployer.fleet.inventory import Fleet, chosen
 
     wait = lock_wait(args) if hasattr(args, "lock_wait") else None
     return Fleet(config, chosen(config, args.host or ()), context.emit(args), context.environ, wait)

@@ -75,6 +75,8 @@ class Parser(argparse.ArgumentParser):
         self.error(f"unrecognized: {' '.join(words)}{next(filter(None, hints), '')}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if value == []:
+            return  # nothing was given for an argument that may be left out
         if action.choices is not None and value not in action.choices:
             named = "command" if action.dest == "command" else " or ".join(action.option_strings)
             known = [str(choice) for choice in action.choices]

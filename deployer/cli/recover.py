@@ -23,7 +23,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     config = context.config(args)
     hosts = fleet(args, context, config)
     if hosts is not None:
-        from deployer.fleet.release import recover as recover_all
+        from deployer.fleet.convergence import recover as recover_all
 
         return conclude_fleet(recover_all(hosts), args, context)
     service = config.service.name

@@ -10,7 +10,7 @@ from deployer.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
     from deployer.config.schema import Config
-    from deployer.fleet.release import FleetResult
+    from deployer.fleet.result import FleetResult
     from deployer.rollout.operation import Operation
     from deployer.rollout.run import Result
 

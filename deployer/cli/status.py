@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         def look() -> dict[str, Any]:
             return status(engine, config)
     else:
-        from deployer.fleet.release import statuses
+        from deployer.fleet.status import statuses
 
         def look() -> dict[str, Any]:
             return {"service": config.service.name, "hosts": statuses(hosts)}

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
 from deployer.aws.session import Account, client, mapped
 from deployer.config.schema import Config
 from deployer.doctor.finding import Area, Findings
+from deployer.doctor.http import get
 from deployer.errors import CloudError, CredentialsMissing
 
 AREA = Area("cloud")
-_PATIENCE = 10.0
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 ALL_VIEWER = ("216adef6-5c7f-47e4-b989-5492eafa07d3", "b689b0a8-53d0-40ab-baf2-68738e2966ac")
 """AWS's own policies: AllViewer, and AllViewerExceptHostHeader."""
@@ -131,7 +129,8 @@ def distribution(front: Any, name: str, api_prefix: str) -> Findings:
 
 
 def _api_behaviour(found: Mapping[str, Any], api: Mapping[str, Any], pattern: str) -> Findings:
-    if api.get("CachePolicyId") == CACHING_DISABLED or api.get("DefaultTTL") == 0 == api.get("MaxTTL"):
+    policy = api.get("CachePolicyId")  # without one the behaviour has times of its own
+    if policy == CACHING_DISABLED or (not policy and api.get("MaxTTL") == 0):
         yield AREA.ok("cache", f"{pattern} is not cached")
     else:
         yield AREA.error(
@@ -180,23 +179,25 @@ def _api_behaviour(found: Mapping[str, Any], api: Mapping[str, Any], pattern: st
 def visitors(url: str, api_prefix: str, health: str) -> Findings:
     """What a browser gets: the page, addresses below it, the API uncached, nothing over plain HTTP."""
     root = url.rstrip("/")
-    code, page, _ = _get(f"{root}/")
-    if code != 200 or b"<" not in page[:200]:
+    page = get(f"{root}/", follow=True)
+    if page.code != 200 or b"<" not in page.body[:200]:
         yield AREA.error(
             "page",
-            f"{root}/ answers {code}",
+            f"{root}/ answers {page.said}",
             "`deployer site verify`; then the distribution's origin and its rights",
         )
         return
-    yield AREA.ok("page", f"{root}/ answers, {len(page)} bytes")
-    scripts = re.findall(rb"""(?:src|href)=["']([^"']+\.(?:js|css))["']""", page)
-    mixed = [match.decode("utf-8", "replace") for match in _PLAIN.findall(page)]
+    yield AREA.ok("page", f"{root}/ answers, {len(page.body)} bytes")
+    scripts = re.findall(rb"""(?:src|href)=["']([^"']+\.(?:js|css))["']""", page.body)
+    mixed = [match.decode("utf-8", "replace") for match in _PLAIN.findall(page.body)]
     for script in scripts[:20]:
         address = urllib.parse.urljoin(f"{root}/", script.decode())
-        code, text, _ = _get(address)
-        if code != 200:
-            yield AREA.error("assets", f"{address} answers {code}", "`deployer site verify` finds every one")
-        mixed += [match.decode("utf-8", "replace") for match in _CALLS.findall(text)]
+        asset = get(address, follow=True)
+        if asset.code != 200:
+            yield AREA.error(
+                "assets", f"{address} answers {asset.said}", "`deployer site verify` finds every one"
+            )
+        mixed += [match.decode("utf-8", "replace") for match in _CALLS.findall(asset.body)]
     if root.startswith("https://") and mixed:
         yield AREA.error(
             "mixed",
@@ -205,42 +206,31 @@ def visitors(url: str, api_prefix: str, health: str) -> Findings:
         )
     else:
         yield AREA.ok("mixed", "nothing is asked for over plain HTTP")
-    code, deep, _ = _get(f"{root}/a/page/of/the/app")
-    if code == 200 and b"<" in deep[:200]:
+    deep = get(f"{root}/a/page/of/the/app", follow=True)
+    if deep.code == 200 and b"<" in deep.body[:200]:
         yield AREA.ok("rewrite", "an address below the page gets the page")
     else:
         yield AREA.warning(
             "rewrite",
-            f"{root}/a/page/of/the/app answers {code}",
+            f"{root}/a/page/of/the/app answers {deep.said}",
             "let a viewer-request function rewrite it to /index.html",
         )
     probe = f"{root}{health if health.startswith(api_prefix) else api_prefix}"
-    _get(probe)
-    code, body, headers = _get(probe)
-    if "Hit" in headers.get("X-Cache", ""):
+    get(probe)
+    api = get(probe)  # the second time, a cache would have it
+    if "Hit" in api.headers.get("X-Cache", ""):
         yield AREA.error("cache", f"{probe} comes from a cache", "CachingDisabled on the API's behaviour")
-    elif code in (403, 502, 503, 504):
+    elif api.code in (0, 403, 502, 503, 504):
         yield AREA.error(
             "api",
-            f"{probe} answers {code}",
+            f"{probe} answers {api.said}",
             "look whether the origin runs and its security group lets CloudFront in",
         )
-    elif b"<html" in body[:500].lower():
+    elif b"<html" in api.body[:500].lower():
         yield AREA.error(
             "api",
             f"{probe} answers with a page",
             "the API's behaviour is missing, or error responses are made pages",
         )
     else:
-        yield AREA.ok("api", f"{probe} answers {code}, not from a cache")
-
-
-def _get(url: str) -> tuple[int, bytes, Mapping[str, str]]:
-    request = urllib.request.Request(url, headers={"User-Agent": "deployer-doctor"})  # noqa: S310 -- given by the caller
-    try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310
-            return answer.status, answer.read(20 << 20), dict(answer.headers)
-    except urllib.error.HTTPError as error:
-        return error.code, error.read(1 << 20), dict(error.headers)
-    except (OSError, ValueError):
-        return 0, b"", {}
+        yield AREA.ok("api", f"{probe} answers {api.code}, not from a cache")

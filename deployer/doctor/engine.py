@@ -16,7 +16,12 @@ GIB = 1024**3
 OLDEST = (20, 10)
 """The oldest engine that the deployer is tested on."""
 
-_WASTE = 5 * GIB
+WASTE = 5 * GIB
+"""Bytes that nothing uses from which a word is said."""
+
+TAKING = 10.0
+"""Seconds for which a lock that does not run may be one that is just being taken or given."""
+
 _RESTARTS = 3
 _HELD = 3600.0
 """Seconds after which a held lock is worth a question."""
@@ -49,7 +54,7 @@ def waste(engine: Engine) -> Findings:
     )
     cache = sum(entry.get("Size", 0) for entry in usage.get("BuildCache") or () if not entry.get("InUse"))
     said = f"{humanize_size(unused + cache)} in images and caches that nothing uses"
-    if unused + cache > _WASTE:
+    if unused + cache > WASTE:
         yield AREA.warning(
             "waste",
             said,
@@ -100,7 +105,7 @@ def lock(engine: Engine, service: str) -> Findings:
     who = f"{labels.get('deployer.lock.who', '?')} ({labels.get('deployer.lock.command', '?')})"
     age = (datetime.now(UTC) - _time(container["Created"])).total_seconds()
     if container["State"]["Status"] != "running":
-        if age < 10:
+        if age < TAKING:
             yield AREA.ok("lock", f"{who} is about to take or give it")
             return
 

@@ -49,10 +49,11 @@ def memory(facts: Facts) -> Findings:
     else:
         yield AREA.ok("memory", said)
     if facts.oom_kills:
-        yield AREA.error(
+        # When, and whether a container's limit was all that was short, the counter does not say.
+        yield AREA.warning(
             "oom",
             f"the kernel has killed {facts.oom_kills} process(es) for want of memory since the boot",
-            f"`dmesg -T | grep -i 'out of memory'` says which; add swap ({_PREPARE}) or memory",
+            f"`dmesg -T | grep -i 'killed process'` says which and when; add swap ({_PREPARE}) or memory",
         )
     else:
         yield AREA.ok("oom", "the kernel has killed nobody since the boot")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,10 +10,10 @@ from deployer.config.schema import Config
 from deployer.config.secrets import resolve
 from deployer.config.units import humanize_size
 from deployer.doctor.finding import Area, Findings
+from deployer.doctor.http import get
 from deployer.errors import ConfigError
 
 AREA = Area("jenkins")
-_PATIENCE = 10.0
 _SMALL = 4 * 1024**3
 _DISK = 1024**3
 """Bytes: Jenkins takes its node offline below 1 GiB, and builds wait for ever."""
@@ -41,23 +38,23 @@ def check_jenkins(config: Config, environ: Mapping[str, str], memory: int | None
         yield AREA.error("controller", error.message, "give the secret, or mend the reference")
         return
     root = jenkins.url.rstrip("/")
-    code, answer = _get(f"{root}/computer/api/json?depth=1", headers)
-    if code in (401, 403):
+    answer = get(f"{root}/computer/api/json?depth=1", headers)
+    if answer.code in (401, 403):
         yield AREA.error(
             "controller",
-            f"{root} does not let {jenkins.user} in ({code})",
+            f"{root} does not let {jenkins.user} in ({answer.code})",
             "make a new token (jenkins.token)",
         )
         return
-    if code != 200:
+    if answer.code != 200:
         yield AREA.error(
             "controller",
-            f"{root} does not answer ({code or answer.get('reason')})",
+            f"{root} does not answer ({answer.said})",
             "it may be out of memory: see its container's log, and `deployer doctor host`",
         )
         return
     yield AREA.ok("controller", f"{root} answers")
-    for node in answer.get("computer", ()):
+    for node in answer.data().get("computer", ()):
         yield from _node(node, memory)
     yield from _queue(root, headers)
     yield from _webhook(root)
@@ -96,45 +93,34 @@ def _node(node: dict[str, Any], memory: int | None) -> Findings:
 
 
 def _queue(root: str, headers: Mapping[str, str]) -> Findings:
-    code, answer = _get(f"{root}/queue/api/json", headers)
-    stuck = [item for item in answer.get("items", ()) if item.get("stuck")] if code == 200 else []
+    answer = get(f"{root}/queue/api/json", headers)
+    if answer.code != 200:
+        return
+    items = answer.data().get("items", ())
+    stuck = [item for item in items if item.get("stuck")]
     for item in stuck[:3]:
         job = (item.get("task") or {}).get("name", "?")
         yield AREA.warning(
-            "queue", f"{job} waits: {item.get('why')}", "look at the node's executors and its disk"
+            "queue", f"{job} waits: {item.get('why')}", "look at the node's executors, its disk"
         )
-    if code == 200 and not stuck:
-        yield AREA.ok("queue", f"{len(answer.get('items', ()))} build(s) wait")
+    if not stuck:
+        yield AREA.ok("queue", f"{len(items)} build(s) wait")
 
 
 def _webhook(root: str) -> Findings:
     """GitHub's deliveries arrive there; whoever takes them refuses a GET (400, 405); 404 has no plugin."""
-    code, _ = _get(f"{root}/github-webhook/", {})
-    if code == 404:
+    answer = get(f"{root}/github-webhook/")
+    if answer.code == 404:
         yield AREA.error(
             "webhook",
             f"{root}/github-webhook/ is not there",
             "the GitHub plugin is missing: `pipelines jenkins up`",
         )
-    elif code in (200, 302, 400, 403, 405):
+    elif answer.code in (200, 302, 400, 403, 405):
         yield AREA.ok(
             "webhook", f"{root}/github-webhook/ is there; `pipelines jenkins webhook` checks a delivery"
         )
     else:
-        yield AREA.warning("webhook", f"{root}/github-webhook/ answers {code}", "see the controller's log")
-
-
-def _get(url: str, headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
-    request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310 -- the config's own address
-    try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310
-            text = answer.read(10 << 20)
-            try:
-                found = json.loads(text)
-            except ValueError:
-                found = {}
-            return answer.status, found if isinstance(found, dict) else {}
-    except urllib.error.HTTPError as error:
-        return error.code, {}
-    except OSError as error:
-        return 0, {"reason": str(getattr(error, "reason", error))}
+        yield AREA.warning(
+            "webhook", f"{root}/github-webhook/ answers {answer.said}", "see the controller's log"
+        )

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import shlex
 import ssl
 import subprocess
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from deployer.config.schema import Config
 from deployer.config.secrets import resolve
 from deployer.doctor.finding import Area, Findings
+from deployer.doctor.http import get
 from deployer.edge import container as edge_container
 from deployer.edge.configuration import SETTINGS, settings
 from deployer.errors import ConfigError, DeployerError
@@ -32,7 +29,6 @@ GEMINI = "https://generativelanguage.googleapis.com"
 _SOON = 21
 """Days before its end from which a certificate is worth a word."""
 
-_PATIENCE = 5.0
 _DATABASE = re.compile(r"^(mysql|mariadb|postgres)[a-z0-9+]*://")
 _DATABASE_PORTS = {"mysql": 3306, "mariadb": 3306, "postgres": 5432}
 _TLS_FLAG = 0x0800
@@ -158,16 +154,14 @@ def model(config: Config, environ: Mapping[str, str]) -> Findings:
     model_key = next((key for key in env if key.endswith("MODEL")), None)
     endpoint = next((env[key] for key in env if key.endswith("ENDPOINT")), GEMINI)
     wanted = env[model_key].removeprefix("models/") if model_key else None
-    code, answer = _ask_gemini(f"{endpoint.rstrip('/')}/v1beta/models?pageSize=1000", key)
-    known = [entry["name"].removeprefix("models/") for entry in answer.get("models", ())]
-    if code in (400, 401, 403):
+    answer = get(f"{endpoint.rstrip('/')}/v1beta/models?pageSize=1000", {"x-goog-api-key": key})
+    known = [entry["name"].removeprefix("models/") for entry in answer.data().get("models", ())]
+    if answer.code in (400, 401, 403):
         yield AREA.error(
-            "model", f"Gemini does not take the key of {name} ({code})", "make a new key in AI Studio"
+            "model", f"Gemini does not take the key of {name} ({answer.code})", "make a new key in AI Studio"
         )
-    elif code != 200:
-        yield AREA.warning(
-            "model", f"Gemini cannot be asked ({code or answer.get('reason')})", "look at its status page"
-        )
+    elif answer.code != 200:
+        yield AREA.warning("model", f"Gemini cannot be asked ({answer.said})", "look at its status page")
     elif wanted and known and wanted not in known:
         yield AREA.error(
             "model",
@@ -178,17 +172,6 @@ def model(config: Config, environ: Mapping[str, str]) -> Findings:
         yield AREA.ok("model", "Gemini takes the key" + (f" and has {wanted}" if wanted else ""))
 
 
-def _ask_gemini(url: str, key: str) -> tuple[int, dict[str, Any]]:
-    request = urllib.request.Request(url, headers={"x-goog-api-key": key})  # noqa: S310 -- http for tests only
-    try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        return error.code, {}
-    except (OSError, ValueError) as error:
-        return 0, {"reason": str(getattr(error, "reason", error))}
-
-
 def _greeting(engine: Engine, config: Config, host: str, port: int) -> bytes | None:
     """The first bytes that a server sends to the host; `refused` where none answers; None: nobody to ask."""
     edge = edge_container.find(engine, config.service.name)
@@ -196,9 +179,7 @@ def _greeting(engine: Engine, config: Config, host: str, port: int) -> bytes | N
         return None
     shell = engine.shell(edge["Id"])
     place = shlex.quote(f"/dev/tcp/{host}/{port}")
-    script = (
-        f"timeout 3 bash -c 'exec 3<>{place} && timeout 1 head -c 80 <&3 | base64 -w0; echo; echo reached'"
-    )
+    script = f"timeout 3 bash -c 'exec 3<>{place} || exit; timeout 1 head -c 80 <&3 | base64 -w0; echo; echo reached'"
     try:
         _, said = shell.run(script, timeout=10)
     except DeployerError:

@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from deployer.config.schema import Config
 from deployer.config.sections.hosts import Machine
 from deployer.errors import UsageError
+from deployer.events import Emit
 from deployer.host.ssh import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The hosts that a command is about, and on whose behalf.
+
+    :param lock_wait: seconds to wait while somebody else is at it; None: `rollout.lock_wait`.
+    """
+
+    config: Config
+    hosts: Sequence[Machine]
+    emit: Emit
+    environ: Mapping[str, str]
+    lock_wait: float | None = None
+
+    @property
+    def wait(self) -> float:
+        """Seconds to wait for a lock."""
+        return self.config.rollout.lock_wait if self.lock_wait is None else self.lock_wait
 
 
 def chosen(config: Config, names: Sequence[str] = ()) -> list[Machine]:

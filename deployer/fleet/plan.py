@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deployer.errors import DeployerError
-from deployer.fleet.inventory import batches
-from deployer.fleet.release import Fleet
+from deployer.fleet.inventory import Fleet, batches
 from deployer.fleet.work import each, reached
 from deployer.rollout.plan import RolloutPlan
 from deployer.rollout.plan import plan as plan_one

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -126,50 +128,72 @@ def each(
     *,
     name: Callable[[Item], str] = lambda item: str(getattr(item, "name", item)),
     at_once: int = AT_ONCE,
+    ended: Callable[[Outcome[Value]], None] = lambda _: None,
 ) -> list[Outcome[Value]]:
     """Do `work` for each of the items, `at_once` of them at a time; what came of each, in their order.
 
+    :param ended: told of each as it ends, one after the other; also of those that an interrupt ended.
     :raises Interrupted: we were, and all of them have come to their own end.
     """
     outcomes: list[Outcome[Value]] = [Outcome(name(item)) for item in items]
     free = threading.Semaphore(at_once)
     stop = threading.Event()
+    told = threading.Condition()
+    done: list[str] = []
 
-    def run(index: int) -> None:
-        outcome = outcomes[index]
+    def run(outcome: Outcome[Value], item: Item) -> None:
         with free:
             began = time.monotonic()
             try:
                 if stop.is_set():
-                    raise Interrupted(15)
-                outcome.value = work(items[index])
+                    raise Interrupted(signal.SIGTERM)
+                outcome.value = work(item)
             except DeployerError as error:
                 outcome.error = error
-            except Exception as error:  # noqa: BLE001 -- a fault of ours on one host must not hide the others' ends
-                outcome.error = DeployerError(f"unexpected {type(error).__name__}: {error}")
+            except Exception as error:  # noqa: BLE001 -- the other hosts must be told, and go back
+                outcome.error = _fault(error)
             outcome.seconds = time.monotonic() - began
+        with told:
+            ended(outcome)
+            done.append(outcome.host)
+            told.notify()
 
-    threads = [threading.Thread(target=run, args=(index,), daemon=True) for index in range(len(items))]
+    threads = [
+        threading.Thread(target=run, args=pair, daemon=True) for pair in zip(outcomes, items, strict=True)
+    ]
+    started: list[threading.Thread] = []
+
+    def await_all() -> None:
+        # Not by joining: interrupted by an exception in that, Python 3.11 takes a thread for ended.
+        with told:
+            told.wait_for(lambda: len(done) == len(started))
+
     try:
         for thread in threads:
+            started.append(thread)
             thread.start()
-        _join(threads)
+        await_all()
     except Interrupted as error:
         stop.set()
         with shielded():
-            for thread in threads:
-                if thread.is_alive():
-                    interrupt(thread, int(error.exit_status) - 128)
-            _join([thread for thread in threads if thread.ident is not None])
-        error.outcomes = outcomes  # type: ignore[attr-defined]
+            started[:] = [thread for thread in started if thread.ident is not None]
+            for thread in (thread for thread in started if thread.is_alive()):
+                interrupt(thread, int(error.exit_status) - 128)
+            await_all()
         raise
     return outcomes
 
 
-def _join(threads: Sequence[threading.Thread]) -> None:
-    # Not one long join: interrupted by an exception, Python 3.11 takes the thread for ended.
-    while any(thread.is_alive() for thread in threads):
-        time.sleep(0.01)
+def _fault(error: Exception) -> DeployerError:
+    """A fault of ours, with the place where it happened: nobody will see its traceback."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    fault = DeployerError(
+        f"unexpected {type(error).__name__}: {error}",
+        remedy="this is a fault of the deployer: please report it, with the line above",
+        details=[f"in {place.name}, {place.filename}:{place.lineno}"],
+    )
+    fault.__cause__ = error
+    return fault
 
 
 def _tagged(host: str, emit: Emit) -> Emit:

@@ -1,37 +1,47 @@
-"""The Docker SDK over connections that somebody else opens: through SSH, say."""
+"""Requests over connections that somebody else opens, through SSH say, for the Docker SDK."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnection, UnixHTTPConnectionPool
+from requests import PreparedRequest
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
+
+_AT_ONCE = 10
+"""Connections that are kept for the next request."""
 
 
-def adapter(dial: Callable[[], socket.socket], timeout: float) -> Any:
+def adapter(dial: Callable[[], socket.socket], timeout: float) -> HTTPAdapter:
     """What carries the SDK's requests to `http+docker://`.
 
     :param timeout: seconds that one answer may take.
     """
 
-    class Connection(UnixHTTPConnection):  # type: ignore[misc]
+    class Connection(HTTPConnection):
         def connect(self) -> None:
             self.sock = dial()
-            self.sock.settimeout(self.timeout)
+            self.sock.settimeout(timeout)
 
-    class Pool(UnixHTTPConnectionPool):  # type: ignore[misc]
-        def _new_conn(self) -> Connection:
-            return Connection(self.base_url, self.socket_path, self.timeout)
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Connection
 
-    class Adapter(UnixHTTPAdapter):  # type: ignore[misc]
-        def get_connection(self, url: str, _proxies: object = None) -> Any:
-            with self.pools.lock:
-                pool = self.pools.get(url)
-                if pool is None:
-                    pool = self.pools[url] = Pool(
-                        url, self.socket_path, self.timeout, maxsize=self.max_pool_size
-                    )
-                return pool
+    class Adapter(HTTPAdapter):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pool = Pool("localhost", timeout=timeout, maxsize=_AT_ONCE)
 
-    return Adapter("http+unix:///dialled", timeout)
+        def get_connection_with_tls_context(self, *_: Any, **__: Any) -> HTTPConnectionPool:
+            return self.pool
+
+        def request_url(self, request: PreparedRequest, _proxies: Mapping[str, str] | None) -> str:
+            return request.path_url
+
+        def close(self) -> None:
+            self.pool.close()
+            super().close()
+
+    return Adapter()

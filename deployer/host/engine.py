@@ -156,8 +156,7 @@ class Engine:
         from deployer.host.dialled import adapter
 
         api = sdk.APIClient(base_url="unix:///dialled", version=version, timeout=TIMEOUT)
-        api._custom_adapter = adapter(self._dial, TIMEOUT)  # noqa: SLF001 -- closed with the client
-        api.mount("http+docker://", api._custom_adapter)  # noqa: SLF001
+        api.mount("http+docker://", adapter(self._dial, TIMEOUT))
         return cast("APIClient", api)
 
     def _mapped(self, what: str) -> contextlib.AbstractContextManager[None]:
@@ -479,14 +478,11 @@ class Engine:
         :raises ImageError: the engine does not accept it.
         """
         with self._mapped("loading an image"):
-            # The SDK's `load_image` wants all in memory.
-            url = f"{self.api.base_url}/v{self.api.api_version}/images/load"
-            answer = self.api.post(url, data=pieces, params={"quiet": True})
-            self.api._raise_for_status(answer)  # noqa: SLF001 -- the SDK's own reading of a refusal
-            lines = answer.text.splitlines()
-        complaint = next((line for line in lines if '"error"' in line), None)
-        if complaint:
-            raise ImageError(f"the engine does not take the image: {complaint}")
+            complaints = [
+                line["error"] for line in self.api.load_image(pieces, quiet=True) if "error" in line
+            ]
+        if complaints:
+            raise ImageError(f"the engine does not take the image: {complaints[0]}")
 
     def remove_image(self, ref: str) -> Iterable[Inspect]:
         """Remove an image or one of its tags. :raises Conflict: a container uses it."""

@@ -24,11 +24,8 @@ from deployer.errors import HostError, HostForbidden, HostKeyChanged, HostKeyUnk
 if TYPE_CHECKING:
     import paramiko
 
-KEEPALIVE = 5
+KEEPALIVE = 3
 """Seconds between signs of life on an idle connection."""
-
-SILENCE = 15.0
-"""Seconds without a sign of life from the other side after which a connection is given up."""
 
 SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
@@ -46,7 +43,7 @@ class Target:
     :param key: a private key's file; None: the agent's keys, then those of ~/.ssh.
     :param known_hosts: the file that says which keys hosts have; None: ~/.ssh/known_hosts.
     :param jump: the host that the connection goes through.
-    :param timeout: seconds that connecting may take.
+    :param timeout: seconds that connecting may take, and that the host may be silent after that.
     """
 
     name: str
@@ -133,12 +130,6 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @property
-    def alive(self) -> bool:
-        """Whether the connection still stands, as far as is known."""
-        transport = self._client.get_transport()
-        return transport is not None and transport.is_active()
-
     def run(
         self, command: str, *, given: bytes = b"", timeout: float = 60.0, root: bool = False
     ) -> Completed:
@@ -180,20 +171,31 @@ class Connection:
         :raises HostError: the host does not let us through to it.
         """
         with self._mapped(f"reaching {path} on {self.target.name}"):
-            transport = self._client.get_transport()
-            if transport is None:
-                raise OSError("the connection is closed")
-            channel = transport.open_unix(path, self.target.timeout)  # type: ignore[attr-defined]
+            channel = self._transport().open_unix(path, self.target.timeout)
         ours, theirs = socket.socketpair()
         threading.Thread(target=self._forward, args=(theirs, channel), daemon=True).start()
         threading.Thread(target=_backward, args=(channel, theirs), daemon=True).start()
         return ours
 
+    def through(self, address: str, port: int) -> paramiko.Channel:
+        """A line to another host, from this one.
+
+        :raises OSError: the connection is closed, or paramiko's own errors: nothing answers there.
+        """
+        channel: paramiko.Channel = self._transport().open_channel(
+            "direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=self.target.timeout
+        )
+        return channel
+
     def _session(self) -> contextlib.closing[paramiko.Channel]:
+        return contextlib.closing(self._transport().open_session(timeout=self.target.timeout))
+
+    def _transport(self) -> Any:
+        """The transport, which is one of `_transport_class`."""
         transport = self._client.get_transport()
         if transport is None:
             raise OSError("the connection is closed")
-        return contextlib.closing(transport.open_session(timeout=self.target.timeout))
+        return transport
 
     def _write(self, channel: paramiko.Channel, pieces: Iterable[bytes]) -> None:
         with contextlib.suppress(OSError):
@@ -327,17 +329,12 @@ def _load_known(target: Target, keys: Any) -> None:
 def _line(target: Target, jump: Connection | None) -> Any:
     """The stream that SSH is spoken on: a TCP connection, or one through the jump host."""
     if jump is not None:
-        transport = jump._client.get_transport()  # noqa: SLF001 -- one of us
-        if transport is None:
-            raise OSError("the connection to the jump host is closed")
-        return transport.open_channel(
-            "direct-tcpip", (target.address, target.port), ("127.0.0.1", 0), timeout=target.timeout
-        )
+        return jump.through(target.address, target.port)
     line = socket.create_connection((target.address, target.port), timeout=target.timeout)
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         # What is sent and not taken by the other side for this long ends the connection: the host is gone.
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SILENCE * 1000))
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(target.timeout * 1000))
     return line
 
 
@@ -387,7 +384,7 @@ def _connect(target: Target, jump: Connection | None, environ: Mapping[str, str]
             timeout=target.timeout,
             banner_timeout=target.timeout,
             auth_timeout=target.timeout,
-            transport_factory=_transport(),
+            transport_factory=_transport_class(),
         )
     except paramiko.BadHostKeyException as error:
         raise _changed(
@@ -458,7 +455,7 @@ class _Refusing:
         raise _unknown(self.target, _described(self.target, key))
 
 
-def _transport() -> Any:
+def _transport_class() -> Any:
     """paramiko's transport, able to open Unix sockets over there (`direct-streamlocal@openssh.com`)."""
     import paramiko
     from paramiko.message import Message
@@ -482,6 +479,6 @@ def _transport() -> Any:
                 data.add_string(path)
                 data.add_string("")
                 data.add_int(0)
-            super()._send_user_message(data)  # type: ignore[misc]
+            super()._send_user_message(data)  # type: ignore[misc]  # the stubs show its public half
 
     return Transport

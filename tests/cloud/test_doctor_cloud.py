@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from deployer.doctor import cloud
@@ -48,129 +50,122 @@ def test_a_bucket_that_may_be_opened_is_found() -> None:
     assert by_check(cloud.bucket(s3, "site")) == {"bucket": "error"}
 
 
-def made(front: Any, *, api: dict[str, Any] | None, default: dict[str, Any], origin: dict[str, Any]) -> str:
-    """A distribution with these behaviours; its id."""
-    behaviours = [api] if api else []
-    config = {
-        "CallerReference": "1",
-        "Comment": "",
-        "Enabled": True,
-        "Origins": {
+HEALTHY: dict[str, Any] = {
+    "CallerReference": "1",
+    "Comment": "",
+    "Enabled": True,
+    "Origins": {
+        "Quantity": 1,
+        "Items": [
+            {
+                "Id": "api",
+                "DomainName": "api.example.org",
+                "CustomHeaders": {
+                    "Quantity": 1,
+                    "Items": [{"HeaderName": "X-Origin-Secret", "HeaderValue": "s"}],
+                },
+                "CustomOriginConfig": {
+                    "HTTPPort": 8080,
+                    "HTTPSPort": 443,
+                    "OriginProtocolPolicy": "http-only",
+                    "OriginReadTimeout": 60,
+                },
+            }
+        ],
+    },
+    "DefaultCacheBehavior": {
+        "TargetOriginId": "api",
+        "ViewerProtocolPolicy": "redirect-to-https",
+        "CachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6",
+        "FunctionAssociations": {
             "Quantity": 1,
-            "Items": [
-                {
-                    "Id": "api",
-                    "DomainName": "api.example.org",
-                    "CustomOriginConfig": {
-                        "HTTPPort": 8080,
-                        "HTTPSPort": 443,
-                        "OriginProtocolPolicy": "http-only",
-                        "OriginReadTimeout": 60,
-                    },
-                    **origin,
-                }
-            ],
+            "Items": [{"FunctionARN": "arn:aws:cloudfront::1:function/x", "EventType": "viewer-request"}],
         },
-        "DefaultCacheBehavior": {
-            "TargetOriginId": "api",
-            "ViewerProtocolPolicy": "redirect-to-https",
-            **default,
-        },
-        "CacheBehaviors": {"Quantity": len(behaviours), "Items": behaviours},
-    }
-    return str(front.create_distribution(DistributionConfig=config)["Distribution"]["Id"])
-
-
-GOOD_API = {
-    "PathPattern": "/api/*",
-    "TargetOriginId": "api",
-    "ViewerProtocolPolicy": "https-only",
-    "CachePolicyId": cloud.CACHING_DISABLED,
-    "OriginRequestPolicyId": cloud.ALL_VIEWER[0],
-    "AllowedMethods": {"Quantity": 7, "Items": METHODS},
-    "Compress": False,
+    },
+    "CacheBehaviors": {
+        "Quantity": 1,
+        "Items": [
+            {
+                "PathPattern": "/api/*",
+                "TargetOriginId": "api",
+                "ViewerProtocolPolicy": "https-only",
+                "CachePolicyId": cloud.CACHING_DISABLED,
+                "OriginRequestPolicyId": cloud.ALL_VIEWER[0],
+                "AllowedMethods": {"Quantity": 7, "Items": METHODS},
+                "Compress": False,
+            }
+        ],
+    },
 }
 
 
-class Front:
-    """A distribution as CloudFront describes it; moto forgets policies and functions of behaviours."""
-
-    def __init__(self, config: dict[str, Any]) -> None:
-        self.config = config
-
-    def get_distribution_config(self, Id: str) -> dict[str, Any]:  # noqa: N803 -- the SDK's name
-        return {"DistributionConfig": self.config}
-
-
-def healthy() -> dict[str, Any]:
-    return {
-        "Origins": {
-            "Items": [
-                {
-                    "Id": "api",
-                    "CustomOriginConfig": {"OriginReadTimeout": 60},
-                    "CustomHeaders": {"Items": [{"HeaderName": "X-Origin-Secret", "HeaderValue": "s"}]},
-                }
-            ]
-        },
-        "CacheBehaviors": {"Items": [dict(GOOD_API)]},
-        "DefaultCacheBehavior": {
-            "ViewerProtocolPolicy": "redirect-to-https",
-            "FunctionAssociations": {"Items": [{"EventType": "viewer-request"}]},
-        },
-    }
+def examined(config: dict[str, Any]) -> list[tuple[str, str]]:
+    """What is found of a distribution that moto made of `config`: each check and its severity."""
+    front = boto3.client("cloudfront")
+    name = front.create_distribution(DistributionConfig=config)["Distribution"]["Id"]
+    kept = front.get_distribution_config(Id=name)
+    # moto forgets these, and keeps all else that is looked at.
+    functions = config["DefaultCacheBehavior"].get("FunctionAssociations", {"Quantity": 0})
+    kept["DistributionConfig"]["DefaultCacheBehavior"]["FunctionAssociations"] = functions
+    with Stubber(front) as stub:
+        stub.add_response("get_distribution_config", kept, {"Id": name})
+        found = list(cloud.distribution(front, name, "/api/"))
+    return [(each.check, each.severity.name.lower()) for each in found]
 
 
 def test_a_distribution_in_order() -> None:
-    assert set(by_check(cloud.distribution(Front(healthy()), "E1", "/api/")).values()) == {"ok"}
+    found = examined(HEALTHY)
+    assert {severity for _, severity in found} == {"ok"}
+    assert {check for check, _ in found} == {"cache", "streams", "secret", "rewrite", "https"}
 
 
-@pytest.mark.parametrize(
-    ("check", "severity", "change"),
-    [
-        ("api", "error", lambda config: config["CacheBehaviors"].update(Items=[])),
-        ("cache", "error", lambda config: config["CacheBehaviors"]["Items"][0].update(CachePolicyId="x")),
-        (
-            "headers",
-            "error",
-            lambda config: config["CacheBehaviors"]["Items"][0].pop("OriginRequestPolicyId"),
+def api(config: dict[str, Any]) -> dict[str, Any]:
+    behaviour: dict[str, Any] = config["CacheBehaviors"]["Items"][0]
+    return behaviour
+
+
+CHANGES: list[tuple[str, str, Callable[[dict[str, Any]], object]]] = [
+    ("api", "error", lambda config: config.update(CacheBehaviors={"Quantity": 0})),
+    ("cache", "error", lambda config: api(config).update(CachePolicyId="658327ea")),
+    ("headers", "error", lambda config: api(config).pop("OriginRequestPolicyId")),
+    (
+        "methods",
+        "error",
+        lambda config: api(config).update(AllowedMethods={"Quantity": 2, "Items": ["GET", "HEAD"]}),
+    ),
+    ("streams", "warning", lambda config: api(config).update(Compress=True)),
+    (
+        "streams",
+        "warning",
+        lambda config: config["Origins"]["Items"][0]["CustomOriginConfig"].update(OriginReadTimeout=30),
+    ),
+    ("secret", "warning", lambda config: config["Origins"]["Items"][0].pop("CustomHeaders")),
+    ("rewrite", "warning", lambda config: config["DefaultCacheBehavior"].pop("FunctionAssociations")),
+    (
+        "errors",
+        "warning",
+        lambda config: config.update(
+            CustomErrorResponses={
+                "Quantity": 1,
+                "Items": [{"ErrorCode": 403, "ResponsePagePath": "/index.html", "ResponseCode": "200"}],
+            }
         ),
-        (
-            "methods",
-            "error",
-            lambda config: config["CacheBehaviors"]["Items"][0].update(
-                AllowedMethods={"Items": ["GET", "HEAD"]}
-            ),
-        ),
-        ("streams", "warning", lambda config: config["CacheBehaviors"]["Items"][0].update(Compress=True)),
-        ("secret", "warning", lambda config: config["Origins"]["Items"][0].pop("CustomHeaders")),
-        ("rewrite", "warning", lambda config: config["DefaultCacheBehavior"].pop("FunctionAssociations")),
-        (
-            "errors",
-            "warning",
-            lambda config: config.update(CustomErrorResponses={"Items": [{"ErrorCode": 403}]}),
-        ),
-        (
-            "https",
-            "error",
-            lambda config: config["DefaultCacheBehavior"].update(ViewerProtocolPolicy="allow-all"),
-        ),
-    ],
-)
-def test_what_is_wrong_with_a_distribution_is_found(check: str, severity: str, change: Any) -> None:
-    config = healthy()
+    ),
+    (
+        "https",
+        "error",
+        lambda config: config["DefaultCacheBehavior"].update(ViewerProtocolPolicy="allow-all"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("check", "severity", "change"), CHANGES)
+def test_what_is_wrong_with_a_distribution_is_found(
+    check: str, severity: str, change: Callable[[dict[str, Any]], object]
+) -> None:
+    config = copy.deepcopy(HEALTHY)
     change(config)
-    found = list(cloud.distribution(Front(config), "E1", "/api/"))
-    assert severity in [each.severity.name.lower() for each in found if each.check == check]
-
-
-def test_a_distribution_that_moto_made_is_read() -> None:
-    front = boto3.client("cloudfront")
-    name = made(front, api=None, default={"ForwardedValues": FORWARDED, "MinTTL": 0}, origin={})
-    assert by_check(cloud.distribution(front, name, "/api/"))["api"] == "error"
-
-
-FORWARDED = {"QueryString": False, "Cookies": {"Forward": "none"}}
+    assert (check, severity) in examined(config)
 
 
 class Pages(BaseHTTPRequestHandler):

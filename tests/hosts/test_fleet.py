@@ -12,7 +12,7 @@ from docker import DockerClient
 from benchmarks.load import Load
 from tests.hosts.conftest import Fleet
 from tests.support import images, nursery
-from tests.support.scale import SOAK, USUAL
+from tests.support.scale import USUAL
 from tests.support.waiting import until
 
 
@@ -127,21 +127,29 @@ def test_what_cannot_be_reached_is_not_begun_with(fleet: Fleet, tmp_path: Path) 
     assert fleet.leftovers() == []
 
 
-@pytest.mark.skipif(not SOAK, reason="a host that says nothing is given up after 15 s, several times over")
-def test_a_host_that_is_lost_in_the_middle_converges_when_it_is_back(flagged: Fleet) -> None:
+@pytest.mark.parametrize("how", ["silent", "down"])
+def test_a_host_that_is_lost_in_the_middle_converges_when_it_is_back(flagged: Fleet, how: str) -> None:
+    flagged.settings["ssh"]["timeout"] = "5s"  # for which it may be silent
+    flagged.write()
     first = flagged.json("rollout", "--set", "rollout.batch=3")["release"]
     log = flagged.folder / "log"
-    lost = flagged.hosts[1].container
+    lost = flagged.hosts[1]
     with log.open("w") as err:
         process = nursery.Process(
             "deployer", ["rollout"], cwd=flagged.folder, env=flagged.environment, stdout=err, stderr=err
         )
         until(lambda: "batch 2 of 3" in log.read_text(), "the first host has changed", timeout=60)
-        lost.pause()
+        if how == "silent":
+            lost.container.pause()
+        else:
+            lost.container.kill()
         try:
             assert process.wait(180) == 14, log.read_text()
         finally:
-            lost.unpause()
+            if how == "silent":
+                lost.container.unpause()
+            else:
+                lost.start()
     assert "not known" in log.read_text()
     flagged.run("recover", "--lock-wait", "30s")
     assert flagged.serving() == [first] * 3

@@ -132,6 +132,19 @@ class Host:
     def docker(self, words: str) -> str:
         return self.run(f"docker {words}")
 
+    def start(self) -> None:
+        """Switch it on again."""
+        before = self.address
+        self.container.start()
+        self.await_start()
+        assert self.address == before, "it has another address now"
+
+    def await_start(self, *, engine: bool = True) -> None:
+        """Wait until it can be worked on."""
+        until(self.answers, f"the SSH server of {self.name} answers")
+        if engine:
+            until(self.has_engine, f"the engine of {self.name} answers")
+
     def load(self, source: DockerClient, *refs: str) -> None:
         """Images from this machine's engine."""
         into = ["docker", "exec", "-i", self.name, "docker", "load", "-q"]
@@ -206,9 +219,7 @@ def machines(
             container.start()
             hosts.append(Host(container, key, folder))
         for host in hosts:
-            until(host.answers, f"the SSH server of {host.name} answers")
-            if prepared:
-                until(host.has_engine, f"the engine of {host.name} answers")
+            host.await_start(engine=prepared)
         yield hosts
     finally:
         for host in hosts:

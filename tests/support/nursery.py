@@ -12,6 +12,7 @@ Each process of pytest has a nursery of its own, which ends with it.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import importlib
@@ -30,7 +31,6 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
-_ended: subprocess.Popen[bytes] | None = None
 
 
 class Process:
@@ -105,13 +105,15 @@ def run(
     *,
     cwd: Path,
     env: Mapping[str, str],
-    input: str = "",  # noqa: A002 -- as subprocess.run calls it
+    given: str = "",
     timeout: float = 120.0,
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m MODULE ARGUMENTS` to its end. :raises TimeoutExpired: it took longer, and was killed."""
+    """`python -m MODULE ARGUMENTS` to its end; `given` is its standard input.
+
+    :raises TimeoutExpired: it took longer, and was killed."""
     with contextlib.ExitStack() as open_:
         streams = [open_.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
-        streams[0].write(input.encode())
+        streams[0].write(given.encode())
         streams[0].seek(0)
         process = Process(
             module, arguments, cwd=cwd, env=env, stdin=streams[0], stdout=streams[1], stderr=streams[2]
@@ -132,17 +134,21 @@ def run(
 @functools.cache
 def _nursery() -> socket.socket:
     """The line to the nursery of this process, which ends when the line does."""
-    global _ended  # noqa: PLW0603 -- it need not be waited for, and is not to be complained of
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    # A session of its own: Ctrl-C in a terminal is for pytest.
-    _ended = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.nursery", str(theirs.fileno())],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         pass_fds=[theirs.fileno()],
-        start_new_session=True,
+        start_new_session=True,  # Ctrl-C in a terminal is for pytest
     )
     theirs.close()
+
+    def end() -> None:
+        ours.close()
+        process.wait(30)
+
+    atexit.register(end)
     return ours
 
 

@@ -89,7 +89,7 @@ class Project:
             arguments,
             cwd=self.folder,
             env=self.environment(env),
-            input=stdin,
+            given=stdin,
             timeout=timeout,
         )
         assert expect is None or done.returncode == expect, (

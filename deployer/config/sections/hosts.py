@@ -47,7 +47,9 @@ class Ssh(Section):
         description="Host that all connections go through, user@host:port.",
         examples=["admin@bastion.example.org"],
     )
-    timeout: Wait = Field(default=10.0, description="Time that connecting may take.")
+    timeout: Wait = Field(
+        default=10.0, description="Time that connecting may take, and that a host may be silent."
+    )
 
 
 class Machine(Section):

@@ -116,7 +116,7 @@ class TestCheck:
         assert said.code == 3
         assert said.lines[0] == (
             "config.yaml:1: service.build.dockerfile: Dockerfile.j2:2: "
-            "'deployer.config.schema.Service object' has no attribute 'prot'"
+            "'deployer.config.sections.service.Service object' has no attribute 'prot'"
         )
 
     def test_warns_of_secrets_that_cannot_be_had_here(self, write: Write) -> None:

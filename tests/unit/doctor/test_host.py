@@ -49,7 +49,7 @@ def test_a_healthy_host_has_no_findings(config: Config) -> None:
     [
         ("memory", "warning", "150 MB of 2 GB", {"memory_available": 150 * 1024**2}),
         ("memory", "error", "50 MB", {"memory_available": 50 * 1024**2}),
-        ("oom", "error", "killed 3", {"oom_kills": 3}),
+        ("oom", "warning", "killed 3", {"oom_kills": 3}),
         ("swap", "error", "0 B of swap beside 2 GB", {"swap": 0, "swap_free": 0}),
         ("swap", "warning", "100 MB of 2 GB", {"swap_free": 100 * 1024**2}),
         ("disk", "error", "512 MB of 20 GB", {"disks": {"/": Disk(20 * GIB, GIB // 2, 1000, 900)}}),

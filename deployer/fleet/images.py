@@ -1,0 +1,79 @@
+"""The images of a release, on every host before anything is changed."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+from deployer.errors import (
+    EngineError,
+    ImageError,
+)
+from deployer.events import Warned
+from deployer.fleet.inventory import Fleet
+from deployer.fleet.locks import lock_image
+from deployer.fleet.result import FleetResult, error_of, failed
+from deployer.fleet.ship import layers, ship
+from deployer.fleet.work import Member, each
+from deployer.host.engine import Engine
+from deployer.image.build import build, ensure_image
+from deployer.image.edge import edge_image
+
+
+def bring_images(fleet: Fleet, members: Sequence[Member], image: str | None, result: FleetResult) -> None:
+    """The images on every host before anything is changed.
+
+    What the deployer's own engine has, or builds, is sent; what it has not, each host pulls.
+
+    :raises FleetFailed: it did not reach every host.
+    """
+    config = fleet.config
+    building = image is None and config.service.build is not None
+    try:
+        local: Engine | None = Engine(config.host.docker, fleet.environ)
+    except EngineError:
+        if building:
+            raise
+        local = None
+    with contextlib.closing(local) if local else contextlib.nullcontext():
+        sending = []
+        if local is not None:
+            if building:
+                result.image = build(local, config, fleet.emit).image_ref
+            edge = _edge_image(fleet, members, local)
+            sending = [ref for ref in (result.image, edge) if ref and local.image(ref)]
+            for member in members:
+                member.edge_image = edge
+        known = {ref: layers(local, ref) for ref in sending if local and _lacking(members, local, ref)}
+
+        def bring(member: Member) -> None:
+            if local is not None:
+                for ref, found in known.items():
+                    ship(local, member.engine, ref, found, member.emit, lambda: member.connection.sent)
+            if result.image not in sending:
+                ensure_image(member.engine, result.image, member.emit)
+
+        lacking = [outcome for outcome in each(members, bring) if outcome.error is not None]
+    for outcome in lacking:
+        result.hosts[outcome.host] = error_of(outcome.error)
+    if lacking:
+        raise failed(result, "the image did not reach every host; nothing was changed", lacking)
+
+
+def _edge_image(fleet: Fleet, members: Sequence[Member], local: Engine) -> str | None:
+    """The image of the edges that have to be made; None where all stand, or each host has to make its own."""
+    if all(outcome.value for outcome in each(members, lock_image)):
+        return None
+    try:
+        return edge_image(local, fleet.config, fleet.emit)
+    except ImageError as error:
+        fleet.emit(Warned(f"{error.message}; the hosts that have no edge build its image themselves"))
+        return None
+
+
+def _lacking(members: Sequence[Member], local: Engine, ref: str) -> bool:
+    here = (local.image(ref) or {}).get("Id")
+    return any(
+        outcome.value != here
+        for outcome in each(members, lambda member: (member.engine.image(ref) or {}).get("Id"))
+    )

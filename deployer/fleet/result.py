@@ -1,0 +1,102 @@
+"""What a command came to on several hosts, and how it is told."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployer.errors import (
+    DeployerError,
+    FleetFailed,
+)
+from deployer.fleet.work import Member, Outcome, each
+from deployer.rollout.status import observe
+
+
+@dataclass(slots=True)
+class FleetResult:
+    """What a command came to on several hosts; `--json` ends with it.
+
+    :param outcome: succeeded; rolled_back (all are where they were); mixed (they are not of one version).
+    :param hosts: by name: what came of each (`Result.as_dict`, or its error), with `serves`, the release that
+        it serves now, null for none; where it could not be asked, `unknown` is true.
+    """
+
+    release: str
+    image: str
+    kind: str
+    outcome: str = "failed"
+    reason: str | None = None
+    duration_s: float = 0.0
+    hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def look(members: Sequence[Member], result: FleetResult) -> None:
+    """What each host serves now, into the result."""
+    for outcome in each(members, serves):
+        entry = result.hosts.setdefault(outcome.host, {})
+        entry["serves"] = outcome.value if outcome.error is None else None
+        entry["unknown"] = outcome.error is not None
+        if outcome.error is not None and "error" not in entry:
+            entry |= error_of(outcome.error)
+
+
+def judge(result: FleetResult) -> None:
+    serving = {host.get("serves") for host in result.hosts.values()}
+    result.outcome = "succeeded" if serving == {result.release} or serving <= {None} else "mixed"
+
+
+def serves(member: Member) -> str | None:
+    """The release that a host serves; None where it serves none."""
+    state = observe(member.engine, member.config).stored
+    occupant = state.occupant(state.active)
+    return occupant.release if occupant else None
+
+
+def error_of(error: DeployerError | None) -> dict[str, Any]:
+    return error.as_dict() if error is not None else {}
+
+
+def failed(result: FleetResult, what: str, failures: Sequence[Outcome[Any]] = ()) -> FleetFailed:
+    """The end of a command that did not come to its end everywhere."""
+    result.reason = what
+    details = [f"{outcome.host}: {outcome.error.message}" for outcome in failures if outcome.error]
+    for outcome in failures:
+        details += [f"  {outcome.host} | {line}" for line in (outcome.error.details if outcome.error else ())]
+    unknown = [name for name, host in result.hosts.items() if host.get("unknown")]
+    serving = [f"{name} serves {host['serves']}" for name, host in result.hosts.items() if host.get("serves")]
+    details += serving
+    details += [f"{name}: what it serves is not known" for name in unknown]
+    words = {
+        "rolled_back": "all hosts serve what they served before",
+        "mixed": "the hosts serve different releases",
+        "succeeded": "the others serve the release",
+    }.get(result.outcome, "")
+    error = FleetFailed(
+        f"{what}; {words}" if words else what,
+        remedy="`deployer recover` brings all that can be reached to one version"
+        if result.outcome == "mixed"
+        else None,
+        details=details,
+    )
+    error.result = result.as_dict()
+    return error
+
+
+@contextlib.contextmanager
+def timed(result: FleetResult) -> Iterator[None]:
+    began = time.monotonic()
+    try:
+        yield
+    except DeployerError as error:
+        result.duration_s = round(time.monotonic() - began, 3)
+        result.reason = result.reason or error.message
+        error.result = error.result or result.as_dict()
+        raise
+    result.duration_s = round(time.monotonic() - began, 3)

@@ -1,0 +1,214 @@
+"""What the doctor finds about a real engine and a service on it, each thing healthy and broken."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from docker import DockerClient
+
+from deployer.config.load import load
+from deployer.doctor import engine as checks
+from deployer.doctor import service
+from deployer.doctor.examination import fix
+from deployer.doctor.finding import Finding
+from deployer.host.engine import Engine
+from deployer.host.lock import lock_name
+from tests.engine.conftest import Variant
+from tests.support.names import free_port, service_name
+from tests.support.project import Project
+from tests.support.waiting import until
+
+
+@pytest.fixture
+def ours() -> Iterator[Engine]:
+    engine = Engine()
+    yield engine
+    engine.close()
+
+
+def severities(findings: Iterator[Finding]) -> dict[str, str]:
+    return {finding.check: finding.severity.name.lower() for finding in findings}
+
+
+def told(project: Project, *areas: str) -> dict[str, dict[str, Any]]:
+    """What `deployer doctor --json` says, by check; each check once."""
+    found = project.json("doctor", *areas, expect=None)
+    return {entry["check"]: entry for entry in found["findings"]}
+
+
+def test_a_service_in_order_and_out_of_it(shop_project: Project) -> None:
+    assert told(shop_project, "service")["release"]["severity"] == "skipped"
+    shop_project.run("rollout")
+    found = told(shop_project, "service")
+    assert (found["release"]["severity"], found["drift"]["severity"]) == ("ok", "ok")
+    # The config has changed since the edge was made.
+    shop_project.config(edge={"hold": "12s"})
+    assert told(shop_project, "service")["drift"]["severity"] == "warning"
+    shop_project.run("edge", "upgrade")
+    assert told(shop_project, "service")["drift"]["severity"] == "ok"
+    shop_project.run("edge", "maintenance", "on")
+    assert told(shop_project, "service")["maintenance"]["severity"] == "warning"
+    shop_project.run("edge", "maintenance", "off")
+    # Somebody has stopped the release behind our back.
+    name = shop_project.status()["active"]["container"]
+    shop_project.client.containers.get(name).stop(timeout=0)
+    assert told(shop_project, "service")["release"]["severity"] == "error"
+    shop_project.run("doctor", "service", expect=32)
+    fixed = shop_project.run("doctor", "service", "--fix", "-v", expect=None).stdout
+    assert "fixed: put right" in fixed
+    assert told(shop_project, "service")["release"]["severity"] == "ok"
+
+
+def test_a_lock_that_was_left_behind_is_removed(
+    project: Project, engine: DockerClient, ours: Engine, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert severities(checks.lock(ours, project.name)) == {"lock": "ok"}
+    name = lock_name(project.name)
+    engine.containers.create(shop, "true", name=name, labels={"deployer.service": project.name})
+    assert severities(checks.lock(ours, project.name)) == {"lock": "ok"}  # somebody may just be taking it
+    monkeypatch.setattr(checks, "TAKING", 0.0)
+    (finding,) = checks.lock(ours, project.name)
+    assert finding.severity.name == "WARNING"
+    assert fix(finding).severity.name == "OK"
+    assert ours.container(name) is None
+
+
+def test_containers_that_keep_dying(engine: DockerClient, ours: Engine, shop: str) -> None:
+    name = service_name()
+    engine.containers.run(
+        shop, ["sh", "-c", "exit 1"], name=name, detach=True, restart_policy={"Name": "always"}
+    )
+    try:
+        until(lambda: engine.containers.get(name).attrs["RestartCount"] > 0, "it has died once")
+        until(lambda: any(name in each.evidence for each in checks.restarts(ours)), "it is found")
+    finally:
+        engine.containers.get(name).remove(force=True)
+    assert not any(name in each.evidence for each in checks.restarts(ours))
+
+
+def test_one_that_the_kernel_killed_for_its_memory(engine: DockerClient, ours: Engine, shop: str) -> None:
+    name = service_name()
+    eats = ["python3", "-c", "x = [b'1' * 1_000_000 for _ in range(1000)]"]
+    made = engine.containers.run(shop, eats, name=name, detach=True, mem_limit="16m", memswap_limit="16m")
+    try:
+        made.wait(timeout=60)
+        made.reload()
+        assert made.attrs["State"]["OOMKilled"]
+        found = [each for each in checks.restarts(ours) if name in each.evidence]
+        assert [each.severity.name for each in found] == ["ERROR"]
+    finally:
+        made.remove(force=True)
+
+
+def test_versions() -> None:
+    assert severities(checks.version({"ServerVersion": "20.10.24+dfsg1"})) == {"version": "ok"}
+    assert severities(checks.version({"ServerVersion": "29.0.1"})) == {"version": "ok"}
+    assert severities(checks.version({"ServerVersion": "19.03.15"})) == {"version": "error"}
+
+
+def test_images_that_nothing_uses(ours: Engine, variant: Variant, monkeypatch: pytest.MonkeyPatch) -> None:
+    variant(V="nobody runs this")
+    monkeypatch.setattr(checks, "WASTE", 1 << 60)
+    assert severities(checks.waste(ours)) == {"waste": "ok"}
+    monkeypatch.setattr(checks, "WASTE", -1)
+    (finding,) = checks.waste(ours)
+    assert finding.severity.name == "WARNING"
+    assert finding.fix is not None
+
+
+@pytest.mark.parametrize(("days", "severity"), [(90, "ok"), (5, "warning"), (-1, "error")])
+def test_certificates(tmp_path: Path, days: int, severity: str) -> None:
+    write_certificate(tmp_path / "shop.pem", datetime.now(UTC) + timedelta(days=days))
+    path = tmp_path / "config.yaml"
+    path.write_text("service: {name: shop, image: shop:1, port: 80}\nedge: {tls: {certificate: shop.pem}}\n")
+    assert severities(service.certificate(load(path, environ={}))) == {"certificate": severity}
+
+
+def write_certificate(path: Path, end: datetime) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop.example.org")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(end - timedelta(days=100))
+        .not_valid_after(end)
+        .sign(key, hashes.SHA256())
+    )
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+
+
+GREETING = b"\x4a\x00\x00\x00\x0a10.11.6-MariaDB\0\x01\0\0\0saltsalt\0%b\x21"
+"""How MariaDB's first packet begins (protocol 10), up to its capabilities."""
+
+
+@pytest.fixture
+def database() -> Iterator[Callable[[bytes], int]]:
+    """database(greeting) -> the port of a server that says that first."""
+    servers = []
+
+    def start(greeting: bytes) -> int:
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+
+        def serve() -> None:
+            while True:
+                try:
+                    line, _ = server.accept()
+                except OSError:
+                    return
+                with line:
+                    line.sendall(greeting)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return int(server.getsockname()[1])
+
+    yield start
+    for server in servers:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+
+
+def test_databases(shop_project: Project, ours: Engine, database: Callable[[bytes], int]) -> None:
+    shop_project.run("rollout")
+
+    def found(host: str, port: int) -> dict[str, str]:
+        url = f"mysql+pymysql://shop:x@{host}:{port}/shop"
+        path = shop_project.config(service={"env": {"DATABASE_URL": url}})
+        return severities(service.database(ours, load(path, environ={}), {}))
+
+    with_tls, without = database(GREETING % b"\xfe\xff"), database(GREETING % b"\xfe\xf7")
+    assert found("127.0.0.1", with_tls) == {"database": "ok"}
+    assert found("127.0.0.1", without) == {"database": "ok"}  # nothing passes by on the host itself
+    assert found("127.0.0.1", free_port()) == {"database": "error"}
+    assert found("127.0.0.2", with_tls) == {"database": "error"}
+    assert service._speaks_tls(GREETING % b"\xfe\xff")
+    assert not service._speaks_tls(GREETING % b"\xfe\xf7")
+
+
+def test_it_runs_where_nothing_is_deployed(project: Project) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "deployer", "doctor", "-v"],
+        cwd=project.folder,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 31, 32), done.stderr
+    assert "nothing has been deployed here" in done.stdout
+    assert "host     memory" in done.stdout
