@@ -178,8 +178,10 @@ def _greeting(engine: Engine, config: Config, host: str, port: int) -> bytes | N
     if edge is None or not edge_container.is_running(edge):
         return None
     shell = engine.shell(edge["Id"])
-    place = shlex.quote(f"/dev/tcp/{host}/{port}")
-    script = f"timeout 3 bash -c 'exec 3<>{place} || exit; timeout 1 head -c 80 <&3 | base64 -w0; echo; echo reached'"
+    script = (
+        'timeout 3 bash -c \'exec 3<>"/dev/tcp/$1/$2" || exit; timeout 1 head -c 80 <&3 | base64 -w0; '
+        f"echo; echo reached' - {shlex.quote(host)} {port}"
+    )
     try:
         _, said = shell.run(script, timeout=10)
     except DeployerError:

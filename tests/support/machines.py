@@ -10,6 +10,7 @@ host's `swapon` and `sysctl` are stand-ins that write down what they were told (
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import subprocess
 import tarfile
@@ -100,8 +101,12 @@ class Host:
         self.folder = folder
         self.name = container.name or ""
 
-    @property
+    @functools.cached_property
     def address(self) -> str:
+        """Its address when it was first asked for."""
+        return self._address()
+
+    def _address(self) -> str:
         self.container.reload()
         networks = self.container.attrs["NetworkSettings"]["Networks"]
         return str(next(iter(networks.values()))["IPAddress"])
@@ -134,10 +139,9 @@ class Host:
 
     def start(self) -> None:
         """Switch it on again."""
-        before = self.address
         self.container.start()
         self.await_start()
-        assert self.address == before, "it has another address now"
+        assert self._address() == self.address, "it has another address now"
 
     def await_start(self, *, engine: bool = True) -> None:
         """Wait until it can be worked on."""
