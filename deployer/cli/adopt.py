@@ -13,6 +13,10 @@ EPILOG = """examples:
 """
 
 
+EACH_HOST = True
+"""With `hosts` in the config, it runs on each of them."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     parser.add_argument("container", help="name or id of the container that serves edge.port today")

@@ -84,7 +84,8 @@ def raise_failures(what: str, outcomes: Sequence[Outcome[Any]]) -> None:
         details = []
         for outcome in failed:
             if outcome.error is not None:
-                details.append(f"{outcome.host}: {outcome.error.message}")
+                said = outcome.error.message.removeprefix(f"{outcome.host}: ")
+                details.append(f"{outcome.host}: {said}")
                 details += [f"  {outcome.host} | {line}" for line in outcome.error.details]
                 details += [f"  -> {outcome.error.remedy}"] if outcome.error.remedy else []
         raise FleetFailed(f"{what} failed on {len(failed)} of {len(outcomes)} hosts", details=details)

@@ -81,7 +81,7 @@ class Parser(argparse.ArgumentParser):
             named = "command" if action.dest == "command" else " or ".join(action.option_strings)
             known = [str(choice) for choice in action.choices]
             self.error(
-                f"there is no {named or action.dest} '{value}'"
+                f"there is no {named or (str(action.metavar or action.dest)).lower()} '{value}'"
                 + (near(value, known) or f"; there are {', '.join(known)}")
             )
 
