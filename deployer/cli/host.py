@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from deployer.cli.context import Context
-from deployer.cli.hosts import add_hosts, raise_failures
+from deployer.cli.hosts import add_hosts, prefixed, raise_failures
 from deployer.errors import ExitStatus, HostKeyUnknown, UsageError
 
 if TYPE_CHECKING:
@@ -204,7 +204,6 @@ def _facts(args: argparse.Namespace, context: Context, config: Config, hosts: li
 def _exec(args: argparse.Namespace, context: Context, config: Config, hosts: list[Machine]) -> int:
     import shlex
 
-    from deployer.cli.hosts import Prefixed
     from deployer.fleet.inventory import target
     from deployer.fleet.work import each
     from deployer.host.ssh import Connection
@@ -212,8 +211,10 @@ def _exec(args: argparse.Namespace, context: Context, config: Config, hosts: lis
     command = " ".join(shlex.quote(word) for word in args.words)
 
     def one(host: Machine) -> int:
-        out = Prefixed(context.stdout, host.name) if len(hosts) > 1 else context.stdout
-        with Connection(target(config, host), context.environ) as connection:
+        with (
+            Connection(target(config, host), context.environ) as connection,
+            prefixed(context.stdout, host.name if len(hosts) > 1 else "") as out,
+        ):
             for piece in connection.follow(command, root=args.sudo):
                 if isinstance(piece, int):
                     return piece
@@ -223,4 +224,4 @@ def _exec(args: argparse.Namespace, context: Context, config: Config, hosts: lis
 
     outcomes = each(hosts, one)
     raise_failures("exec", outcomes)
-    return next((outcome.value for outcome in outcomes if outcome.value), ExitStatus.OK)
+    return max((outcome.value or 0 for outcome in outcomes), default=ExitStatus.OK)

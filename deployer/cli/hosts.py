@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -63,13 +64,14 @@ def on_each(run: Run, args: argparse.Namespace, context: Context) -> int:
     def one(host: Any) -> int:
         member = Member(config, host, emit, context.environ)
         try:
-            return run(args, _on(member, context, prefixed=len(found.hosts) > 1))
+            with prefixed(context.stdout, host.name if len(found.hosts) > 1 else "") as out:
+                return run(args, _on(member, context, out))
         finally:
             member.close()
 
     outcomes = each(found.hosts, one)
     raise_failures(args.command, outcomes)
-    return next((outcome.value for outcome in outcomes if outcome.value), ExitStatus.OK)
+    return max((outcome.value or 0 for outcome in outcomes), default=ExitStatus.OK)
 
 
 def raise_failures(what: str, outcomes: Sequence[Outcome[Any]]) -> None:
@@ -122,17 +124,29 @@ class HostContext(Context):
         self.stdout.flush()
 
 
-def _on(member: Member, context: Context, *, prefixed: bool) -> HostContext:
-    out = cast(TextIO, Prefixed(context.stdout, member.name)) if prefixed else context.stdout
+def _on(member: Member, context: Context, out: TextIO) -> HostContext:
     return HostContext(
         stdin=context.stdin,
         stdout=out,
         stderr=context.stderr,
         environ=context.environ,
         member=member,
-        prefixed=prefixed,
+        prefixed=out is not context.stdout,
         loaded=member.config,
     )
+
+
+@contextlib.contextmanager
+def prefixed(stream: TextIO, name: str) -> Iterator[TextIO]:
+    """The stream with a host's name before each line; the stream itself where there is no name."""
+    if not name:
+        yield stream
+        return
+    lines = Prefixed(stream, name)
+    try:
+        yield cast(TextIO, lines)
+    finally:
+        lines.finish()
 
 
 class Prefixed(io.TextIOBase):
@@ -151,6 +165,11 @@ class Prefixed(io.TextIOBase):
                 before = "" if line.startswith('{"host"') else f"{self._name} | "
                 self._stream.write(f"{before}{line}\n")
         return len(text)
+
+    def finish(self) -> None:
+        """A last line that has no end is a line too."""
+        if self._partial:
+            self.write("\n")
 
     def flush(self) -> None:
         with _telling:

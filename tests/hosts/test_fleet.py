@@ -166,6 +166,9 @@ def test_a_command_on_each_host_says_of_which(fleet: Fleet) -> None:
     )
     assert fleet.run("host", "exec", "--host", one, "--", "id", "-un").stdout == "admin\n"
     assert "serves on 1 of 1" in fleet.run("rollout", "--host", one).stdout
+    assert sorted(fleet.run("host", "exec", "--", "printf", "no end").stdout.splitlines()) == sorted(
+        f"{name} | no end" for name in (one, two, three)
+    )
     assert fleet.run("host", "list").stdout.count("  ok") == 3
     found = fleet.run("doctor", "engine", "service", "--host", two, "-v", expect=None).stdout
     assert "drift" in found
