@@ -140,14 +140,14 @@ def test_a_host_that_is_lost_in_the_middle_converges_when_it_is_back(flagged: Fl
         )
         until(lambda: "batch 2 of 3" in log.read_text(), "the first host has changed", timeout=60)
         if how == "silent":
-            lost.container.pause()
+            lost.fall_silent()
         else:
             lost.container.kill()
         try:
             assert process.wait(180) == 14, log.read_text()
         finally:
             if how == "silent":
-                lost.container.unpause()
+                lost.speak()
             else:
                 lost.start()
     assert "not known" in log.read_text()

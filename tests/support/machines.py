@@ -137,6 +137,18 @@ class Host:
     def docker(self, words: str) -> str:
         return self.run(f"docker {words}")
 
+    def fall_silent(self) -> None:
+        """Nothing comes in or goes out any more. (To pause it fails while its engine starts containers.)"""
+        chains = "".join(
+            f"chain {hook} {{ type filter hook {hook} priority -200; policy drop; }}\n"
+            for hook in ("input", "output")
+        )
+        self.run(f"nft -f - <<'EOF'\ntable inet silence {{\n{chains}}}\nEOF")
+
+    def speak(self) -> None:
+        """The end of its silence."""
+        self.run("nft delete table inet silence")
+
     def start(self) -> None:
         """Switch it on again."""
         self.container.start()
