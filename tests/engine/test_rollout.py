@@ -28,7 +28,7 @@ def test_rollouts_and_rollbacks_under_mixed_load_lose_nothing(
             result = shop_project.json("rollout", "--image", images[version])
             assert result["outcome"] == "succeeded"
             load.wait_for_version(version)
-        for _ in range(times(2, 5)):
+        for _ in range(times(1, 5)):
             previous = shop_project.status()["previous"]
             result = shop_project.json("rollback")
             assert (result["release"], result["strategy"]) == (previous["release"], "warm")
