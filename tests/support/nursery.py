@@ -15,6 +15,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -26,6 +27,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
@@ -154,6 +157,7 @@ def _nursery() -> socket.socket:
 
 def _import_all() -> None:
     """What the commands import when they run."""
+    from deployer.config import schema
     from deployer.host import engine
 
     engine._sdk()  # without paramiko, as on a local socket
@@ -162,6 +166,10 @@ def _import_all() -> None:
             if not found.endswith("__main__"):
                 importlib.import_module(found)
     importlib.import_module("tests.support.crash")
+    # Pydantic makes its validators when they are first used.
+    schema.Config.model_validate({"service": {"name": "shop", "image": "shop:1", "port": 8080}})
+    gc.collect()
+    gc.freeze()  # or each child's first collection would copy every page of it
 
 
 def _modules(package: str) -> Iterator[str]:
@@ -215,7 +223,23 @@ def _become(order: dict[str, Any], files: list[int], others: list[int]) -> None:
     os.environ.clear()
     os.environ.update(order["env"])
     sys.argv = [order["module"], *order["arguments"]]
-    runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if isinstance(end.code, str):
+            sys.stderr.write(f"{end.code}\n")
+    except BaseException:  # noqa: BLE001 -- what Python itself would do with it
+        traceback.print_exc()
+        code = 1
+    # As Python ends, but for taking the whole heap apart, which takes longer than most commands.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
