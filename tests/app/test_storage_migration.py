@@ -27,6 +27,7 @@ from app.storage.errors import Busy, Lost, Unusable
 from app.storage.migration import VERSIONS, Migration
 from app.storage.tables import interview, metadata, schema_step
 from tests.app.conftest import ROOT, close
+from tests.support import nursery
 from tests.support.bound import BOUND
 from tests.support.mariadb import MariaDB
 from tests.support.names import free_port
@@ -79,13 +80,17 @@ def snapshots(tmp_path: Path) -> Path:
     return folder
 
 
-def command(url: str, *words: str, folder: Path | None = None) -> subprocess.Popen[str]:
+def settings(url: str, folder: Path | None = None) -> dict[str, str]:
     outer = {name: value for name, value in os.environ.items() if not name.startswith("INTERVIEW_")}
     more = {"INTERVIEW_SNAPSHOTS": str(folder)} if folder else {}
+    return outer | {"INTERVIEW_DATABASE": url} | more
+
+
+def command(url: str, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*BOUND, sys.executable, "-m", "app", *words],
         cwd=ROOT,
-        env=outer | {"INTERVIEW_DATABASE": url} | more,
+        env=settings(url),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -93,10 +98,9 @@ def command(url: str, *words: str, folder: Path | None = None) -> subprocess.Pop
 
 
 def run(url: str, *words: str, folder: Path | None = None) -> tuple[int, str, str]:
-    process = command(url, *words, folder=folder)
-    out, err = process.communicate(timeout=120)
-    assert "Traceback" not in err, err
-    return process.returncode, out, err
+    done = nursery.run("app", words, cwd=ROOT, env=settings(url, folder))
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout, done.stderr
 
 
 def content(database: Database) -> dict[str, list[Any]]:

@@ -18,7 +18,7 @@ from tests.support.bound import BOUND
 from tests.support.scale import times
 from tests.support.waiting import until
 
-WINDOW = times(2, 61)  # seconds
+WINDOW = times(1, 61)  # seconds
 WINDOWS = times(3, 5)  # how many of them pass in a test with processes
 PROCESSES = 8
 MONDAY = round(dt.datetime(2026, 11, 23, 12, tzinfo=PACIFIC).timestamp()) * SECOND

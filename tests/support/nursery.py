@@ -1,4 +1,4 @@
-"""The deployer as a process of its own, without the second that importing takes: a fork of one that has.
+"""The deployer, or the app, as a process of its own, without the second of importing: a fork of one that has.
 
     done = nursery.run("deployer", ["status"], cwd=folder, env=environment)
     with nursery.Process("deployer", ["rollout"], cwd=folder, env=environment, stdout=log) as process: ...
@@ -155,19 +155,21 @@ def _nursery() -> socket.socket:
     return ours
 
 
-def _import_all() -> None:
-    """What the commands import when they run."""
-    from deployer.config import schema
-    from deployer.host import engine
-
-    engine._sdk()  # without paramiko, as on a local socket
-    for package in ("deployer", "pipelines"):
+@functools.cache
+def _import_all(of_app: bool) -> None:
+    """What the commands import when they run: the app's, or the deployer's and the pipelines'."""
+    for package in ("app",) if of_app else ("deployer", "pipelines"):
         for found in _modules(package):
-            if not found.endswith("__main__"):
+            if not found.endswith("__main__") and ".migrations" not in found:  # which alembic runs
                 importlib.import_module(found)
-    importlib.import_module("tests.support.crash")
-    # Pydantic makes its validators when they are first used.
-    schema.Config.model_validate({"service": {"name": "shop", "image": "shop:1", "port": 8080}})
+    if not of_app:
+        from deployer.config import schema
+        from deployer.host import engine
+
+        engine._sdk()  # without paramiko, as on a local socket
+        importlib.import_module("tests.support.crash")
+        # Pydantic makes its validators when they are first used.
+        schema.Config.model_validate({"service": {"name": "shop", "image": "shop:1", "port": 8080}})
     gc.collect()
     gc.freeze()  # or each child's first collection would copy every page of it
 
@@ -200,11 +202,13 @@ def _serve(orders: socket.socket) -> None:
         message, files, _, _ = socket.recv_fds(orders, 1 << 20, 4)
         if not message:
             os._exit(0)
+        order = json.loads(message)
+        _import_all(order["module"] == "app")
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _become(json.loads(message), files, [orders.fileno(), wake, waking])
+            _become(order, files, [orders.fileno(), wake, waking])
             return
         line = socket.socket(fileno=files[3])
         line.send(b"%d" % pid)
@@ -243,5 +247,4 @@ def _become(order: dict[str, Any], files: list[int], others: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    _import_all()
     _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
@@ -21,8 +22,11 @@ def blocks(text: str) -> list[str]:
     return re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
 
 
+markdown = functools.cache(reference.markdown)
+
+
 def test_the_committed_page_is_the_one_the_schema_makes() -> None:
-    assert (ROOT / "docs/configuration.md").read_text() == reference.markdown(), "run `make docs`"
+    assert (ROOT / "docs/configuration.md").read_text() == markdown(), "run `make docs`"
 
 
 @pytest.mark.parametrize("key", [key.dotted for key in outline.keys_of()])
@@ -30,7 +34,7 @@ def test_every_key_is_described_with_its_default(key: str) -> None:
     found = next(found for found in outline.keys_of() if found.dotted == key)
     assert found.field.description
     assert found.field.description.endswith(".")
-    section = reference.markdown().split(f"### {found.path[0]}\n")[1].split("\n### ")[0]
+    section = markdown().split(f"### {found.path[0]}\n")[1].split("\n### ")[0]
     first_words = " ".join(found.field.description.split()[:6])
     assert first_words in re.sub(r"[#\s]+", " ", section)
     assert re.search(rf"^[ #]*{found.name}:", section, re.MULTILINE)
@@ -46,7 +50,7 @@ def test_a_key_that_is_off_or_required_has_an_example() -> None:
 
 
 def test_the_examples_of_the_introduction_load(write: Write) -> None:
-    introduction = reference.markdown().split("## Reference")[0]
+    introduction = markdown().split("## Reference")[0]
     minimal, environments = blocks(introduction)
     assert load(write(minimal), environ={}).edge.port == 80
     path = write(environments)
@@ -54,14 +58,14 @@ def test_the_examples_of_the_introduction_load(write: Write) -> None:
 
 
 def test_the_reference_is_a_config_that_says_nothing_but_the_defaults(write: Write) -> None:
-    text = "".join(blocks(reference.markdown().split("## Reference")[1]))
+    text = "".join(blocks(markdown().split("## Reference")[1]))
     shown = load(write(text.replace("  #image: shop:1 ", "  image: shop:1 ", 1)), environ={})
     plain = load(write("service: {name: shop, image: 'shop:1', port: 8080}", "plain.yaml"), environ={})
     assert shown.model_dump() == plain.model_dump()
 
 
 def test_the_examples_that_are_switched_off_are_right_too(write: Write) -> None:
-    text = "".join(blocks(reference.markdown().split("## Reference")[1]))
+    text = "".join(blocks(markdown().split("## Reference")[1]))
     text = (
         text.replace("  #image: shop:1", "", 1)
         # Each is the other's alternative.
