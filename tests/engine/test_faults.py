@@ -12,7 +12,7 @@ from benchmarks.load import Load
 from deployer.host.engine import Engine
 from tests.engine.conftest import Variant
 from tests.support.project import Project
-from tests.support.scale import USUAL
+from tests.support.scale import USUAL, times
 from tests.support.striking import accident
 from tests.support.waiting import until
 
@@ -39,7 +39,7 @@ def test_a_container_that_keeps_dying_can_be_told_not_to_come_back(
     project: Project, shop: str, engine: DockerClient
 ) -> None:
     host = Engine()
-    for moment in range(12):
+    for moment in range(0, 12, times(3, 1)):
         name = f"{project.name}-dying-{moment}"
         engine.containers.run(shop, ["false"], name=name, detach=True, restart_policy={"Name": "always"})
         # The engine takes an update back that meets a process just as it ends: that takes a moment's luck.
