@@ -138,7 +138,7 @@ class _Pattern:
 def _bring(fleet: Fleet, member: Member, pattern: _Pattern, supply: Supply) -> None:
     """Let a host serve the release: by going back where it had it, else by rolling it out there."""
     if lock_image(member) is None and (edge := pattern.edge_image):
-        # Nothing of ours is there: a host that was made anew. Where it could build the edge's image, this is quicker.
+        # A host that was made anew. Where it could build the edge's image itself, this is quicker.
         member.edge_image = supply.bring(member, edge)
     image = supply.bring(member, pattern.image, pattern.image_id)
     operation = member.operation(fleet.lock_wait)

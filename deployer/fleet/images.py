@@ -24,8 +24,8 @@ from deployer.image.edge import edge_image
 def bring_images(fleet: Fleet, members: Sequence[Member], image: str | None, result: FleetResult) -> None:
     """The images on every host before anything is changed.
 
-    What the deployer's own engine has, or builds, is sent; what it has not comes from a registry, or else from
-    a host that has it.
+    What the deployer's own engine has, or builds, is sent; what it has not comes from a host that has
+    it, or else from a registry.
 
     :raises FleetFailed: it did not reach every host.
     """
@@ -51,7 +51,7 @@ def bring_images(fleet: Fleet, members: Sequence[Member], image: str | None, res
         def bring(member: Member) -> None:
             if local is not None:
                 for ref, found in known.items():
-                    ship(local, member.engine, ref, found, member.emit, lambda: member.connection.sent)
+                    ship(local, member.engine, ref, found, member.emit, member.sent)
             if result.image not in sending:
                 supply.bring(member, result.image)
 

@@ -112,8 +112,8 @@ def ship(
 def same(one: Inspect, other: Inspect | None) -> bool:
     """Whether two engines speak of the same image.
 
-    Its id tells between engines of one kind: a graph driver calls it by its config's digest, containerd's image
-    store by its manifest's. What both tell alike is what it is made of.
+    Its id tells between engines of one kind: a graph driver calls it by its config's digest, containerd's
+    image store by its manifest's. What both tell alike is what it is made of.
     """
     return other is not None and (one["Id"] == other["Id"] or _made_of(one) == _made_of(other))
 

@@ -1,4 +1,4 @@
-"""An image that a host lacks, brought from wherever it is: the deployer's engine, another host, a registry."""
+"""An image that a host lacks, brought from where it is: the deployer's engine, another host, a registry."""
 
 from __future__ import annotations
 
@@ -53,16 +53,14 @@ class Supply:
         :raises ImageMissing: it is nowhere, and no registry has it.
         """
         engine = member.engine
-        held = _held(engine, ref, image_id)
+        held = engine.image(image_id or ref)
         if held is None:
             found = self._find(ref, image_id)
             if found is None:
                 self._pull(member, ref)
             else:
-                ship(
-                    found.source, engine, found.ref, found.layers, member.emit, lambda: member.connection.sent
-                )
-            held = _held(engine, ref, image_id) or engine.image(found.ref if found else ref)
+                ship(found.source, engine, found.ref, found.layers, member.emit, member.sent)
+            held = engine.image(image_id or ref) or engine.image(found.ref if found else ref)
         named = engine.image(ref)
         if held is None or (named is not None and named["Id"] == held["Id"]):
             return ref
@@ -85,10 +83,10 @@ class Supply:
             ensure_image(member.engine, ref, member.emit)
         except ImageMissing as error:
             raise ImageMissing(
-                f"image {ref} is neither on {member.name}, nor on another host, nor on the deployer's engine, "
+                f"image {ref} is not on {member.name}, on no other host, not on the deployer's own engine, "
                 "and cannot be pulled",
-                remedy="`docker load` it on any of them and give the command again, or roll out an image that "
-                "is there: `deployer rollout --image`",
+                remedy="`docker load` it on any of these and give the command again, or roll out an image "
+                "that is there: `deployer rollout --image`",
                 details=[error.message],
             ) from error
 
@@ -169,7 +167,3 @@ class _Found:
     source: Source
     ref: str
     layers: Layers
-
-
-def _held(engine: Engine, ref: str, image_id: str | None) -> Inspect | None:
-    return engine.image(image_id or ref)

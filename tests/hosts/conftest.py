@@ -1,7 +1,7 @@
 """What tests on hosts of their own are given.
 
 engine      a client of this machine's engine
-hosts       three hosts with SSH and an engine, for all tests of a file
+hosts       three hosts with SSH and an engine, for all tests of a process
 fleet       a folder whose config names them, with a service of its own
 """
 
@@ -25,6 +25,7 @@ from deployer.host.engine import Engine
 from deployer.image.edge import edge_image
 from tests.support import engine as support
 from tests.support import images, names, nursery
+from tests.support.line import Line
 from tests.support.machines import Host, known_hosts, machines
 
 
@@ -37,7 +38,7 @@ def engine() -> Iterator[DockerClient]:
     client.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def hosts(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Host]]:
     folder = tmp_path_factory.mktemp("hosts")
     shop = images.shop(engine)
@@ -80,6 +81,14 @@ class Fleet:
     def write(self) -> None:
         """config.yaml as `settings` has it."""
         (self.folder / "config.yaml").write_text(yaml.safe_dump(self.settings))
+
+    def reach_through(self, number: int, line: Line) -> None:
+        """Let a host be reached through a line from here."""
+        host = self.hosts[number]
+        with (self.folder / "known_hosts").open("a") as file:
+            file.write(f"[127.0.0.1]:{line.port} {' '.join(host.public_key.split()[:2])}\n")
+        self.settings["hosts"][number] |= {"address": "127.0.0.1", "port": line.port}
+        self.write()
 
     @property
     def names(self) -> list[str]:

@@ -149,6 +149,30 @@ class Host:
         """The end of its silence."""
         self.run("nft delete table inet silence")
 
+    @contextlib.contextmanager
+    def small_disk(self, megabytes: int) -> Iterator[None]:
+        """Within: its engine has nothing, and a file system of that size for all that it gets."""
+        folder = "/var/lib/docker"
+        end = "pkill -x dockerd; while pgrep -x dockerd; do sleep 0.1; done >/dev/null"
+        self.run(f"{end}; mount -t tmpfs -o size={megabytes}m tmpfs {folder} && touch /run/docker-restart")
+        try:
+            until(self.has_engine, f"the engine of {self.name} answers")
+            yield
+        finally:
+            self.run(
+                f"docker ps -q | xargs -r docker rm -f; {end}; umount {folder}; touch /run/docker-restart"
+            )
+            until(self.has_engine, f"the engine of {self.name} answers")
+
+    def fill_disk(self, left: int) -> None:
+        """Leave so many megabytes free on the file system of its engine."""
+        free = "df -BM --output=avail /var/lib/docker | tail -1 | tr -dc 0-9"
+        self.run(f"fallocate -l $(( $({free}) - {left} ))M /var/lib/docker/ballast")
+
+    def empty_disk(self) -> None:
+        """Give back what `fill_disk` took."""
+        self.run("rm -f /var/lib/docker/ballast")
+
     def start(self) -> None:
         """Switch it on again."""
         self.container.start()
