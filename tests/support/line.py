@@ -111,15 +111,16 @@ class Line:
                 return
             far_reader, far_writer = await asyncio.open_connection(*self._to)
             self._ends |= {writer, far_writer}
+            running: list[asyncio.Future[None]] = []
             try:
                 ways = (self._way(reader, far_writer, there=True), self._way(far_reader, writer, there=False))
                 # One end closed both: SSH does not close by halves.
                 running = [asyncio.ensure_future(way) for way in ways]
                 await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            finally:
                 for way in running:
                     way.cancel()
                 await asyncio.gather(*running, return_exceptions=True)
-            finally:
                 self._ends -= {writer, far_writer}
                 far_writer.close()
         except (OSError, asyncio.CancelledError):
@@ -152,3 +153,4 @@ class Line:
                 await sink.drain()
         finally:
             reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
