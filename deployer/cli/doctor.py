@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deployer.cli.context import Context
 from deployer.cli.hosts import HostContext
-from deployer.errors import ExitStatus
+from deployer.errors import DeployerError, ExitStatus
 
 if TYPE_CHECKING:
     from deployer.config.schema import Config
@@ -26,7 +26,13 @@ Ends with 0 where all is well, 31 with warnings, 32 with errors.
 EACH_HOST = True
 """With `hosts` in the config, it runs on each of them."""
 
+LOST_HOSTS = True
+"""Also on those that cannot be reached: that is a finding."""
+
 AREAS = ("host", "engine", "service", "jenkins", "cloud")
+NO_HOST = ("jenkins", "cloud")
+"""Areas that are of no host."""
+
 MARKS = {"ok": "ok", "skipped": "--", "warning": "!", "error": "!!"}
 
 
@@ -49,9 +55,13 @@ def run(args: argparse.Namespace, context: Context) -> int:
         context.environ,
         lambda: context.engine(config),
         lambda folder: _facts(context, config, folder),
+        _reach(context),
     )
     found: list[Finding] = []
-    for finding in examine(patient, args.areas or AREAS, args.url):
+    areas = args.areas or AREAS
+    if isinstance(context, HostContext) and not context.first:
+        areas = [area for area in areas if area not in NO_HOST]  # looked at once, not for each host
+    for finding in examine(patient, areas, args.url):
         seen = fix(finding) if args.fix else finding
         found.append(seen)
         if not args.json and (args.verbose or seen.severity >= Severity.WARNING):
@@ -71,12 +81,20 @@ def run(args: argparse.Namespace, context: Context) -> int:
     )
 
 
+def _reach(context: Context) -> str | DeployerError | None:
+    """The way to the host, or why there is none; None where it is this machine."""
+    if not isinstance(context, HostContext):
+        return None
+    member = context.member
+    return member if isinstance(member, DeployerError) else member.connection.target.url
+
+
 def _facts(context: Context, config: Config, folder: str) -> Facts:
     from deployer.errors import HostError
     from deployer.host import facts
 
     if isinstance(context, HostContext):
-        member = context.member
+        member = context.reached()
         return facts.over(member.connection, member.host.docker, folder)
     from deployer.doctor.examination import near
 

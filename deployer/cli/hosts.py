@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from deployer.cli.context import Context
-from deployer.errors import ExitStatus, FleetFailed
+from deployer.errors import DeployerError, ExitStatus, FleetFailed
 
 if TYPE_CHECKING:
     from deployer.config.schema import Config
@@ -48,9 +48,10 @@ def fleet(args: argparse.Namespace, context: Context, config: Config) -> Fleet |
     return Fleet(config, chosen(config, args.host or ()), context.emit(args), context.environ, wait)
 
 
-def on_each(run: Run, args: argparse.Namespace, context: Context) -> int:
+def on_each(run: Run, args: argparse.Namespace, context: Context, *, lost_too: bool = False) -> int:
     """Run a command that knows one engine on each of the hosts; what it prints has the host's name before it.
 
+    :param lost_too: also for a host that cannot be reached: it is told so by `HostContext.engine`.
     :raises FleetFailed: several were asked, and one failed.
     """
     config = context.config(args)
@@ -62,12 +63,19 @@ def on_each(run: Run, args: argparse.Namespace, context: Context) -> int:
     emit = context.emit(args)
 
     def one(host: Any) -> int:
-        member = Member(config, host, emit, context.environ)
+        member: Member | DeployerError
+        try:
+            member = Member(config, host, emit, context.environ)
+        except DeployerError as error:
+            if not lost_too:
+                raise
+            member = error
         try:
             with prefixed(context.stdout, host.name if len(found.hosts) > 1 else "") as out:
-                return run(args, _on(member, context, out))
+                return run(args, _on(found, host.name, member, context, out))
         finally:
-            member.close()
+            if isinstance(member, Member):
+                member.close()
 
     outcomes = each(found.hosts, one)
     raise_failures(args.command, outcomes)
@@ -95,28 +103,40 @@ def raise_failures(what: str, outcomes: Sequence[Outcome[Any]]) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class HostContext(Context):
-    """The context of a command on one of several hosts."""
+    """The context of a command on one of several hosts.
 
-    member: Member
+    :ivar first: of all that the command is for: it does what has to be done once.
+    :ivar member: the host, or why it cannot be reached.
+    """
+
+    host: str
+    first: bool
+    member: Member | DeployerError
     prefixed: bool
     loaded: Config
 
     def config(self, _args: argparse.Namespace) -> Config:
         return self.loaded
 
+    def reached(self) -> Member:
+        """The host. :raises DeployerError: it cannot be reached."""
+        if isinstance(self.member, DeployerError):
+            raise self.member
+        return self.member
+
     def engine(self, _config: Config) -> Engine:
-        return self.member.engine
+        return self.reached().engine
 
     def emit(self, _args: argparse.Namespace) -> Emit:
-        return self.member.emit
+        return self.reached().emit
 
     def print_json(self, value: Any) -> None:
         if not self.prefixed:
             tagged = value
         elif isinstance(value, Mapping):
-            tagged = {"host": self.member.name, **value}
+            tagged = {"host": self.host, **value}
         else:
-            tagged = {"host": self.member.name, "result": value}
+            tagged = {"host": self.host, "result": value}
         Context.print_json(self, tagged)
 
     def print(self, text: str = "") -> None:
@@ -124,15 +144,19 @@ class HostContext(Context):
         self.stdout.flush()
 
 
-def _on(member: Member, context: Context, out: TextIO) -> HostContext:
+def _on(
+    fleet: Fleet, host: str, member: Member | DeployerError, context: Context, out: TextIO
+) -> HostContext:
     return HostContext(
         stdin=context.stdin,
         stdout=out,
         stderr=context.stderr,
         environ=context.environ,
+        host=host,
+        first=host == fleet.hosts[0].name,
         member=member,
         prefixed=out is not context.stdout,
-        loaded=member.config,
+        loaded=fleet.config,
     )
 
 

@@ -185,7 +185,8 @@ class Program:
         if getattr(module, "EACH_HOST", False):
             from deployer.cli.hosts import on_each
 
-            return on_each(module.run, args, context)
+            lost_too = getattr(module, "LOST_HOSTS", False)
+            return on_each(module.run, args, context, lost_too=lost_too)
         return int(module.run(args, context))
 
 

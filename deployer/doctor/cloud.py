@@ -54,6 +54,7 @@ def _with_account(config: Config, environ: Mapping[str, str]) -> Findings:
     try:
         account = account_of(site, environ)
         yield from bucket(client("s3", account), site.bucket)
+        yield AREA.ok("account", "the credentials are taken")
         if site.distribution:
             front = client("cloudfront", Account(region="us-east-1", credentials=account.credentials))
             yield from distribution(front, site.distribution, config.edge.api_prefix)
@@ -120,6 +121,8 @@ def distribution(front: Any, name: str, api_prefix: str) -> Findings:
             f"error responses for {', '.join(codes)} are made pages, the API's too: HTML for JSON",
             "rewrite addresses in a function instead, and remove them",
         )
+    else:
+        yield AREA.ok("errors", "errors reach the browser as they are")
     if default.get("ViewerProtocolPolicy") == "allow-all":
         yield AREA.error(
             "https", "pages are served over plain HTTP as well", "ViewerProtocolPolicy: redirect-to-https"
@@ -144,6 +147,8 @@ def _api_behaviour(found: Mapping[str, Any], api: Mapping[str, Any], pattern: st
             f"{pattern} drops headers, cookies or queries on the way",
             "OriginRequestPolicyId: AllViewer",
         )
+    else:
+        yield AREA.ok("headers", f"{pattern} passes everything on")
     methods = set((api.get("AllowedMethods") or {}).get("Items") or ())
     if not {"POST", "PUT", "DELETE"} <= methods:
         yield AREA.error(
@@ -151,6 +156,8 @@ def _api_behaviour(found: Mapping[str, Any], api: Mapping[str, Any], pattern: st
             f"{pattern} allows {', '.join(sorted(methods)) or 'GET and HEAD'} only",
             "allow all seven methods",
         )
+    else:
+        yield AREA.ok("methods", f"{pattern} lets every method through")
     if api.get("Compress"):
         yield AREA.warning(
             "streams", f"{pattern} is compressed, which holds server-sent events back", "Compress: false"
@@ -190,14 +197,18 @@ def visitors(url: str, api_prefix: str, health: str) -> Findings:
     yield AREA.ok("page", f"{root}/ answers, {len(page.body)} bytes")
     scripts = re.findall(rb"""(?:src|href)=["']([^"']+\.(?:js|css))["']""", page.body)
     mixed = [match.decode("utf-8", "replace") for match in _PLAIN.findall(page.body)]
+    whole = True
     for script in scripts[:20]:
         address = urllib.parse.urljoin(f"{root}/", script.decode())
         asset = get(address, follow=True)
         if asset.code != 200:
+            whole = False
             yield AREA.error(
                 "assets", f"{address} answers {asset.said}", "`deployer site verify` finds every one"
             )
         mixed += [match.decode("utf-8", "replace") for match in _CALLS.findall(asset.body)]
+    if whole:
+        yield AREA.ok("assets", f"{len(scripts)} script(s) and style(s) of the page are there")
     if root.startswith("https://") and mixed:
         yield AREA.error(
             "mixed",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass
 
 from deployer.config.schema import Config
 from deployer.doctor.finding import Area, Finding, Findings, Severity
-from deployer.errors import DeployerError
+from deployer.errors import DeployerError, HostUnreachable
 from deployer.host.engine import DEFAULT_ADDRESS, Engine
-from deployer.host.facts import Facts
+from deployer.host.facts import DOCKER_ROOT, Facts
+
+HOST_AREAS = {"host", "engine", "service", "jenkins"}
+"""Areas for which the host is asked; Jenkins' for its memory alone."""
 
 AREAS = ("host", "engine", "service", "jenkins", "cloud")
 
@@ -19,12 +22,14 @@ class Patient:
     """What is looked at; whatever of it cannot be had is told as a finding.
 
     :param engine: opens the engine. :param facts: reads the host's facts, given the engine's data folder.
+    :param reach: how a far host was reached, or why it cannot be; None where it is this machine.
     """
 
     config: Config
     environ: Mapping[str, str]
     engine: Callable[[], Engine]
     facts: Callable[[str], Facts]
+    reach: str | DeployerError | None = None
 
 
 def examine(patient: Patient, areas: Collection[str] = AREAS, url: str | None = None) -> Iterator[Finding]:
@@ -34,15 +39,12 @@ def examine(patient: Patient, areas: Collection[str] = AREAS, url: str | None = 
     """
     config, environ = patient.config, patient.environ
     engine, facts = None, None
-    if {"host", "engine", "service", "jenkins"} & set(areas):
-        try:
-            engine = patient.engine()
-        except DeployerError as error:
-            yield Area("engine").error("engine", error.message, error.remedy or "see the message")
-        try:
-            facts = patient.facts(engine.info()["DockerRootDir"] if engine else "/var/lib/docker")
-        except DeployerError as error:
-            yield Area("host").skipped("facts", error.message)
+    if HOST_AREAS & set(areas):
+        if patient.reach is not None:
+            yield reached(patient.reach)
+        if not isinstance(patient.reach, DeployerError):
+            engine = yield from _opened(patient)
+            facts = yield from _told(patient, engine)
     if "host" in areas and facts is not None:
         from deployer.doctor.host import check_host
 
@@ -63,6 +65,33 @@ def examine(patient: Patient, areas: Collection[str] = AREAS, url: str | None = 
         from deployer.doctor.cloud import check_cloud
 
         yield from _guarded("cloud", check_cloud(config, environ, url))
+
+
+def reached(reach: str | DeployerError) -> Finding:
+    """Whether a far host could be reached."""
+    if isinstance(reach, DeployerError):
+        return Area("host").error("reach", reach.message, reach.remedy or "see the message")
+    return Area("host").ok("reach", f"{reach} lets us in")
+
+
+def _opened(patient: Patient) -> Generator[Finding, None, Engine | None]:
+    try:
+        engine = patient.engine()
+    except DeployerError as error:
+        yield Area("engine").error("engine", error.message, error.remedy or "see the message")
+        return None
+    yield Area("engine").ok("engine", f"{engine.address} answers")
+    return engine
+
+
+def _told(patient: Patient, engine: Engine | None) -> Generator[Finding, None, Facts | None]:
+    try:
+        return patient.facts(engine.info()["DockerRootDir"] if engine else DOCKER_ROOT)
+    except HostUnreachable as error:
+        yield reached(error)  # it broke in the middle
+    except DeployerError as error:
+        yield Area("host").skipped("facts", error.message)
+    return None
 
 
 def fix(found: Finding) -> Finding:

@@ -48,8 +48,13 @@ def memory(facts: Facts) -> Findings:
         yield AREA.warning("memory", said, remedy)
     else:
         yield AREA.ok("memory", said)
-    if facts.oom_kills:
-        # When, and whether a container's limit was all that was short, the counter does not say.
+    if facts.oom_kills and facts.oom_limits >= facts.oom_kills:
+        # The host had enough; `engine restarts` names the containers, where they are still there.
+        yield AREA.ok(
+            "oom", f"{facts.oom_kills} process(es) met their own container's limit, the host had enough"
+        )
+    elif facts.oom_kills:
+        # When that was the counter does not say.
         yield AREA.warning(
             "oom",
             f"the kernel has killed {facts.oom_kills} process(es) for want of memory since the boot",
@@ -73,6 +78,8 @@ def swap(facts: Facts) -> Findings:
             f"{humanize_size(facts.swap_free)} of {humanize_size(facts.swap)} of swap free",
             "memory is too short for what runs here: `docker stats --no-stream`",
         )
+    elif not facts.swap:
+        yield AREA.ok("swap", f"none; {humanize_size(facts.memory)} of memory can do without")
     else:
         yield AREA.ok("swap", f"{humanize_size(facts.swap)}, {humanize_size(facts.swap_free)} free")
 

@@ -69,6 +69,8 @@ def _node(node: dict[str, Any], memory: int | None) -> Findings:
             f"{name} is offline: {why}",
             "make room on its disk (`deployer prune`, old builds), then bring it back online in Manage Nodes",
         )
+    else:
+        yield AREA.ok("node", f"{name} is online")
     if executors > 2 and (memory is None or memory < _SMALL):
         yield AREA.warning(
             "executors",

@@ -66,6 +66,8 @@ def state(engine: Engine, config: Config, environ: Mapping[str, str]) -> Finding
         yield AREA.ok("release", f"{found['active']['release']} serves")
     if found["edge"] and found["edge"]["maintenance"]:
         yield AREA.warning("maintenance", "requests are answered 503", "`deployer edge maintenance off`")
+    else:
+        yield AREA.ok("maintenance", "requests are let through")
     container = edge_container.find(engine, config.service.name)
     made_from = ((container or {}).get("Config", {}).get("Labels") or {}).get(SETTINGS)
     if made_from not in (None, settings(config)):

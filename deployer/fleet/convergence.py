@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from deployer.errors import (
-    EdgeError,
-    UsageError,
-)
+from deployer.errors import EdgeError, ImageError, UsageError
 from deployer.events import HostFinished, Note, OnHost, RolledBack, Warned
 from deployer.fleet.inventory import Fleet
-from deployer.fleet.locks import locked
+from deployer.fleet.locks import lock_image, locked
 from deployer.fleet.result import FleetResult, error_of, failed, judge, look, serves, timed
+from deployer.fleet.supply import Supply
 from deployer.fleet.work import Member, each, reached
 from deployer.rollout import commands
-from deployer.rollout.status import status
+from deployer.rollout.status import observe, status
 
 
 def recover(fleet: Fleet) -> FleetResult:
@@ -28,13 +27,19 @@ def recover(fleet: Fleet) -> FleetResult:
         timed(result),
         reached(fleet.config, fleet.hosts, fleet.emit, fleet.environ) as (members, lost),
         locked(fleet, members, "recover"),
+        Supply(fleet, members) as supply,
     ):
         for outcome in lost:
             result.hosts[outcome.host] = {**error_of(outcome.error), "serves": None, "unknown": True}
-        mended = each(members, lambda member: commands.recover(member.operation(fleet.lock_wait)))
-        _converge(fleet, members, result)
+
+        def mend(member: Member) -> None:
+            _restock(member, supply)
+            commands.recover(member.operation(fleet.lock_wait))
+
+        mended = each(members, mend)
+        brought = _converge(fleet, members, result, supply)
         for done in mended:
-            if done.error is not None:
+            if done.error is not None and done.host not in brought:
                 result.hosts[done.host] = {**result.hosts.get(done.host, {}), **error_of(done.error)}
         judge(result)
     if any("error" in host for host in result.hosts.values()) or result.outcome == "mixed":
@@ -71,35 +76,75 @@ def go_back(
     result.outcome = "rolled_back" if all_back else "mixed"
 
 
-def _converge(fleet: Fleet, members: Sequence[Member], result: FleetResult) -> None:
-    """Bring the hosts that serve something else to what most of them serve."""
+def _restock(member: Member, supply: Supply) -> None:
+    """The image of what a host should serve, where its container and its image are gone."""
+    situation = observe(member.engine, member.config)
+    occupant = situation.stored.occupant(situation.stored.active)
+    serving = occupant.release if occupant else None
+    record = next((item for item in reversed(situation.records) if item.release == serving), None)
+    try:
+        supply.restock(member, record, situation)
+    except ImageError as error:
+        member.emit(Warned(error.message))  # the host may still be brought to what the others serve
+
+
+def _converge(fleet: Fleet, members: Sequence[Member], result: FleetResult, supply: Supply) -> set[str]:
+    """Bring the hosts that serve something else to what most of them serve; those that were brought."""
     found = each(members, lambda member: status(member.engine, member.config)["active"])
     serving = {outcome.host: outcome.value for outcome in found if outcome.error is None}
     active = {name: entry["release"] for name, entry in serving.items() if entry}
+    brought: set[str] = set()
     if active:
         counts = Counter(active.values())
         # Names of releases sort by time.
         result.release = min(counts, key=lambda release: (-counts[release], release))
-        image = next(
-            entry["image"] for entry in serving.values() if entry and entry["release"] == result.release
-        )
-        result.image = str(image or "")
+        model = next(member for member in members if active.get(member.name) == result.release)
+        entry = serving[model.name] or {}
+        result.image = str(entry.get("image") or "")
+        pattern = _Pattern(result.release, result.image, model, str(entry.get("container")))
         behind = [
             member
             for member in members
             if member.name in serving and active.get(member.name) != result.release
         ]
-
-        def bring(member: Member) -> None:
-            operation = member.operation(fleet.lock_wait)
-            try:
-                commands.rollback(operation, to=result.release)
-            except (UsageError, EdgeError):
-                # It never had that release, or nothing at all.
-                commands.rollout(operation, image=result.image, name=result.release)
-            member.emit(HostFinished(f"{result.release} serves", 0.0))
-
-        for outcome in each(behind, bring):
-            if outcome.error is not None:
+        for outcome in each(behind, lambda member: _bring(fleet, member, pattern, supply)):
+            if outcome.error is None:
+                brought.add(outcome.host)
+            else:
                 result.hosts[outcome.host] = error_of(outcome.error)
     look(members, result)
+    return brought
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """The release that all are to serve, and a host that serves it, in a container of that name."""
+
+    release: str
+    image: str
+    member: Member
+    container: str
+
+    @property
+    def image_id(self) -> str | None:
+        found = self.member.engine.container(self.container)
+        return str(found["Image"]) if found else None
+
+    @property
+    def edge_image(self) -> str | None:
+        return lock_image(self.member)
+
+
+def _bring(fleet: Fleet, member: Member, pattern: _Pattern, supply: Supply) -> None:
+    """Let a host serve the release: by going back where it had it, else by rolling it out there."""
+    if lock_image(member) is None and (edge := pattern.edge_image):
+        # A host that was made anew. Where it could build the edge's image itself, this is quicker.
+        member.edge_image = supply.bring(member, edge)
+    image = supply.bring(member, pattern.image, pattern.image_id)
+    operation = member.operation(fleet.lock_wait)
+    try:
+        commands.rollback(operation, to=pattern.release)
+    except (UsageError, EdgeError):
+        # It never had that release, or nothing at all.
+        commands.rollout(operation, image=image, name=pattern.release)
+    member.emit(HostFinished(f"{pattern.release} serves", 0.0))

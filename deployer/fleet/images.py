@@ -13,17 +13,19 @@ from deployer.events import Warned
 from deployer.fleet.inventory import Fleet
 from deployer.fleet.locks import lock_image
 from deployer.fleet.result import FleetResult, error_of, failed
-from deployer.fleet.ship import layers, ship
+from deployer.fleet.ship import layers, same, ship
+from deployer.fleet.supply import Supply
 from deployer.fleet.work import Member, each
 from deployer.host.engine import Engine
-from deployer.image.build import build, ensure_image
+from deployer.image.build import build
 from deployer.image.edge import edge_image
 
 
 def bring_images(fleet: Fleet, members: Sequence[Member], image: str | None, result: FleetResult) -> None:
     """The images on every host before anything is changed.
 
-    What the deployer's own engine has, or builds, is sent; what it has not, each host pulls.
+    What the deployer's own engine has, or builds, is sent; what it has not comes from a host that has
+    it, or else from a registry.
 
     :raises FleetFailed: it did not reach every host.
     """
@@ -35,7 +37,7 @@ def bring_images(fleet: Fleet, members: Sequence[Member], image: str | None, res
         if building:
             raise
         local = None
-    with contextlib.closing(local) if local else contextlib.nullcontext():
+    with contextlib.closing(local) if local else contextlib.nullcontext(), Supply(fleet, members) as supply:
         sending = []
         if local is not None:
             if building:
@@ -49,9 +51,9 @@ def bring_images(fleet: Fleet, members: Sequence[Member], image: str | None, res
         def bring(member: Member) -> None:
             if local is not None:
                 for ref, found in known.items():
-                    ship(local, member.engine, ref, found, member.emit, lambda: member.connection.sent)
+                    ship(local, member.engine, ref, found, member.emit, member.sent)
             if result.image not in sending:
-                ensure_image(member.engine, result.image, member.emit)
+                supply.bring(member, result.image)
 
         lacking = [outcome for outcome in each(members, bring) if outcome.error is not None]
     for outcome in lacking:
@@ -72,8 +74,7 @@ def _edge_image(fleet: Fleet, members: Sequence[Member], local: Engine) -> str |
 
 
 def _lacking(members: Sequence[Member], local: Engine, ref: str) -> bool:
-    here = (local.image(ref) or {}).get("Id")
-    return any(
-        outcome.value != here
-        for outcome in each(members, lambda member: (member.engine.image(ref) or {}).get("Id"))
+    here = local.image(ref)
+    return here is not None and any(
+        not outcome.value for outcome in each(members, lambda member: same(here, member.engine.image(ref)))
     )

@@ -18,6 +18,7 @@ from deployer.fleet.images import bring_images
 from deployer.fleet.inventory import Fleet, batches
 from deployer.fleet.locks import all_reached, locked
 from deployer.fleet.result import FleetResult, error_of, failed, judge, look, serves, timed
+from deployer.fleet.supply import Supply
 from deployer.fleet.work import Member, Outcome, each
 from deployer.interrupts import shielded
 from deployer.rollout import commands
@@ -57,12 +58,29 @@ def rollback(fleet: Fleet, *, to: str | None = None) -> FleetResult:
     with timed(result), all_reached(fleet) as members, locked(fleet, members, "rollback"):
         target = _common_target(members, to)
         result.release = target
+        _restock(fleet, members, target, result)
 
         def change(member: Member) -> Result:
             return commands.rollback(member.operation(fleet.lock_wait), to=target)
 
         _in_batches(fleet, members, change, result)
     return result
+
+
+def _restock(fleet: Fleet, members: Sequence[Member], release: str, result: FleetResult) -> None:
+    """Send the release's image to the hosts that have neither its container nor its image any more.
+
+    :raises FleetFailed: it is not to be had; nothing was changed.
+    """
+    with Supply(fleet, members) as supply:
+
+        def restock(member: Member) -> None:
+            situation = observe(member.engine, member.config)
+            supply.restock(member, commands.choose_release(situation, release), situation)
+
+        lacking = [outcome for outcome in each(members, restock) if outcome.error is not None]
+    if lacking:
+        raise failed(result, "the image did not reach every host; nothing was changed", lacking)
 
 
 def _in_batches(fleet: Fleet, members: Sequence[Member], change: Any, result: FleetResult) -> None:

@@ -69,6 +69,11 @@ def failed(result: FleetResult, what: str, failures: Sequence[Outcome[Any]] = ()
     details = [f"{outcome.host}: {outcome.error.message}" for outcome in failures if outcome.error]
     for outcome in failures:
         details += [f"  {outcome.host} | {line}" for line in (outcome.error.details if outcome.error else ())]
+    told = {outcome.host for outcome in failures}
+    for name, host in result.hosts.items():
+        if name not in told and host.get("error") and not host.get("unknown"):
+            details += [f"{name}: {host['message']}"]
+            details += [f"  {name} | {line}" for line in host.get("details") or ()]
     unknown = [name for name, host in result.hosts.items() if host.get("unknown")]
     serving = [f"{name} serves {host['serves']}" for name, host in result.hosts.items() if host.get("serves")]
     details += serving

@@ -58,6 +58,10 @@ class Member:
         """A command's operation on this host."""
         return Operation(self.engine, self.config, self.emit, self.environ, lock_wait, self.edge_image)
 
+    def sent(self) -> int:
+        """Bytes that have gone to it until now."""
+        return self.connection.sent
+
     def close(self) -> None:
         """Hang up."""
         if self._engine is not None:

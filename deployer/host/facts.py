@@ -37,6 +37,8 @@ class Facts:
     """What a host says of itself. Sizes in bytes, times in seconds.
 
     :param clock_skew: how far its clock is ahead of ours, as exactly as the way there lets it be known.
+    :param oom_kills: processes that the kernel killed for want of memory since the boot.
+    :param oom_limits: those of them that met their container's limit, as far as the kernel's log tells.
     :param listening: `address:port`, as `ss` shows them.
     :param socket: mode, owner and group of the engine's socket; empty where there is none.
     :param logs: containers' logs above `LOG_LIMIT`, by path; only root sees them.
@@ -54,6 +56,7 @@ class Facts:
     swap: int = 0
     swap_free: int = 0
     oom_kills: int = 0
+    oom_limits: int = 0
     swappiness: int = 60
     user: str = ""
     groups: tuple[str, ...] = ()
@@ -146,6 +149,7 @@ def read(text: str, now: float, name: str) -> Facts:
         swap=int(one("SwapTotal")),
         swap_free=int(one("SwapFree")),
         oom_kills=int(one("oom_kills")),
+        oom_limits=int(one("oom_limits")),
         swappiness=int(one("swappiness", "60")),
         user=one("user", ""),
         groups=tuple(one("groups", "").split()),

@@ -11,8 +11,6 @@ from deployer.events import (
     BuildProgress,
     Emit,
     Event,
-    HostFailed,
-    HostFinished,
     OnHost,
     PhaseFailed,
     PhaseFinished,
@@ -21,10 +19,10 @@ from deployer.events import (
     Pruned,
     Switched,
 )
+from deployer.sinks.board import Board
 
 if TYPE_CHECKING:
     from rich.live import Live as Display
-    from rich.table import Table
     from rich.text import Text
 
 
@@ -115,6 +113,7 @@ class Live:
             self.display.start()
             atexit.register(self._stop)  # or the cursor stays hidden
         if isinstance(event, BatchStarted):
+            self.board.start(event)
             self.console.print(event.sentence(), style="dim", markup=False)
             return
         self.board.note(event)
@@ -141,62 +140,6 @@ class Live:
         if self.display is not None:
             self.display.stop()
         self.display = self.step = None
-
-
-class Board:
-    """A line for each host: what it does, for how long, or how it ended."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}
-
-    def note(self, event: OnHost) -> None:
-        """Something happened on a host."""
-        row = self.rows.setdefault(event.host, Row())
-        match event.event:
-            case PhaseStarted(text=text):
-                row.begin(text)
-            case PhaseProgress(text=text) | BuildProgress(text=text):
-                row.text = text
-            case HostFinished(outcome=outcome, seconds=seconds):
-                row.end("✓", "green", outcome, seconds)
-            case HostFailed(reason=reason, seconds=seconds):
-                row.end("✗", "red", reason, seconds)
-
-    def __rich__(self) -> Table:
-        from rich.table import Table
-
-        table = Table.grid(padding=(0, 2))
-        for name, row in sorted(self.rows.items()):
-            table.add_row(name, row.mark(), row.text, f"{row.elapsed():.0f} s")
-        return table
-
-
-class Row:
-    """One host on the board."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.began = time.monotonic()
-        self.seconds: float | None = None
-        self.ended = ("", "")
-
-    def begin(self, text: str) -> None:
-        self.text, self.seconds = text, None
-        self.began = time.monotonic()
-
-    def end(self, mark: str, colour: str, text: str, seconds: float) -> None:
-        self.text, self.seconds, self.ended = text, seconds, (mark, colour)
-
-    def elapsed(self) -> float:
-        return time.monotonic() - self.began if self.seconds is None else self.seconds
-
-    def mark(self) -> Text:
-        from rich.spinner import Spinner
-        from rich.text import Text
-
-        if self.seconds is not None:
-            return Text(*self.ended)
-        return cast(Text, Spinner("dots", style="green").render(time.monotonic()))
 
 
 class Step:

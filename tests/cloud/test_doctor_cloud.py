@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import os
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,8 +18,10 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from deployer.config.load import load
 from deployer.doctor import cloud
 from deployer.doctor.finding import Finding
+from tests.support.doctor import shows
 
 BLOCKED = {
     "BlockPublicAcls": True,
@@ -38,6 +45,7 @@ def by_check(findings: Iterator[Finding]) -> dict[str, str]:
     return {finding.check: finding.severity.name.lower() for finding in findings}
 
 
+@shows("cloud.bucket ok", "cloud.bucket broken")
 def test_a_bucket_that_may_be_opened_is_found() -> None:
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="site")
@@ -113,10 +121,14 @@ def examined(config: dict[str, Any]) -> list[tuple[str, str]]:
     return [(each.check, each.severity.name.lower()) for each in found]
 
 
+BEHAVIOUR = ("cache", "headers", "methods", "streams", "secret", "rewrite", "errors", "https")
+
+
+@shows(*(f"cloud.{check} ok" for check in BEHAVIOUR))
 def test_a_distribution_in_order() -> None:
     found = examined(HEALTHY)
     assert {severity for _, severity in found} == {"ok"}
-    assert {check for check, _ in found} == {"cache", "streams", "secret", "rewrite", "https"}
+    assert {check for check, _ in found} == set(BEHAVIOUR)
 
 
 def api(config: dict[str, Any]) -> dict[str, Any]:
@@ -159,6 +171,7 @@ CHANGES: list[tuple[str, str, Callable[[dict[str, Any]], object]]] = [
 ]
 
 
+@shows(*(f"cloud.{check} broken" for check in ("api", *BEHAVIOUR)), each=False)
 @pytest.mark.parametrize(("check", "severity", "change"), CHANGES)
 def test_what_is_wrong_with_a_distribution_is_found(
     check: str, severity: str, change: Callable[[dict[str, Any]], object]
@@ -185,8 +198,12 @@ class Pages(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def site() -> Iterator[tuple[str, dict[str, tuple[int, str, dict[str, str]]]]]:
+Site = tuple[str, dict[str, tuple[int, str, dict[str, str]]]]
+
+
+@contextlib.contextmanager
+def serving(context: ssl.SSLContext | None = None) -> Iterator[Site]:
+    """A healthy site: its URL, and its pages, which may be changed."""
     pages: dict[str, tuple[int, str, dict[str, str]]] = {
         "/": (200, '<html><script src="/app.js"></script></html>', {}),
         "/app.js": (200, 'fetch("/api/interviews")', {}),
@@ -194,12 +211,24 @@ def site() -> Iterator[tuple[str, dict[str, tuple[int, str, dict[str, str]]]]]:
         "/api/health": (200, "{}", {}),
     }
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Pages_", (Pages,), {"pages": pages}))
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", pages
+    yield f"{'https' if context else 'http'}://127.0.0.1:{server.server_address[1]}", pages
     server.shutdown()
     server.server_close()
 
 
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving() as found:
+        yield found
+
+
+@shows(
+    *(f"cloud.{check} ok" for check in ("page", "assets", "mixed", "rewrite", "api")),
+    *(f"cloud.{check} broken" for check in ("page", "assets", "rewrite", "api", "cache")),
+)
 def test_what_visitors_get(site: tuple[str, dict[str, tuple[int, str, dict[str, str]]]]) -> None:
     url, pages = site
     assert set(by_check(cloud.visitors(url, "/api/", "/api/health")).values()) == {"ok"}
@@ -213,6 +242,39 @@ def test_what_visitors_get(site: tuple[str, dict[str, tuple[int, str, dict[str, 
     assert by_check(cloud.visitors(url, "/api/", "/api/health"))["assets"] == "error"
     pages["/"] = (403, "", {})
     assert by_check(cloud.visitors(url, "/api/", "/api/health")) == {"page": "error"}
+
+
+@shows("cloud.mixed ok", "cloud.mixed broken")
+def test_mixed_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found when the first page was served over HTTPS: it called its API without."""
+    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    words += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    words += ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "certificate.pem")]
+    subprocess.run(words, check=True, capture_output=True)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    with serving(context) as (url, pages):
+        assert by_check(cloud.visitors(url, "/api/", "/api/health"))["mixed"] == "ok"
+        pages["/app.js"] = (200, 'fetch("http://3.36.1.2:8080/api/interviews")', {})
+        (found,) = (one for one in cloud.visitors(url, "/api/", "/api/health") if one.check == "mixed")
+        assert found.severity.name == "ERROR"
+        assert "http://3.36.1.2:8080/api/interviews" in found.evidence
+
+
+@shows("cloud.account ok", "cloud.account broken", "cloud.bucket ok")
+def test_an_account(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "service: {name: shop, image: shop:1, port: 8080}\n"
+        "site: {dist: dist, bucket: site, region: us-east-1}\n"
+    )
+    config = load(path, environ={})
+    assert by_check(cloud.check_cloud(config, os.environ, None))["account"] == "error"  # no such bucket
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="site")
+    s3.put_public_access_block(Bucket="site", PublicAccessBlockConfiguration=BLOCKED)
+    assert by_check(cloud.check_cloud(config, os.environ, None))["account"] == "ok"
 
 
 def test_mixed_content_is_seen_in_pages_and_scripts() -> None:

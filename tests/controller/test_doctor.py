@@ -9,9 +9,11 @@ import pytest
 
 from deployer.config.load import load
 from deployer.doctor.jenkins import check_jenkins
+from tests.support.doctor import shows
 from tests.support.jenkins_double import JenkinsDouble
 
 GIB = 1024**3
+CHECKS = ("controller", "node", "executors", "disk", "queue", "webhook")
 DISK = "hudson.node_monitors.DiskSpaceMonitor"
 
 
@@ -32,10 +34,12 @@ def found(double: JenkinsDouble, folder: Path, token: str | None = None) -> dict
     return {finding.check: finding.severity.name.lower() for finding in findings}
 
 
+@shows(*(f"jenkins.{check} ok" for check in CHECKS))
 def test_a_controller_in_order(controller: JenkinsDouble, tmp_path: Path) -> None:
     controller.monitors = {DISK: {"size": 20 * GIB, "path": "/var/jenkins_home"}}
     assert found(controller, tmp_path) == {
         "controller": "ok",
+        "node": "ok",
         "executors": "ok",
         "disk": "ok",
         "queue": "ok",
@@ -43,6 +47,7 @@ def test_a_controller_in_order(controller: JenkinsDouble, tmp_path: Path) -> Non
     }
 
 
+@shows(*(f"jenkins.{check} broken" for check in CHECKS))
 def test_what_is_wrong_with_it(controller: JenkinsDouble, tmp_path: Path) -> None:
     assert found(controller, tmp_path, token="not it") == {"controller": "error"}
     controller.offline = "Disk space is too low. Only 0.4GB left"
@@ -50,6 +55,12 @@ def test_what_is_wrong_with_it(controller: JenkinsDouble, tmp_path: Path) -> Non
     controller.monitors = {DISK: {"size": GIB // 2, "path": "/var/jenkins_home"}}
     seen = found(controller, tmp_path)
     assert (seen["node"], seen["executors"], seen["disk"]) == ("error", "warning", "error")
+    controller.has_github = False
+    assert found(controller, tmp_path)["webhook"] == "error"
+    # A build that waits for a node that is not there.
+    controller.save("shop", "<flow-definition/>")
+    controller.enqueue("shop", {})
+    assert found(controller, tmp_path)["queue"] == "warning"
 
 
 def test_one_that_is_down(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,14 @@ from docker import DockerClient
 
 from deployer.config.load import load
 from deployer.doctor import engine as checks
-from deployer.doctor import service
+from deployer.doctor import host, service
 from deployer.doctor.examination import fix
 from deployer.doctor.finding import Finding
+from deployer.host import facts
 from deployer.host.engine import Engine
 from deployer.host.lock import lock_name
 from tests.engine.conftest import Variant
+from tests.support.doctor import saw, shows
 from tests.support.names import free_port, service_name
 from tests.support.project import Project
 from tests.support.waiting import until
@@ -45,9 +49,14 @@ def severities(findings: Iterator[Finding]) -> dict[str, str]:
 def told(project: Project, *areas: str) -> dict[str, dict[str, Any]]:
     """What `deployer doctor --json` says, by check; each check once."""
     found = project.json("doctor", *areas, expect=None)
+    saw(found["findings"])
     return {entry["check"]: entry for entry in found["findings"]}
 
 
+STATE = ("release", "drift", "maintenance")
+
+
+@shows("engine.engine ok", *(f"service.{check} {found}" for check in STATE for found in ("ok", "broken")))
 def test_a_service_in_order_and_out_of_it(shop_project: Project) -> None:
     assert told(shop_project, "service")["release"]["severity"] == "skipped"
     shop_project.run("rollout")
@@ -71,6 +80,7 @@ def test_a_service_in_order_and_out_of_it(shop_project: Project) -> None:
     assert told(shop_project, "service")["release"]["severity"] == "ok"
 
 
+@shows("engine.lock ok", "engine.lock broken")
 def test_a_lock_that_was_left_behind_is_removed(
     project: Project, engine: DockerClient, ours: Engine, shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +95,7 @@ def test_a_lock_that_was_left_behind_is_removed(
     assert ours.container(name) is None
 
 
+@shows("engine.restarts ok", "engine.restarts broken")
 def test_containers_that_keep_dying(engine: DockerClient, ours: Engine, shop: str) -> None:
     name = service_name()
     engine.containers.run(
@@ -112,12 +123,57 @@ def test_one_that_the_kernel_killed_for_its_memory(engine: DockerClient, ours: E
         made.remove(force=True)
 
 
+@shows("engine.version ok", "engine.version broken")
 def test_versions() -> None:
     assert severities(checks.version({"ServerVersion": "20.10.24+dfsg1"})) == {"version": "ok"}
     assert severities(checks.version({"ServerVersion": "29.0.1"})) == {"version": "ok"}
     assert severities(checks.version({"ServerVersion": "19.03.15"})) == {"version": "error"}
 
 
+@shows(
+    *(f"host.{check} {state}" for check in ("disk", "inodes", "logs", "ports") for state in ("ok", "broken"))
+)
+def test_a_small_disk_that_fills_a_log_that_grows_and_a_port_that_is_open(
+    engine: DockerClient, shop: str, project: Project
+) -> None:
+    """Real ones: a tmpfs of 32 MiB with 60 inodes, a file, a socket."""
+    name = service_name()
+    folder, config = "/var/lib/docker", load(project.config(), environ={})
+    room = {folder: "size=32m,nr_inodes=60"}
+    made = engine.containers.run(shop, ["sleep", "1000"], name=name, detach=True, tmpfs=room, init=True)
+
+    def looked() -> dict[str, set[str]]:
+        """Of each check, the severities."""
+        text = facts.script(socket="/nowhere.sock", docker_root=folder)
+        _, said = made.exec_run(["sh", "-c", text])
+        found = facts.read(said.decode(), time.time(), name)
+        assert found.disks[folder].size == 32 << 20
+        here = replace(found, disks={folder: found.disks[folder]})
+        severities: dict[str, set[str]] = {}
+        for each in (*host.disks(here), *host.logs(here)):
+            severities.setdefault(each.check, set()).add(each.severity.name)
+        return severities
+
+    try:
+        assert looked() == {"disk": {"OK"}, "inodes": {"OK"}, "logs": {"OK"}}
+        log = f"{folder}/containers/abc/abc-json.log"
+        made.exec_run(["sh", "-c", f"mkdir -p {folder}/containers/abc && truncate -s 200M {log}"])
+        assert looked()["logs"] == {"WARNING"}
+        made.exec_run(["sh", "-c", f"head -c 31M /dev/zero > {folder}/ballast"])
+        assert looked()["disk"] == {"ERROR"}
+        made.exec_run(["sh", "-c", f"for n in $(seq 55); do : > {folder}/$n; done"])
+        assert looked()["inodes"] == {"ERROR"}
+    finally:
+        made.remove(force=True)
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        port = server.getsockname()[1]
+        found = facts.here("/var/run/docker.sock")
+        assert any(str(port) in each.evidence for each in host.ports(found, config))
+    closed = replace(found, listening=tuple(each for each in found.listening if each.startswith("127.")))
+    assert [each.severity.name for each in host.ports(closed, config)] == ["OK"]
+
+
+@shows("engine.waste ok", "engine.waste broken")
 def test_images_that_nothing_uses(ours: Engine, variant: Variant, monkeypatch: pytest.MonkeyPatch) -> None:
     variant(V="nobody runs this")
     monkeypatch.setattr(checks, "WASTE", 1 << 60)
@@ -128,6 +184,7 @@ def test_images_that_nothing_uses(ours: Engine, variant: Variant, monkeypatch: p
     assert finding.fix is not None
 
 
+@shows("service.certificate ok", "service.certificate broken", each=False)
 @pytest.mark.parametrize(("days", "severity"), [(90, "ok"), (5, "warning"), (-1, "error")])
 def test_certificates(tmp_path: Path, days: int, severity: str) -> None:
     write_certificate(tmp_path / "shop.pem", datetime.now(UTC) + timedelta(days=days))
@@ -183,6 +240,7 @@ def database() -> Iterator[Callable[[bytes], int]]:
         server.close()
 
 
+@shows("service.database ok", "service.database broken")
 def test_databases(shop_project: Project, ours: Engine, database: Callable[[bytes], int]) -> None:
     shop_project.run("rollout")
 

@@ -22,7 +22,8 @@ from docker import DockerClient
 
 from deployer.config.load import load
 from pipelines.__main__ import main
-from tests.support import cli, controller, images, names
+from tests.engine.conftest import Variant
+from tests.support import cli, controller, images, machines, names, nursery
 from tests.support import engine as support
 from tests.support.cli import Done
 from tests.support.project import Project
@@ -221,6 +222,77 @@ class TestADeploymentFromInside:
         # Whoever looks from outside sees the same truth: the state is on the host.
         assert project.status()["active"]["ready"]
         controlled.inside("python3", "-m", "deployer", "rollback", expect=2, workdir=workspace)
+
+    def test_from_inside_over_ssh_and_on_the_local_socket_is_all_the_same(
+        self, controlled: Controlled, project: Project, variant: Variant, workspace: str, tmp_path: Path
+    ) -> None:
+        """Each leaves the same state, and each goes back on what another did."""
+        images = {name: variant(V=name) for name in ("inside", "ssh", "local")}
+        project.config(rollout={"observe": "0s"})
+        text = yaml.safe_load((project.folder / "config.yaml").read_text())
+        far = tmp_path / "far"
+        far.mkdir()
+
+        def inside(*words: str) -> None:
+            controlled.inside("python3", "-m", "deployer", *words, workdir=workspace)
+
+        def ssh(*words: str) -> None:
+            nursery.run("deployer", words, cwd=far, env=project.environment()).check_returncode()
+
+        def local(*words: str) -> None:
+            project.run(*words)
+
+        ways = {"inside": inside, "ssh": ssh, "local": local}
+        with machines.door(controlled.client, tmp_path) as host:
+            (far / "known_hosts").write_text(machines.known_hosts([host]))
+            access = {"key": str(host.key), "known_hosts": "known_hosts"}
+            (far / "config.yaml").write_text(
+                yaml.safe_dump({**text, "ssh": access, "hosts": [host.config()]})
+            )
+            controlled.inside(
+                "sh", "-c", f"cat > config.yaml <<'E'\n{yaml.safe_dump(text)}\nE", workdir=workspace
+            )
+            states, releases = [], {}
+            for name, way in ways.items():
+                way("rollout", "--image", images[name])
+                assert version(project) == name
+                releases[name] = project.status()["active"]["release"]
+                states.append(state(project))
+            assert states[0] == states[1] == states[2]
+            # What the local socket did is undone from inside, that over SSH, and that here.
+            for way, name in ((inside, "ssh"), (ssh, "inside"), (local, "local")):
+                way("rollback", "--to", releases[name])
+                assert version(project) == name
+                assert state(project) == states[0]
+        assert project.leftovers() == []
+
+
+def version(project: Project) -> str:
+    return str(requests.get(project.url, timeout=10).json()["version"])
+
+
+def state(project: Project) -> dict[str, Any]:
+    """What is there of a service but for names and times."""
+    client, active = project.client, project.status()["active"]
+    found: dict[str, Any] = {"active": sorted(key for key, value in active.items() if value is not None)}
+    for part, name in (("release", active["container"]), ("edge", f"{project.name}-edge")):
+        container = client.api.inspect_container(name)
+        found[part] = {
+            "host": {
+                key: value for key, value in container["HostConfig"].items() if key != "ContainerIDFile"
+            },
+            "labels": sorted(container["Config"]["Labels"]),
+            "networks": sorted(container["NetworkSettings"]["Networks"]),
+            "mounts": [(mount["Type"], mount["Destination"]) for mount in container["Mounts"]],
+            "user": container["Config"]["User"],
+        }
+    network = client.api.inspect_network(f"{project.name}-edge")
+    found["network"] = (network["Labels"], network["IPAM"])
+    found["volumes"] = [
+        (volume["Name"], volume["Labels"])
+        for volume in client.api.volumes(filters={"label": f"deployer.service={project.name}"})["Volumes"]
+    ]
+    return found
 
 
 def test_down_leaves_what_is_kept_until_it_is_told_otherwise(

@@ -1,12 +1,15 @@
 """What tests on hosts of their own are given.
 
 engine      a client of this machine's engine
-hosts       three hosts with SSH and an engine, for all tests of a file
-fleet       a folder whose config names them, with a service of its own
+hosts       three hosts with SSH and an engine, for all tests of a process
+fleet       a folder whose config names them, with a service that all of them serve
+releases    images of that service, of the release before and of the one that serves
 """
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import json
 import os
 import subprocess
@@ -19,13 +22,16 @@ import pytest
 import yaml
 from docker import DockerClient
 
+from benchmarks.load import Load, Mix
 from deployer.config.load import load
 from deployer.events import ignore
 from deployer.host.engine import Engine
 from deployer.image.edge import edge_image
 from tests.support import engine as support
 from tests.support import images, names, nursery
+from tests.support.line import Line
 from tests.support.machines import Host, known_hosts, machines
+from tests.support.scale import SOAK, USUAL
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +43,7 @@ def engine() -> Iterator[DockerClient]:
     client.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def hosts(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Host]]:
     folder = tmp_path_factory.mktemp("hosts")
     shop = images.shop(engine)
@@ -52,6 +58,12 @@ def hosts(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Ite
         made[1].load(engine, shop, edge)
         made[2].load(engine, shop, edge)
         yield made
+
+
+GENTLE = (
+    USUAL if SOAK else Mix(keepalive=2, oneshot=1, post=1, pausing=1, slow=0, stream=0, upload=0, rate=20.0)
+)
+"""Load for three hosts on one machine."""
 
 
 class Fleet:
@@ -69,10 +81,14 @@ class Fleet:
                 "image": "deployer-test/shop:1",
                 "port": 8080,
                 "health": "/health",
+                # Orders outlive a release; a hook fails on the hosts whose flag says so.
+                "volumes": [f"{self.service}-data:/data", f"{self.service}-flag:/flag"],
             },
             "edge": {"port": self.port},
-            "rollout": {"observe": "0s", "ready_timeout": "20s", "disk_free": "100m", "drain": "5s"},
-            "ssh": {"key": str(hosts[0].key), "known_hosts": "known_hosts"},
+            "rollout": {"observe": "0s", "ready_timeout": "20s", "disk_free": "100m", "drain": "5s"}
+            | {"before": [{"name": "check", "command": ["sh", "-c", "test ! -e /flag/fail"]}]},
+            # For so long a host may be silent.
+            "ssh": {"key": str(hosts[0].key), "known_hosts": "known_hosts", "timeout": "5s"},
             "hosts": [host.config() for host in hosts],
         }
         self.write()
@@ -80,6 +96,14 @@ class Fleet:
     def write(self) -> None:
         """config.yaml as `settings` has it."""
         (self.folder / "config.yaml").write_text(yaml.safe_dump(self.settings))
+
+    def reach_through(self, number: int, line: Line) -> None:
+        """Let a host be reached through a line from here."""
+        host = self.hosts[number]
+        with (self.folder / "known_hosts").open("a") as file:
+            file.write(f"[127.0.0.1]:{line.port} {' '.join(host.public_key.split()[:2])}\n")
+        self.settings["hosts"][number] |= {"address": "127.0.0.1", "port": line.port}
+        self.write()
 
     @property
     def names(self) -> list[str]:
@@ -119,6 +143,42 @@ class Fleet:
             found += [f"{host.name}: {line}" for line in listed if "lock" in line or "Created" in line]
         return found
 
+    def one_version(self, said: object) -> str:
+        """The release that all serve, with nothing left over; `said` is for whoever reads a failure."""
+        serving = self.serving()
+        assert len(set(serving)) == 1, f"{serving}\n{said}"
+        assert self.leftovers() == [], said
+        assert serving[0] is not None, said
+        return serving[0]
+
+    @contextlib.contextmanager
+    def under_load(self, mix: Mix = GENTLE) -> Iterator[list[Load]]:
+        """Load on each host; at the end nothing may have been lost."""
+        with contextlib.ExitStack() as running:
+            loads = [running.enter_context(Load(url, mix)) for url in self.urls()]
+            for load in loads:
+                load.wait_for_more(20)
+            yield loads
+            for load in loads:
+                load.wait_for_more(20)
+        for load in loads:
+            report = load.report()
+            assert report.clean, report.summary()
+
+    def fail(self, number: int, *, fails: bool = True) -> None:
+        """Let the hook fail on a host, or no longer."""
+        word = "touch" if fails else "rm"
+        mount = f"{self.service}-flag:/flag"
+        self.hosts[number].docker(f"run --rm -v {mount} deployer-test/shop:1 {word} /flag/fail")
+
+    def struck(self, how: str, strike: int, *words: str) -> tuple[bool, subprocess.CompletedProcess[str]]:
+        """Whether an accident happened before a command's n-th effect (`tests.support.crash`); its end."""
+        arguments = [how, str(strike), *words]
+        done = nursery.run(
+            "tests.support.crash", arguments, cwd=self.folder, env=self.environment, timeout=240
+        )
+        return f"effect {strike} " in done.stderr, done
+
     def remove(self) -> None:
         for host in self.hosts:
             host.run(
@@ -129,8 +189,31 @@ class Fleet:
             )
 
 
-@pytest.fixture
-def fleet(tmp_path: Path, hosts: list[Host]) -> Iterator[Fleet]:
-    made = Fleet(tmp_path, hosts)
-    yield made
+@pytest.fixture(scope="session")
+def deployed(
+    tmp_path_factory: pytest.TempPathFactory, hosts: list[Host], engine: DockerClient
+) -> Iterator[tuple[Fleet, list[str]]]:
+    """Two releases, one after the other, on every host: most tests begin with that, and end so."""
+    made = Fleet(tmp_path_factory.mktemp("fleet"), hosts)
+    found = [images.variant(engine, V="1"), images.variant(engine, V="2")]
+    for image in found:
+        made.run("rollout", "--image", image, "--set", "rollout.batch=3")
+    yield made, found
     made.remove()
+
+
+@pytest.fixture
+def fleet(deployed: tuple[Fleet, list[str]]) -> Iterator[Fleet]:
+    made = deployed[0]
+    known, settings = (made.folder / "known_hosts").read_text(), copy.deepcopy(made.settings)
+    yield made
+    made.settings = settings
+    (made.folder / "known_hosts").write_text(known)
+    made.write()
+    if set(made.serving()) != {made.serving()[0]} or made.serving()[0] is None:  # the test has failed
+        made.run("recover", "--lock-wait", "30s", expect=None)
+
+
+@pytest.fixture
+def releases(deployed: tuple[Fleet, list[str]]) -> list[str]:
+    return deployed[1]

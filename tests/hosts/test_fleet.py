@@ -1,103 +1,110 @@
-"""A release on three real hosts: all or none, nothing lost, one version in the end."""
+"""A release on three real hosts: all or none, nothing lost, one version in the end, whatever happens.
+
+One file, so that one process makes the hosts, and one service on them, for all of its tests.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from docker import DockerClient
 
-from benchmarks.load import Load
 from tests.hosts.conftest import Fleet
 from tests.support import images, nursery
-from tests.support.scale import USUAL
+from tests.support.doctor import saw, shows
+from tests.support.line import Line
+from tests.support.machines import Host
+from tests.support.scale import SOAK, USUAL
 from tests.support.waiting import until
+
+MOST_EFFECTS = 250
+"""More than a rollout on three hosts has: the strikes end when one comes to its end."""
+
+AT_ONCE = ("--set", "rollout.batch=3")
+ALONE = ("--set", "host.docker=unix:///nowhere.sock")
+"""Without an engine of the deployer's own."""
+
+
+def strikes(quick: Sequence[int]) -> Sequence[int]:
+    """These points in `make test`, every one in `make soak`."""
+    return range(1, MOST_EFFECTS) if SOAK else quick
 
 
 @pytest.fixture
-def flagged(fleet: Fleet) -> Fleet:
-    """A hook fails on the hosts whose volume says so."""
-    fleet.settings["service"]["volumes"] = [f"{fleet.service}-flag:/flag"]
-    hook = {"name": "check", "command": ["sh", "-c", "test ! -e /flag/fail"]}
-    fleet.settings["rollout"]["before"] = [hook]
-    fleet.write()
-    return fleet
+def record(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Says how much was done, in the report and with `-s`."""
+
+    def say(text: str) -> None:
+        record_property("counts", text)
+        sys.stderr.write(f"{text}\n")
+
+    return say
 
 
-def flag(fleet: Fleet, number: int) -> None:
-    mount = f"{fleet.service}-flag:/flag"
-    fleet.hosts[number].docker(f"run --rm -v {mount} deployer-test/shop:1 touch /flag/fail")
+@contextmanager
+def interrupted(fleet: Fleet, image: str) -> Iterator[tuple[nursery.Process, Path]]:
+    """A rollout whose first host has changed: the process, and the file that it writes to."""
+    log = fleet.folder / "log"
+    words, environment = ["rollout", "--image", image], fleet.environment
+    with log.open("w") as err:
+        process = nursery.Process(
+            "deployer", words, cwd=fleet.folder, env=environment, stdout=err, stderr=err
+        )
+    try:
+        until(lambda: "batch 2 of 3" in log.read_text(), "the first host has changed", timeout=60)
+        yield process, log
+    finally:
+        process.kill()
+        process.wait()
 
 
-def test_rollouts_and_a_rollback_over_all_hosts_lose_nothing(fleet: Fleet, engine: DockerClient) -> None:
-    fleet.settings["service"]["volumes"] = [f"{fleet.service}-data:/data"]  # orders outlive a release
-    fleet.write()
-    first = fleet.json("rollout", "--set", "rollout.batch=100%")
-    assert first["outcome"] == "succeeded"
-    second = images.variant(engine, V="2")
-    with contextlib.ExitStack() as running:
-        loads = [running.enter_context(Load(url, USUAL)) for url in fleet.urls()]
-        for load in loads:
-            load.wait_for_more(20)
-        done = fleet.run("rollout", "--image", second, "--set", "rollout.batch=2")
+def test_a_rollout_and_a_rollback_over_all_hosts_lose_nothing(fleet: Fleet, engine: DockerClient) -> None:
+    first = fleet.one_version("at first")
+    third = images.variant(engine, V="3")
+    with fleet.under_load(USUAL) as loads:
+        done = fleet.run("rollout", "--image", third, "--set", "rollout.batch=2")
         assert "batch 1 of 2" in done.stderr
         assert "sent" in done.stderr
         for load in loads:
-            load.wait_for_version("2")
+            load.wait_for_version("3")
         back = fleet.json("rollback")
-        for load in loads:
-            load.wait_for_more(20)
-    for load in loads:
-        report = load.report()
-        assert report.clean, report.summary()
-    assert back["release"] == first["release"]
-    assert fleet.serving() == [first["release"]] * 3
-    assert fleet.leftovers() == []
+    assert back["release"] == first
+    assert fleet.one_version(back) == first
 
 
-def test_where_one_host_fails_all_go_back(flagged: Fleet) -> None:
-    first = flagged.json("rollout", "--set", "rollout.batch=3")["release"]
-    flag(flagged, 2)
-    failed = flagged.json("rollout", expect=14)
-    assert failed["outcome"] == "rolled_back"
-    assert failed["error"] == "FleetFailed"
+def test_where_one_host_fails_all_go_back(fleet: Fleet, releases: list[str]) -> None:
+    first = fleet.one_version("at first")
+    fleet.fail(2)
+    failed = fleet.json("rollout", "--image", releases[0], expect=14)
+    assert (failed["outcome"], failed["error"]) == ("rolled_back", "FleetFailed")
     assert any("check" in line for line in failed["details"])
-    assert flagged.serving() == [first] * 3
+    assert fleet.one_version(failed) == first
     # As many as may fail: the others keep the release, and the hosts differ until somebody mends that.
-    mixed = flagged.json("rollout", "--set", "rollout.max_failures=1", expect=14)
+    may = ("--set", "rollout.max_failures=1", *AT_ONCE)
+    mixed = fleet.json("rollout", "--image", releases[0], *may, expect=14)
     assert mixed["outcome"] == "mixed"
-    assert flagged.serving() == [mixed["release"], mixed["release"], first]
-    assert "different releases" in flagged.run("status").stdout
-    flagged.hosts[2].docker(f"run --rm -v {flagged.service}-flag:/flag deployer-test/shop:1 rm /flag/fail")
-    assert flagged.json("recover")["release"] == mixed["release"]
-    assert flagged.serving() == [mixed["release"]] * 3
-    assert flagged.leftovers() == []
+    assert fleet.serving() == [mixed["release"], mixed["release"], first]
+    assert "different releases" in fleet.run("status").stdout
+    fleet.fail(2, fails=False)
+    assert fleet.json("recover")["release"] == mixed["release"]
+    assert fleet.one_version(mixed) == mixed["release"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_deployer_that_ends_in_the_middle_leaves_what_becomes_one_version(
-    fleet: Fleet, number: signal.Signals
-) -> None:
-    first = fleet.json("rollout", "--set", "rollout.batch=3")["release"]
-    log = fleet.folder / "log"
-    with log.open("w") as err:
-        process = nursery.Process(
-            "deployer", ["rollout"], cwd=fleet.folder, env=fleet.environment, stdout=err, stderr=err
-        )
-        until(lambda: "batch 2 of 3" in log.read_text(), "the first host has changed", timeout=60)
-        process.send_signal(number)
-        code = process.wait(120)
-    if number == signal.SIGTERM:
-        assert code == 143, log.read_text()
-        assert fleet.serving() == [first] * 3, log.read_text()  # it cleaned up by itself
-    fleet.run("recover", "--lock-wait", "30s")
-    assert len(set(fleet.serving())) == 1, log.read_text()
-    assert fleet.leftovers() == []
+def test_a_deployer_that_is_stopped_takes_all_back(fleet: Fleet, releases: list[str]) -> None:
+    first = fleet.one_version("at first")
+    with interrupted(fleet, releases[0]) as (process, log):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(120) == 143, log.read_text()
+    assert fleet.one_version(log.read_text()) == first
 
 
-def test_what_cannot_be_reached_is_not_begun_with(fleet: Fleet, tmp_path: Path) -> None:
+def test_what_cannot_be_reached_is_not_begun_with(fleet: Fleet) -> None:
+    first = fleet.one_version("at first")
     entries = fleet.settings["hosts"]
     cases: list[tuple[dict[str, object], str, str]] = [
         ({"address": "127.0.0.1", "port": 1}, "HostUnreachable", "no SSH server answers"),
@@ -123,22 +130,16 @@ def test_what_cannot_be_reached_is_not_begun_with(fleet: Fleet, tmp_path: Path) 
     assert found["error"] == "HostKeyChanged"
     assert "ssh-keygen -R" in found["remedy"]
     known.write_text("\n".join(lines) + "\n")
-    assert fleet.serving() == [None] * 3
-    assert fleet.leftovers() == []
+    assert fleet.one_version(found) == first
 
 
-@pytest.mark.parametrize("how", ["silent", "down"])
-def test_a_host_that_is_lost_in_the_middle_converges_when_it_is_back(flagged: Fleet, how: str) -> None:
-    flagged.settings["ssh"]["timeout"] = "5s"  # for which it may be silent
-    flagged.write()
-    first = flagged.json("rollout", "--set", "rollout.batch=3")["release"]
-    log = flagged.folder / "log"
-    lost = flagged.hosts[1]
-    with log.open("w") as err:
-        process = nursery.Process(
-            "deployer", ["rollout"], cwd=flagged.folder, env=flagged.environment, stdout=err, stderr=err
-        )
-        until(lambda: "batch 2 of 3" in log.read_text(), "the first host has changed", timeout=60)
+@pytest.mark.parametrize("how", ["silent", "down"] if SOAK else ["down"])
+def test_a_host_that_is_lost_in_the_middle_converges_when_it_is_back(
+    fleet: Fleet, releases: list[str], how: str
+) -> None:
+    first = fleet.one_version("at first")
+    lost = fleet.hosts[1]
+    with interrupted(fleet, releases[0]) as (process, log):
         if how == "silent":
             lost.fall_silent()
         else:
@@ -151,25 +152,135 @@ def test_a_host_that_is_lost_in_the_middle_converges_when_it_is_back(flagged: Fl
             else:
                 lost.start()
     assert "not known" in log.read_text()
-    flagged.run("recover", "--lock-wait", "30s")
-    assert flagged.serving() == [first] * 3
-    assert flagged.leftovers() == []
+    fleet.run("recover", "--lock-wait", "30s")
+    assert fleet.one_version(log.read_text()) == first
 
 
+def test_killed_before_an_effect(fleet: Fleet, releases: list[str], record: Callable[[str], None]) -> None:
+    """SIGKILL: on the first host, on the second while the first has changed, on the last."""
+    done = 0
+    with fleet.under_load():
+        for strike in strikes([12, 30, 52]):
+            image = releases[done % 2]
+            happened, killed = fleet.struck("KILL", strike, "rollout", "--image", image)
+            if not happened:
+                break
+            done += 1
+            assert killed.returncode == -9, killed.stderr
+            if done % 3:
+                fleet.run("recover")
+            else:  # any next command puts things right first
+                fleet.run("rollout", "--image", image, *AT_ONCE)
+            fleet.one_version(f"struck at {strike}\n{killed.stderr}")
+    assert done >= (40 if SOAK else 3)
+    record(f"killed at {done} points")
+
+
+@pytest.mark.parametrize("word", ["cut", "mute"])
+def test_cut_off_from_a_host_before_an_effect(
+    fleet: Fleet, releases: list[str], tmp_path: Path, word: str, record: Callable[[str], None]
+) -> None:
+    """The second host's line breaks; with `mute` what was asked for last is done, and no answer comes."""
+    done = 0
+    with Line(fleet.hosts[1].address, 22) as line, fleet.under_load():
+        fleet.reach_through(1, line)
+        for strike in strikes({"cut": [14], "mute": [9]}[word]):
+            how = f"{word}={tmp_path / 'line.sock'}@:{line.port}"
+            with line.on_command(tmp_path / "line.sock"):
+                happened, ended = fleet.struck(how, strike, "rollout", "--image", releases[done % 2])
+                line.mend()
+            if not happened:
+                break
+            done += 1
+            # 0: all that was left to do was to give the lock back.
+            assert ended.returncode in (0, 13, 14), ended.stderr
+            fleet.run("recover", "--lock-wait", "30s")
+            fleet.one_version(f"{word} at {strike}\n{ended.stderr}")
+    assert done >= (12 if SOAK else 1)
+    record(f"{word} at {done} points")
+
+
+def test_over_slow_lines(fleet: Fleet, releases: list[str]) -> None:
+    """Each host is 60 ms away."""
+    with ExitStack() as lines:
+        for number, host in enumerate(fleet.hosts):
+            fleet.reach_through(number, lines.enter_context(Line(host.address, 22, delay=0.03)))
+        with fleet.under_load():
+            done = fleet.json("rollout", "--image", releases[0], *AT_ONCE)
+            assert done["outcome"] == "succeeded"
+        fleet.one_version(done)
+
+
+@pytest.fixture
+def small(fleet: Fleet) -> Iterator[Host]:
+    """The third host was made anew: its engine has nothing but a small disk."""
+    with fleet.hosts[2].small_disk(600):
+        yield fleet.hosts[2]
+
+
+def test_a_host_that_was_made_anew_gets_all_it_lacks_and_where_its_disk_is_full_nobody_changes(
+    fleet: Fleet, releases: list[str], small: Host, engine: DockerClient
+) -> None:
+    # Where the deployer has no engine, and there is no registry: from another host.
+    said = fleet.run("recover", *ALONE).stderr
+    assert "fetching" in said
+    first = fleet.one_version(said)
+    with fleet.under_load():
+        small.fill_disk(left=30)
+        # An image that does not fit.
+        big = images.heavier(engine, releases[0], megabytes=60)
+        failed = fleet.json("rollout", "--image", big, *AT_ONCE, expect=14)
+        assert "nothing was changed" in failed["message"]
+        assert "no space left" in str(failed)
+        assert fleet.one_version(failed) == first
+        # One that is there, but no room to run it.
+        failed = fleet.json("rollout", "--image", releases[1], expect=14)
+        assert failed["outcome"] == "rolled_back"
+        assert fleet.one_version(failed) == first
+        small.empty_disk()
+        assert fleet.json("rollout", "--image", releases[0], *AT_ONCE)["outcome"] == "succeeded"
+        fleet.one_version("with room again")
+
+
+def test_a_rollback_brings_the_image_that_is_gone_or_says_that_it_is_nowhere(
+    fleet: Fleet, engine: DockerClient
+) -> None:
+    old = images.variant(engine, V="old")
+    for image in (old, images.variant(engine, V="new")):
+        fleet.run("rollout", "--image", image, *AT_ONCE)
+    serving = fleet.one_version("at first")
+    back = fleet.json("status")["hosts"][fleet.names[2]]["previous"]
+    for host in fleet.hosts:
+        host.docker(f"rm -f {back['container']}")
+        host.docker(f"rmi -f {old}")
+    failed = fleet.json("rollback", "--to", back["release"], *ALONE, expect=14)
+    assert "nothing was changed" in failed["message"]
+    assert "on no other host" in str(failed["details"])
+    assert "docker load" in str(failed["hosts"])
+    assert fleet.serving() == [serving] * 3
+    # The deployer's own engine has it.
+    assert fleet.json("rollback", "--to", back["release"])["release"] == back["release"]
+    assert fleet.one_version("after the rollback") == back["release"]
+
+
+@shows("host.reach ok", "host.reach broken")
 def test_a_command_on_each_host_says_of_which(fleet: Fleet) -> None:
-    fleet.run("rollout", "--set", "rollout.batch=3")
     one, two, three = fleet.names
     lines = fleet.run("exec", "--", "sh", "-c", "echo here").stdout.splitlines()
     assert sorted(lines) == sorted(f"{name} | here" for name in (one, two, three))
-    assert (
-        fleet.run("exec", "--host", two, "--", "sh", "-c", "echo here; exit 3", expect=3).stdout == "here\n"
-    )
+    asked = fleet.run("exec", "--host", two, "--", "sh", "-c", "echo here; exit 3", expect=3)
+    assert asked.stdout == "here\n"
     assert fleet.run("host", "exec", "--host", one, "--", "id", "-un").stdout == "admin\n"
-    assert "serves on 1 of 1" in fleet.run("rollout", "--host", one).stdout
     assert sorted(fleet.run("host", "exec", "--", "printf", "no end").stdout.splitlines()) == sorted(
         f"{name} | no end" for name in (one, two, three)
     )
     assert fleet.run("host", "list").stdout.count("  ok") == 3
-    found = fleet.run("doctor", "engine", "service", "--host", two, "-v", expect=None).stdout
-    assert "drift" in found
-    assert "the edge is as the config says" in found
+    # One of them cannot be reached: that is a finding, and the others are looked at.
+    fleet.settings["hosts"][2] |= {"address": "127.0.0.1", "port": 1}
+    fleet.write()
+    found = fleet.run("doctor", "engine", "service", "-v", expect=32).stdout
+    for name in (one, two):
+        assert f"{name} | ok service  drift        the edge is as the config says" in found
+    assert f"{three} | !! host     reach" in found
+    saw(fleet.json("doctor", "service", "--host", two, expect=None)["findings"])
+    saw(fleet.json("doctor", "service", "--host", three, expect=32)["findings"])

@@ -2,11 +2,14 @@
 
     python -m tests.support.crash KILL 7 rollout --image shop:2
     python -m tests.support.crash KILL 7 pipelines backend
+    python -m tests.support.crash cut=/tmp/x.sock@:2201 7 rollout
 
 An effect is a call that changes something: on the engine (create, start, stop, ...), in HAProxy, in the
 edge's files, in the lock, in the site's bucket. The process sends itself the signal right before the n-th
 one, so that running with n = 1, 2, 3, ... visits every moment between two effects. When there are fewer, the
-command just runs to its end. Each effect is written to standard error as `effect 7 start`.
+command just runs to its end. In the third form only effects on an engine whose address ends so are counted,
+and the line to it is told what to do (`tests.support.line`). Each effect is written to standard error as
+`effect 7 start`.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import socket
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -44,12 +49,16 @@ BUCKET = ("write", "copy", "delete")
 
 
 class Accident:
-    """Counts effects, and strikes before the n-th."""
+    """Counts effects, and strikes before the n-th.
 
-    def __init__(self, number: signal.Signals, strike: int) -> None:
-        self.number = number
+    :param how: a signal's name, or `WORD=SOCKET@ADDRESS`
+    """
+
+    def __init__(self, how: str, strike: int) -> None:
+        self.how, _, self.place = how.partition("@")
         self.strike = strike
         self.count = 0
+        self._counting = threading.Lock()
 
     def wrap(self, owner: type, name: str) -> None:
         """Let `owner.name` count as an effect."""
@@ -57,7 +66,7 @@ class Accident:
 
         @functools.wraps(original)
         def counted(*args: Any, **kwargs: Any) -> Any:
-            self.effect(name)
+            self.effect(name, args[0])
             return original(*args, **kwargs)
 
         setattr(owner, name, counted)
@@ -76,18 +85,34 @@ class Accident:
 
         S3Store.upload = upload  # type: ignore[method-assign,assignment]  # that is what an accident is
 
-    def effect(self, name: str) -> None:
+    def effect(self, name: str, owner: object = None) -> None:
         """An effect is about to happen."""
-        self.count += 1
-        sys.stderr.write(f"effect {self.count} {name}\n")
-        sys.stderr.flush()
-        if self.count == self.strike:
-            os.kill(os.getpid(), self.number)
+        engine = getattr(
+            getattr(owner, "shell", None), "_engine", owner
+        )  # the edge's session has a shell in it
+        if self.place and not str(getattr(engine, "address", "")).endswith(self.place):
+            return
+        with self._counting:  # hosts are worked on at the same time
+            self.count += 1
+            sys.stderr.write(f"effect {self.count} {name}\n")
+            sys.stderr.flush()
+            if self.count == self.strike:
+                self._happen()
+
+    def _happen(self) -> None:
+        word, _, path = self.how.partition("=")
+        if not path:
+            os.kill(os.getpid(), signal.Signals[f"SIG{word}"])
+            return
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(path)
+            line.sendall(f"{word}\n".encode())
+            line.recv(10)
 
 
 def run(words: list[str]) -> int:
     """Arm the accident and run the deployer."""
-    accident = Accident(signal.Signals[f"SIG{words[0]}"], int(words[1]))
+    accident = Accident(words[0], int(words[1]))
     for name in ENGINE:
         accident.wrap(Engine, name)
     for name in EDGE:

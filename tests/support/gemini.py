@@ -69,6 +69,7 @@ SNAKE = {
 METRIC = "generativelanguage.googleapis.com/generate_content_free_tier_requests"
 TYPE = "type.googleapis.com/google.rpc."
 KEY = "test-key"
+MODELS = ("gemini-2.5-flash", "gemini-2.5-flash-lite", "gemini-2.5-pro")
 RETIRED = frozenset({"gemini-1.5-flash", "gemini-1.5-pro", "gemini-pro"})
 
 
@@ -249,6 +250,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/_double/requests":
             return self._json(200, [seen.as_dict() for seen in list(self.double.requests)])
+        if urlsplit(self.path).path == "/v1beta/models":
+            if self.headers.get("x-goog-api-key") != self.double.key:
+                return self._json(400, _error(400, "API key not valid. Please pass a valid API key."))
+            return self._json(200, {"models": [{"name": f"models/{name}"} for name in MODELS]})
         return self._json(404, {})
 
     def do_DELETE(self) -> None:

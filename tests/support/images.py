@@ -119,6 +119,14 @@ def variant(client: DockerClient, image: str | None = None, **environment: str) 
     return tag
 
 
+def heavier(client: DockerClient, image: str, *, megabytes: int) -> str:
+    """An image with one more layer of so many megabytes, which cannot be packed; of this session alone."""
+    ballast = os.urandom(megabytes << 20)
+    tag = f"{REPOSITORY}:t{os.getpid():x}-{digest(image, ballast[:64])}"
+    _build(client, tag, f"FROM {image}\nCOPY ballast /srv/ballast\n", {"ballast": ballast})
+    return tag
+
+
 def remove_variants(client: DockerClient) -> None:
     """Removes the variants of this session, and those of sessions that are gone."""
     mine = f"t{os.getpid():x}-"

@@ -144,6 +144,8 @@ class JenkinsDouble:
         self.offline: str | None = None
         self.monitors: dict[str, Any] = {}
         self.webhook_secret: str | None = None
+        self.has_github = True
+        """Whether the GitHub plugin, which takes deliveries, is there."""
         self.deliveries: list[tuple[str, int]] = []
         self.requests: list[str] = []
         self.script: Callable[[Build], str] = lambda _: "SUCCESS"
@@ -405,6 +407,8 @@ class _Handler(BaseHTTPRequestHandler):
         """What anybody may ask for."""
         if self.path_only == "/login":
             return self._page(200, "Sign in")
+        if not self.double.has_github:
+            return self._page(404, "Not Found")
         if self.path_only == "/github-webhook":
             # Whoever follows this sends a GET, without what was posted.
             return self._answer(302, headers={"Location": f"{self.double.url}/github-webhook/"})

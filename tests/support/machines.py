@@ -14,7 +14,7 @@ import functools
 import io
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import docker
@@ -24,6 +24,7 @@ from docker.models.containers import Container
 from tests.support import images, names
 from tests.support.waiting import until
 
+SOCKET = "/var/run/docker.sock"
 REPOSITORY = "deployer-test/host"
 
 # The packages are fetched with the image, so that an empty host can install them without waiting.
@@ -149,6 +150,34 @@ class Host:
         """The end of its silence."""
         self.run("nft delete table inet silence")
 
+    @contextlib.contextmanager
+    def small_disk(self, megabytes: int) -> Iterator[None]:
+        """Within: its engine has nothing, and a file system of that size for all that it gets."""
+        folder = "/var/lib/docker"
+        end = (
+            "pkill -x dockerd; while pgrep -x dockerd; do sleep 0.1; done >/dev/null; "
+            # An engine that knows nothing of them leaves the bridges of another where they are.
+            "for bridge in $(ip -o link show type bridge | cut -d: -f2); do ip link delete $bridge; done"
+        )
+        self.run(f"{end}; mount -t tmpfs -o size={megabytes}m tmpfs {folder} && touch /run/docker-restart")
+        try:
+            until(self.has_engine, f"the engine of {self.name} answers")
+            yield
+        finally:
+            self.run(
+                f"docker ps -q | xargs -r docker rm -f; {end}; umount {folder}; touch /run/docker-restart"
+            )
+            until(self.has_engine, f"the engine of {self.name} answers")
+
+    def fill_disk(self, left: int) -> None:
+        """Leave so many megabytes free on the file system of its engine."""
+        free = "df -BM --output=avail /var/lib/docker | tail -1 | tr -dc 0-9"
+        self.run(f"fallocate -l $(( $({free}) - {left} ))M /var/lib/docker/ballast")
+
+    def empty_disk(self) -> None:
+        """Give back what `fill_disk` took."""
+        self.run("rm -f /var/lib/docker/ballast")
+
     def start(self) -> None:
         """Switch it on again."""
         self.container.start()
@@ -196,10 +225,23 @@ def image(client: DockerClient, *, prepared: bool = True) -> str:
 
 
 @contextlib.contextmanager
+def door(client: DockerClient, folder: Path, *binds: str) -> Iterator[Host]:
+    """A host whose engine is this machine's own, since it has its socket: the way in through SSH."""
+    with machines(client, 1, folder, prepared=False, binds=(f"{SOCKET}:{SOCKET}", *binds)) as (host,):
+        group = Path(SOCKET).stat().st_gid
+        host.run(f"groupadd -o -g {group} engine && usermod -aG engine admin")
+        yield host
+
+
+@contextlib.contextmanager
 def machines(
-    client: DockerClient, count: int, folder: Path, *, prepared: bool = True
+    client: DockerClient, count: int, folder: Path, *, prepared: bool = True, binds: Sequence[str] = ()
 ) -> Iterator[list[Host]]:
-    """So many hosts, which answer SSH and have an engine that runs; gone afterwards, with all of theirs."""
+    """So many hosts, which answer SSH and have an engine that runs; gone afterwards, with all of theirs.
+
+    :param prepared: with an engine.
+    :param binds: what they share with this machine, as `docker run -v` has it.
+    """
     key = folder / "id_ed25519"
     if not key.exists():
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
@@ -225,7 +267,11 @@ def machines(
                         "MaskedPaths": [],  # what `--security-opt systempaths=unconfined` says
                         "ReadonlyPaths": [],
                         "DeviceCgroupRules": ["a *:* rwm"],
-                        "Binds": ["/sys/fs/cgroup:/sys/fs/cgroup:rw", f"{volume.name}:/var/lib/docker"],
+                        "Binds": [
+                            "/sys/fs/cgroup:/sys/fs/cgroup:rw",
+                            f"{volume.name}:/var/lib/docker",
+                            *binds,
+                        ],
                     },
                 },
                 name,

@@ -13,8 +13,10 @@ from deployer.config.schema import Config
 from deployer.doctor.finding import Finding, Severity, worst
 from deployer.doctor.host import check_host
 from deployer.host.facts import Disk, Facts
+from tests.support.doctor import shows
 
 GIB = 1024**3
+CHECKS = ("memory", "oom", "swap", "disk", "inodes", "logs", "clock", "dns", "ports", "socket")
 HEALTHY = Facts(
     memory=2 * GIB,
     memory_available=GIB,
@@ -40,10 +42,12 @@ def found(config: Config, **changes: Any) -> dict[str, Finding]:
     return {finding.check: finding for finding in check_host(replace(HEALTHY, **changes), config)}
 
 
+@shows(*(f"host.{check} ok" for check in CHECKS))
 def test_a_healthy_host_has_no_findings(config: Config) -> None:
     assert worst(list(found(config).values())) == Severity.OK
 
 
+@shows(*(f"host.{check} broken" for check in CHECKS), each=False)
 @pytest.mark.parametrize(
     ("check", "severity", "evidence", "changes"),
     [
@@ -74,3 +78,11 @@ def test_what_is_wrong_is_found(
     assert finding.severity.name.lower() == severity
     assert evidence in finding.evidence
     assert finding.remedy
+
+
+def test_what_is_no_trouble_is_no_finding(config: Config) -> None:
+    big = found(config, memory=24 * GIB, memory_available=20 * GIB, swap=0, swap_free=0)["swap"]
+    assert (big.severity, big.evidence) == (Severity.OK, "none; 24 GB of memory can do without")
+    limits = found(config, oom_kills=2, oom_limits=2)["oom"]
+    assert limits.severity == Severity.OK
+    assert found(config, oom_kills=2, oom_limits=1)["oom"].severity == Severity.WARNING

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from deployer.errors import ImageError
-from deployer.fleet.ship import Layers, _without, packed
+from deployer.fleet.archive import packed, without
+from deployer.fleet.ship import Layers, same
 
 LAYERS = Layers(("a", "b", "c"), ("1/layer.tar", "2/layer.tar", "3/layer.tar"))
 
@@ -47,7 +48,7 @@ def pieces(content: bytes, size: int) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("size", [1, 511, 512, 4000, 10**6])
 def test_members_are_left_out_and_the_rest_is_as_it_was(size: int) -> None:
-    left = b"".join(_without(pieces(archive(), size), {"1/layer.tar"}))
+    left = b"".join(without(pieces(archive(), size), {"1/layer.tar"}))
     with tarfile.open(fileobj=io.BytesIO(left)) as tar:
         assert [member.name for member in tar] == ["2/layer.tar", "a" * 150, "manifest.json"]
         member = tar.extractfile("2/layer.tar")
@@ -58,8 +59,17 @@ def test_members_are_left_out_and_the_rest_is_as_it_was(size: int) -> None:
 
 def test_an_archive_that_ends_early_is_an_error() -> None:
     with pytest.raises(ImageError, match="ends too early"):
-        list(_without(pieces(archive()[:3000], 100), set()))
+        list(without(pieces(archive()[:3000], 100), set()))
 
 
 def test_it_is_packed_on_the_way() -> None:
     assert gzip.decompress(b"".join(packed(pieces(archive(), 999)))) == archive()
+
+
+def test_engines_that_count_ids_differently_still_mean_the_same_image() -> None:
+    made = {"RootFS": {"Layers": ["a", "b"]}, "Created": "2026-01-01T00:00:00Z", "Config": {"Env": ["V=1"]}}
+    here = {"Id": "sha256:config", **made}
+    assert same(here, {"Id": "sha256:manifest", **made})
+    assert not same(here, None)
+    assert not same(here, {"Id": "sha256:other", **made, "Config": {"Env": ["V=2"]}})
+    assert not same(here, {"Id": "sha256:other", **made, "RootFS": {"Layers": ["a"]}})

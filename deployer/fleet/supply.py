@@ -1,0 +1,169 @@
+"""An image that a host lacks, brought from where it is: the deployer's engine, another host, a registry."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from deployer.errors import DeployerError, EngineError, ImageError, ImageMissing
+from deployer.events import Note
+from deployer.fleet.inventory import Fleet
+from deployer.fleet.ship import Layers, Source, layers, ship
+from deployer.fleet.work import Member
+from deployer.host.engine import Engine, Inspect
+from deployer.image.build import ensure_image
+from deployer.rollout.release import Record
+from deployer.rollout.situation import Situation
+
+_PIECE = 1 << 20
+
+
+class Supply:
+    """Brings images to hosts; what is fetched from a host is fetched once for all that lack it.
+
+    :param members: the hosts that are connected to; an image may also be on others of the config.
+    """
+
+    def __init__(self, fleet: Fleet, members: Sequence[Member]) -> None:
+        self._fleet = fleet
+        self._members = members
+        self._finding = threading.Lock()
+        self._found: dict[str, _Found | None] = {}
+        self._local: Engine | None = None
+        self._closing = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        with contextlib.suppress(EngineError):
+            local = Engine(self._fleet.config.host.docker, self._fleet.environ)
+            self._local = self._closing.enter_context(contextlib.closing(local))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def bring(self, member: Member, ref: str, image_id: str | None = None) -> str:
+        """Make sure that a host has an image; what to call it there.
+
+        :param image_id: of the very image that is meant, since the name may mean another one by now.
+        :raises ImageMissing: it is nowhere, and no registry has it.
+        """
+        engine = member.engine
+        held = engine.image(image_id or ref)
+        if held is None:
+            found = self._find(ref, image_id)
+            if found is None:
+                self._pull(member, ref)
+            else:
+                ship(found.source, engine, found.ref, found.layers, member.emit, member.sent)
+            held = engine.image(image_id or ref) or engine.image(found.ref if found else ref)
+        named = engine.image(ref)
+        if held is None or (named is not None and named["Id"] == held["Id"]):
+            return ref
+        if named is None and "@" not in ref and not ref.startswith("sha256:"):
+            name, _, tag = ref.rpartition(":") if ":" in ref.rpartition("/")[2] else (ref, "", "latest")
+            engine.tag(held["Id"], name, tag)
+            return ref
+        return str(held["Id"])
+
+    def restock(self, member: Member, record: Record | None, situation: Situation) -> None:
+        """Make sure that a host has what a release's container is made from, where that is gone.
+
+        :raises ImageMissing: as `bring`.
+        """
+        if record is not None and record.container not in situation.members:
+            self.bring(member, record.image, record.image_id)
+
+    def _pull(self, member: Member, ref: str) -> None:
+        try:
+            ensure_image(member.engine, ref, member.emit)
+        except ImageMissing as error:
+            raise ImageMissing(
+                f"image {ref} is not on {member.name}, on no other host, not on the deployer's own engine, "
+                "and cannot be pulled",
+                remedy="`docker load` it on any of these and give the command again, or roll out an image "
+                "that is there: `deployer rollout --image`",
+                details=[error.message],
+            ) from error
+
+    def _find(self, ref: str, image_id: str | None) -> _Found | None:
+        with self._finding:
+            key = image_id or ref
+            if key not in self._found:
+                self._found[key] = self._look(ref, image_id)
+            return self._found[key]
+
+    def _look(self, ref: str, image_id: str | None) -> _Found | None:
+        # The very one anywhere before one of the same name.
+        for key in dict.fromkeys((image_id or ref, ref)):
+            for name, engine in self._places():
+                with contextlib.suppress(DeployerError):
+                    image, named = engine.image(key), engine.image(ref)
+                    if image is None:
+                        continue
+                    called = ref if named is not None and named["Id"] == image["Id"] else str(image["Id"])
+                    source: Source = engine
+                    if engine is not self._local:
+                        self._fleet.emit(Note(f"fetching {ref} from {name}"))
+                        folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="deployer-"))
+                        source = Fetched(engine, Path(folder) / "image.tar")
+                    return _Found(source, called, layers(source, called))
+        return None
+
+    def _places(self) -> Iterator[tuple[str, Engine]]:
+        if self._local is not None:
+            yield "here", self._local
+        for member in (*self._members, *self._others()):
+            with contextlib.suppress(DeployerError):
+                yield member.name, member.engine
+
+    def _others(self) -> Iterator[Member]:
+        """The config's hosts that the command is not about: what they have may be taken from them too."""
+        fleet = self._fleet
+        known = {member.name for member in self._members}
+        for host in fleet.config.hosts:
+            if host.name not in known:
+                with contextlib.suppress(DeployerError):
+                    member = Member(fleet.config, host, fleet.emit, fleet.environ)
+                    self._closing.callback(member.close)
+                    yield member
+
+
+class Fetched:
+    """An image of a far engine, fetched when it is first read, and read from a file after that."""
+
+    def __init__(self, engine: Engine, file: Path) -> None:
+        self._engine = engine
+        self._file = file
+
+    def image(self, ref: str) -> Inspect | None:
+        """The image as its engine describes it."""
+        return self._engine.image(ref)
+
+    def save(self, ref: str) -> Iterator[bytes]:
+        """The image in pieces. :raises ImageError: this machine has no room for it."""
+        try:
+            if not self._file.exists():
+                part = self._file.with_suffix(".part")
+                with part.open("wb") as file:
+                    for piece in self._engine.save(ref):
+                        file.write(piece)
+                part.rename(self._file)
+            with self._file.open("rb") as file:
+                while piece := file.read(_PIECE):
+                    yield piece
+        except OSError as error:
+            raise ImageError(
+                f"{ref} cannot be kept on its way: {error}", remedy="make room in TMPDIR of this machine"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    source: Source
+    ref: str
+    layers: Layers
