@@ -74,6 +74,7 @@ class ExitStatus(enum.IntEnum):
     BUILD_ABORTED = 23
     DOCTOR_WARNING = 31
     DOCTOR_ERROR = 32
+    WATCH_BAD = 33
     HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143

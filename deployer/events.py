@@ -248,6 +248,55 @@ class ImageShipped(Event):
         return f"sent {self.image}: {self.layers} of {self.of} layers, {self.sent / 1e6:.1f} MB"
 
 
+# -- watching -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionChanged(Event):
+    """Something that is watched got bad, worse, or well again.
+
+    :param host: its name in the config, else that of this machine; empty for an address asked from outside.
+    :param what: host, engine, service, maintenance, certificate, memory, swap, disk, inodes, oom, restarts,
+        errors or url. :param subject: which of several: a path, a container, an address.
+    :param state: ok, warning or error. :param evidence: what was seen, with numbers.
+    :param remedy: what a person does about it.
+    :param since: RFC 3339 time at which it got bad.
+    :param seconds: how long it has been, or was, bad.
+    :param reminder: it was told before, and is still so.
+    """
+
+    host: str
+    what: str
+    subject: str
+    state: str
+    evidence: str
+    remedy: str
+    since: str
+    seconds: float
+    reminder: bool = False
+
+    @property
+    def level(self) -> str:
+        return "info" if self.state == "ok" else self.state
+
+    def sentence(self) -> str:
+        before = f"{self.host}: " if self.host else ""
+        if self.state == "ok":
+            named = " ".join(filter(None, (self.what, self.subject)))
+            now = f": {self.evidence}" if self.evidence else ""
+            return f"{before}{named} is well again after {_span(self.seconds)}{now}"
+        still = f" (for {_span(self.seconds)} now)" if self.reminder else ""
+        return f"{before}{self.what}: {self.evidence}{still}" + (f" -> {self.remedy}" if self.remedy else "")
+
+
+def _span(seconds: float) -> str:
+    """A time in one unit, as people say it."""
+    for unit, size, enough in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
+        if seconds < enough:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86400:.0f} days"
+
+
 # -- images ---------------------------------------------------------------
 
 

@@ -72,17 +72,11 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
 
 def _facts(context: Context, config: Config, folder: str) -> Facts:
-    from deployer.errors import HostError
-    from deployer.host import facts
+    from deployer.doctor.examination import facts_here
 
     if isinstance(context, HostContext):
-        member = context.member
-        return facts.over(member.connection, member.host.docker, folder)
-    from deployer.doctor.examination import near
-
-    if not near(config):
-        raise HostError("the engine is not on this machine: name the host in `hosts` to have it looked at")
-    return facts.here((config.host.docker or "unix:///var/run/docker.sock").removeprefix("unix://"), folder)
+        return context.member.facts(folder)
+    return facts_here(config, folder)
 
 
 def _line(finding: Finding) -> str:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "lock": "who holds the lock",
     "host": "hosts over SSH: trust, prepare, facts, run a command",
     "doctor": "what goes wrong in practice, with evidence and remedies",
+    "watch": "look once at hosts and service, and tell what has changed",
     "config": "check, show and explain config.yaml",
     "render": "show the files that templates make",
     "completion": "a completion script for your shell",

@@ -24,6 +24,7 @@ from deployer.config.sections.pipelines import Pipelines
 from deployer.config.sections.rollout import Rollout
 from deployer.config.sections.service import Service
 from deployer.config.sections.site import Site
+from deployer.config.sections.watch import Watch
 
 
 class Config(Section):
@@ -44,6 +45,7 @@ class Config(Section):
     )
     ssh: Ssh = below("How `hosts` are reached.")
     prepare: Prepare = below("What `deployer host prepare` makes of a host.")
+    watch: Watch = below("What `deployer watch` tells, and when.")
     pipelines: Pipelines = below("What `python -m pipelines` runs before it deploys.")
     jenkins: Jenkins = below("The Jenkins controller that runs the pipelines.")
 

@@ -192,6 +192,13 @@ ControllerUrl = Annotated[
         "must be an address without a user, query or '#', as in https://ci.example.org/jenkins",
     ),
 ]
+WatchedUrl = Annotated[
+    str,
+    *_matching(
+        r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(" + _URL_PATH + r"(\?[A-Za-z0-9._~%:@!,;=+*/?&-]*)?)?",
+        "must be an address, as in https://shop.example.org/api/health; no user, spaces, quotes or '#'",
+    ),
+]
 HostAddress = Annotated[
     str,
     *_matching(
