@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from deployer.cli.context import Context
 from deployer.cli.hosts import HostContext
+from deployer.cli.telling import Deed
 from deployer.errors import ExitStatus
+from deployer.events import DoctorFound
 
 if TYPE_CHECKING:
     from deployer.config.schema import Config
@@ -38,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="also what is in order")
 
 
+def told(_args: argparse.Namespace) -> Deed:
+    """What others are told that this does."""
+    return Deed("doctor", quiet=True, commit=False)
+
+
 def run(args: argparse.Namespace, context: Context) -> int:
     """Look, and say what was found."""
     from deployer.doctor.examination import Patient, examine, fix
@@ -54,6 +61,10 @@ def run(args: argparse.Namespace, context: Context) -> int:
     for finding in examine(patient, args.areas or AREAS, args.url):
         seen = fix(finding) if args.fix else finding
         found.append(seen)
+        if seen.severity >= Severity.WARNING:
+            context.tell(
+                DoctorFound(seen.area, seen.check, seen.severity.name.lower(), seen.evidence, seen.remedy)
+            )
         if not args.json and (args.verbose or seen.severity >= Severity.WARNING):
             context.print(_line(seen))
     if args.json:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from deployer.cli.context import Context
 from deployer.errors import ExitStatus, FleetFailed
+from deployer.events import OnHost
 
 if TYPE_CHECKING:
     from deployer.config.schema import Config
-    from deployer.events import Emit
+    from deployer.events import Emit, Event
     from deployer.fleet.inventory import Fleet
     from deployer.fleet.work import Member, Outcome
     from deployer.host.engine import Engine
@@ -110,6 +111,9 @@ class HostContext(Context):
     def emit(self, _args: argparse.Namespace) -> Emit:
         return self.member.emit
 
+    def tell(self, event: Event) -> None:
+        Context.tell(self, OnHost(self.member.name, event))
+
     def print_json(self, value: Any) -> None:
         if not self.prefixed:
             tagged = value
@@ -133,6 +137,9 @@ def _on(member: Member, context: Context, out: TextIO) -> HostContext:
         member=member,
         prefixed=out is not context.stdout,
         loaded=member.config,
+        listeners=context.listeners,
+        # What goes with a host's name before it is no last line.
+        held=context.held if out is context.stdout else None,
     )
 
 

@@ -230,6 +230,20 @@ Batch = Annotated[
         }
     ),
 ]
+EventName = Annotated[
+    str, *_matching(r"[a-z_*]+", "must be a kind of event, as in rolled_back, or a pattern, as in command_*")
+]
+Link = Annotated[
+    str,
+    *_matching(r"https?://[^\s\"<>|]+", "must be a whole address, as in https://grafana.example.org/d/shop"),
+]
+MetricNamespace = Annotated[
+    str,
+    *_matching(
+        r"(?!AWS/)[A-Za-z0-9][A-Za-z0-9._/#:-]{0,254}",
+        "must be a namespace of CloudWatch: letters, digits and . _ / # : -, and not AWS's own",
+    ),
+]
 Subnet = Annotated[str, AfterValidator(_private_subnet)]
 Address = Annotated[str, AfterValidator(_ip_address)]
 Wait = Annotated[Duration, Field(gt=0)]
