@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deployer.config.schema import Config
     from deployer.events import Emit, Event, Undelivered
     from deployer.host.engine import Engine
+    from deployer.sinks.mask import Mask
 
 
 @dataclass(slots=True)
@@ -36,6 +37,8 @@ class Context:
     """Results for a program that wait until all is told: they are the last lines. None: nothing is held."""
     shown: Emit | None = None
     """The display of this command."""
+    mask: Mask | None = None
+    """Hides what is a secret of the config, wherever others have put it; None until that is loaded."""
 
     @property
     def is_tty(self) -> bool:
@@ -51,7 +54,7 @@ class Context:
         :raises DeployerError: it cannot be written, since the disk is full.
         """
         try:
-            self.stdout.write(text + "\n")
+            self.stdout.write(self.hidden(text) + "\n")
             self.stdout.flush()
         except BrokenPipeError:
             raise
@@ -61,11 +64,16 @@ class Context:
 
     def print_json(self, value: Any) -> None:
         """The command's result for a program: one JSON object on one line."""
-        line = json.dumps(value, ensure_ascii=False, default=str)
+        shown = value if self.mask is None else self.mask.all(value)
+        line = json.dumps(shown, ensure_ascii=False, default=str)
         if self.held is None:
             self.print(line)
         else:
             self.held.append(line)
+
+    def hidden(self, text: str) -> str:
+        """The text without secrets."""
+        return text if self.mask is None else self.mask.text(text)
 
     def release(self) -> None:
         """Print the results that were held."""
@@ -82,6 +90,9 @@ class Context:
 
         path = Path(args.config) if args.config else None
         config = load(path, env=args.env, sets=args.set or (), environ=self.environ)
+        from deployer.sinks.mask import Mask, secrets_of
+
+        self.mask = Mask(secrets_of(config, self.environ))
         if self.listeners is not None:
             self.listeners.open(config, self.environ)
         return config
@@ -112,11 +123,14 @@ class Context:
     def _here(self, args: argparse.Namespace) -> Emit:
         """JSON lines with `--json`, else a live display or plain lines."""
         from deployer.sinks import console, jsonlines, lasting
+        from deployer.sinks.masked import masking
 
         if self.shown is None:
             as_json = getattr(args, "json", False)
             display = jsonlines.JsonLines(self.stdout).emit if as_json else None
             self.shown = lasting(display or console.choose(self.stderr, live=self.is_tty))
+            if self.mask is not None:
+                self.shown = masking(self.shown, self.mask)
         return self.shown
 
     def abandon(self) -> None:

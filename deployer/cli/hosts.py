@@ -124,7 +124,7 @@ class HostContext(Context):
         Context.print_json(self, tagged)
 
     def print(self, text: str = "") -> None:
-        self.stdout.write(text + "\n")
+        self.stdout.write(self.hidden(text) + "\n")
         self.stdout.flush()
 
 
@@ -134,6 +134,7 @@ def _on(member: Member, context: Context, out: TextIO) -> HostContext:
         stdout=out,
         stderr=context.stderr,
         environ=context.environ,
+        mask=context.mask,
         member=member,
         prefixed=out is not context.stdout,
         loaded=member.config,

@@ -231,14 +231,14 @@ def report(error: DeployerError, context: Context, *, as_json: bool, program: st
     lines += [f"  {line}" for line in error.details]
     if remedy:
         lines.append(f"  -> {remedy}")
-    context.stderr.write("\n".join(lines) + "\n")
+    context.stderr.write(context.hidden("\n".join(lines)) + "\n")
     context.stderr.flush()
 
 
 def _fault(error: Exception, context: Context, *, as_json: bool, program: str) -> int:
     import traceback
 
-    traceback.print_exception(error, file=context.stderr)
+    context.stderr.write(context.hidden("".join(traceback.format_exception(error))))
     ours = DeployerError(
         f"unexpected {type(error).__name__}: {error}",
         remedy="this is a fault of the deployer: please report it, with the lines above",

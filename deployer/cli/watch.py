@@ -10,7 +10,10 @@ from deployer.cli.context import Context
 from deployer.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deployer.config.schema import Config
+    from deployer.events import ConditionChanged, Emit
     from deployer.watch.judgement import Verdict
 
 EPILOG = """examples:
@@ -71,10 +74,26 @@ def _look(args: argparse.Namespace, context: Context, config: Config) -> int:
     verdict = judge(known, look(config, context.environ, known.told), config.watch, time.time())
     for change in verdict.changes:
         emit(change)
-    # Last: what was told but not written down is told once more, which is better than not at all.
-    memory.save(file, verdict.known)
+    if _tell(config, context, verdict.changes, emit):
+        # Last: what was told but not written down is told once more, which is better than not at all.
+        memory.save(file, verdict.known)
     _show(verdict, args, context)
     return ExitStatus.WATCH_BAD if verdict.bad else ExitStatus.OK
+
+
+def _tell(config: Config, context: Context, changes: Sequence[ConditionChanged], emit: Emit) -> bool:
+    """Tell whom `notify` names; false where there are some, and not one of them could be told."""
+    from deployer.sinks.telling import open_telling
+
+    if not changes:
+        return True
+    with open_telling(config, context.environ, "watch", story=False, commit=False) as telling:
+        for change in changes:
+            telling.emit(change)
+    if telling.lost is None:
+        return True
+    emit(telling.lost)
+    return len(telling.lost.ends) < len(telling.couriers)
 
 
 def _show(verdict: Verdict, args: argparse.Namespace, context: Context) -> None:

@@ -129,9 +129,18 @@ def database(engine: Engine, config: Config, environ: Mapping[str, str]) -> Find
             continue
         if not _DATABASE.match(url):
             continue
-        parts = urllib.parse.urlsplit(url)
-        kind = next(kind for kind in _DATABASE_PORTS if parts.scheme.startswith(kind))
-        host, port = parts.hostname or "", parts.port or _DATABASE_PORTS[kind]
+        kind = next(kind for kind in _DATABASE_PORTS if url.startswith(kind))
+        try:
+            parts = urllib.parse.urlsplit(url)
+            host, port = parts.hostname or "", parts.port or _DATABASE_PORTS[kind]
+        except ValueError:
+            # What Python says of it would show a piece of the password.
+            yield AREA.error(
+                "database",
+                f"{name}: is no address as a database has one",
+                "in its password, write characters such as / # ? @ as %2F %23 %3F %40",
+            )
+            continue
         greeting = _greeting(engine, config, host, port)
         if greeting is None:
             yield AREA.skipped("database", f"{name}: nothing here to ask {host}:{port} from; deploy first")

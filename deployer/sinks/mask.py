@@ -7,12 +7,15 @@ not come back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from deployer.config.references import Reference, parse
-from deployer.config.schema import Config
-from deployer.config.secrets import MASK, resolve
+from deployer.config.references import Reference, has_reference, parse
+from deployer.config.secrets import MASK, looks_secret, passwords, resolve
 from deployer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deployer.config.schema import Config
 
 SHORTEST = 6
 """What is shorter would be found in innocent words."""
@@ -47,7 +50,15 @@ class Mask:
 
 
 def secrets_of(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
-    """What the config's references to variables and files stand for, as far as they can be had here."""
+    """What the config's references to variables and files stand for, as far as they can be had here.
+
+    And what is a secret by its name: written out in the config, or in the environment, which every command
+    that is run inherits.
+    """
+    yield from _written_out(config.model_dump())
+    for name, value in environ.items():
+        if looks_secret(name) and not Path(value).exists():
+            yield value
     for reference in _references(config.model_dump()):
         if reference.scheme == "ssm":
             continue  # a question to AWS for each, only to hide what was not asked for
@@ -55,6 +66,18 @@ def secrets_of(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
             yield resolve(str(reference), environ)
         except ConfigError:
             continue
+
+
+def _written_out(value: Any, key: str = "") -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _written_out(item, key if key == "credentials" else name)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _written_out(item, key)
+    elif isinstance(value, str):
+        found = [value] if looks_secret(key) else passwords(value)
+        yield from (each for each in found if not has_reference(each))
 
 
 def _references(value: Any) -> Iterator[Reference]:
