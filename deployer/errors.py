@@ -68,12 +68,14 @@ class ExitStatus(enum.IntEnum):
     COMMAND = 12
     HOST = 13
     FLEET = 14
+    NOTIFY = 15
     JENKINS = 20
     BUILD_FAILURE = 21
     BUILD_UNSTABLE = 22
     BUILD_ABORTED = 23
     DOCTOR_WARNING = 31
     DOCTOR_ERROR = 32
+    WATCH_BAD = 33
     HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -260,6 +262,29 @@ class FleetFailed(DeployerError):
     """Not every host could be brought to the release; `details` says which, and what serves there."""
 
     exit_status = ExitStatus.FLEET
+
+
+class NotDelivered(DeployerError):
+    """An end of `notify` did not take a message. Only `deployer notify test` ends with it: no deploy does.
+
+    :param again: whether another attempt may go better.
+    :param after: seconds that the end wants to be left alone before that; 0 where it does not say.
+    """
+
+    exit_status = ExitStatus.NOTIFY
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        again: bool = False,
+        after: float = 0.0,
+        remedy: str | None = None,
+        details: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, remedy=remedy, details=details)
+        self.again = again
+        self.after = after
 
 
 class JenkinsError(DeployerError):

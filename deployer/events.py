@@ -68,6 +68,123 @@ class Warned(Event):
         return f"warning: {self.text}"
 
 
+# -- a command as a whole: for those who are not there to see it ------------
+
+
+@dataclass(frozen=True, slots=True)
+class CommandStarted(Event):
+    """A command that changes something began; who runs it, and on what, goes with every event."""
+
+    command: str
+
+    def sentence(self) -> str:
+        return f"{self.command} begins"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandFinished(Event):
+    """A command came to its end after `seconds`; 31 and 32 of `doctor` are no failures of its own."""
+
+    command: str
+    seconds: float
+    exit_status: int = 0
+    final: bool = True
+    """False for a stage of a pipeline that others follow."""
+
+    def sentence(self) -> str:
+        return f"{self.command} is done ({self.seconds:.1f} s)"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandFailed(Event):
+    """A command was given up after `seconds`.
+
+    :param error: the class of `deployer.errors`.
+    :param release: the one that was to serve, where there was one already.
+    :param details: lines that prove it; they may hold what a container printed.
+    """
+
+    severity: ClassVar[str] = "error"
+    command: str
+    seconds: float
+    exit_status: int
+    error: str
+    reason: str
+    remedy: str | None = None
+    release: str | None = None
+    commit: str | None = None
+    details: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        return f"{self.command} failed: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettled(Event):
+    """A pipeline's processes are over, one way or another: `state` is succeeded, failed or stopped."""
+
+    command: str
+    state: str
+    reason: str = ""
+
+    @property
+    def level(self) -> str:
+        return "info" if self.state == "succeeded" else "error"
+
+    def sentence(self) -> str:
+        return f"{self.command}: {self.state}" + (f", {self.reason}" if self.reason else "")
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorFound(Event):
+    """`deployer doctor` saw something: `severity_found` is warning or error."""
+
+    area: str
+    check: str
+    severity_found: str
+    evidence: str
+    remedy: str = ""
+
+    @property
+    def level(self) -> str:
+        return self.severity_found
+
+    def sentence(self) -> str:
+        return f"{self.area} {self.check}: {self.evidence}"
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyTested(Event):
+    """`deployer notify test`: every end is told, whatever else it wants to hear."""
+
+    text: str = "This is a test: messages of the deployer arrive here."
+
+    def sentence(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An end of `notify` that was not told all: how many events, and why."""
+
+    name: str
+    kind: str
+    events: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered(Event):
+    """What could not be told, of all ends; the work itself did not suffer."""
+
+    severity: ClassVar[str] = "warning"
+    ends: tuple[Lost, ...]
+
+    def sentence(self) -> str:
+        told = "; ".join(f"{end.name} ({end.kind}), {end.events} event(s): {end.reason}" for end in self.ends)
+        return f"warning: not told: {told}"
+
+
 # -- phases of a command --------------------------------------------------
 
 
@@ -142,10 +259,11 @@ class Repaired(Event):
 
 @dataclass(frozen=True, slots=True)
 class Switched(Event):
-    """The edge sends new requests to `release` from now on."""
+    """The edge sends new requests to `release` from now on, built from `commit`, if that is known."""
 
     release: str
     slot: str
+    commit: str | None = None
 
     def sentence(self) -> str:
         return f"{self.release} serves now, from slot {self.slot}"
@@ -246,6 +364,55 @@ class ImageShipped(Event):
 
     def sentence(self) -> str:
         return f"sent {self.image}: {self.layers} of {self.of} layers, {self.sent / 1e6:.1f} MB"
+
+
+# -- watching -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionChanged(Event):
+    """Something that is watched got bad, worse, or well again.
+
+    :param host: its name in the config, else that of this machine; empty for an address asked from outside.
+    :param what: host, engine, service, maintenance, certificate, memory, swap, disk, inodes, oom, restarts,
+        errors or url. :param subject: which of several: a path, a container, an address.
+    :param state: ok, warning or error. :param evidence: what was seen, with numbers.
+    :param remedy: what a person does about it.
+    :param since: RFC 3339 time at which it got bad.
+    :param seconds: how long it has been, or was, bad.
+    :param reminder: it was told before, and is still so.
+    """
+
+    host: str
+    what: str
+    subject: str
+    state: str
+    evidence: str
+    remedy: str
+    since: str
+    seconds: float
+    reminder: bool = False
+
+    @property
+    def level(self) -> str:
+        return "info" if self.state == "ok" else self.state
+
+    def sentence(self) -> str:
+        before = f"{self.host}: " if self.host else ""
+        if self.state == "ok":
+            named = " ".join(filter(None, (self.what, self.subject)))
+            now = f": {self.evidence}" if self.evidence else ""
+            return f"{before}{named} is well again after {_span(self.seconds)}{now}"
+        still = f" (for {_span(self.seconds)} now)" if self.reminder else ""
+        return f"{before}{self.what}: {self.evidence}{still}" + (f" -> {self.remedy}" if self.remedy else "")
+
+
+def _span(seconds: float) -> str:
+    """A time in one unit, as people say it."""
+    for unit, size, enough in (("s", 1, 120), ("min", 60, 7200), ("h", 3600, 172_800)):
+        if seconds < enough:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86400:.0f} days"
 
 
 # -- images ---------------------------------------------------------------

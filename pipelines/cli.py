@@ -6,11 +6,14 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.cli.context import Context
 from deployer.cli.results import add_lock_wait, lock_wait
+from deployer.cli.telling import Deed
 from deployer.errors import DeployerError, ExitStatus, UsageError
+from deployer.events import RunSettled
 from deployer.interrupts import shielded
 from pipelines.parameters import STRATEGIES, Parameters, parameters
 
@@ -64,6 +67,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 Without -e, the environment is that of PIPELINE_ENVIRONMENT. docs/pipelines.md says more.
 """
+
+
+def told(args: argparse.Namespace) -> Deed | None:
+    """What others are told that this does: one story for all stages of a run, whatever processes they are."""
+    if args.plan:
+        return None
+    from pipelines.files import FOLDER
+
+    name: str = args.command
+    single = args.stage is not None
+    return Deed(
+        f"pipelines {name}",
+        commit=not args.rollback_to,
+        final=not single or args.stage == STAGES[name][-1],
+        silent=args.stage == REPORT,
+        memory=Path(FOLDER) / f"{name}-told" if single else None,
+    )
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
@@ -141,11 +161,22 @@ def _report(runner: Runner, config: Config, args: argparse.Namespace, context: C
         runner.store.write(runner.state)
     paths = write(runner.pipeline, runner.state, config.root / config.pipelines.reports)
     outcome = outcome_of(runner.pipeline, runner.state)
+    context.tell(_settled(runner, outcome))
     if args.json:
         context.print_json({"outcome": outcome, "reports": [str(path) for path in paths]})
     else:
         context.print("\n".join(str(path) for path in paths))
     return ExitStatus.OK
+
+
+def _settled(runner: Runner, outcome: str) -> RunSettled:
+    """How the run ended, for whoever was not told by a stage: Jenkins may have killed it."""
+    from pipelines.reports import failures
+    from pipelines.state import ABORTED, FAILED
+
+    reason = next((f"{found['stage']}: {found['message']}" for found in failures(runner.state)), "")
+    state = {FAILED: "failed", ABORTED: "stopped"}.get(outcome, "succeeded")
+    return RunSettled(f"pipelines {runner.pipeline.name}", state, reason)
 
 
 def _leave_reports(runner: Runner, config: Config) -> None:

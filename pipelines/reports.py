@@ -76,7 +76,7 @@ def as_page(pipeline: Pipeline, state: State) -> str:
         stages=stages,
         seconds=_seconds(state),
         longest=max((row["seconds"] for row in stages), default=0.0),
-        failures=list(_failures(state)),
+        failures=list(failures(state)),
         facts=list(_facts(values)),
         phases=values.get("phases") or [],
         releases=values.get("releases") or [],
@@ -127,7 +127,8 @@ def _row(name: str, record: Record | None) -> dict[str, Any]:
     }
 
 
-def _failures(state: State) -> Iterator[dict[str, Any]]:
+def failures(state: State) -> Iterator[dict[str, Any]]:
+    """The stages that ended badly: `{stage, message, details}`."""
     for name, record in state.records.items():
         if record.outcome in (FAILED, ABORTED):
             message, details = _error(record)

@@ -11,6 +11,7 @@ from typing import Any
 
 from deployer.errors import DeployerError, Interrupted, UsageError
 from deployer.interrupts import shielded
+from deployer.sinks.mask import Mask, secrets_of
 from pipelines.checkout import UNKNOWN, commit_of
 from pipelines.events import StageFailed, StageFinished, StageSkipped, StageStarted
 from pipelines.job import Job
@@ -178,7 +179,9 @@ class Runner:
         except DeployerError as error:
             outcome = ABORTED if isinstance(error, Interrupted) else FAILED
             with shielded():
-                record = Record(outcome, "", began, _since(start), error=error.as_dict(), memory=peak())
+                # It stays in a file, and goes into a report: what a command has printed is in it.
+                told = Mask(secrets_of(self.job.config, self.job.environ)).all(error.as_dict())
+                record = Record(outcome, "", began, _since(start), error=told, memory=peak())
                 self._record(stage, record)
                 self.job.emit(StageFailed(*place, _since(start), outcome))
             raise

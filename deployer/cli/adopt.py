@@ -6,6 +6,7 @@ import argparse
 
 from deployer.cli.context import Context
 from deployer.cli.results import add_lock_wait, conclude, operation
+from deployer.cli.telling import Deed
 
 EPILOG = """examples:
   deployer adopt shop           a container named shop serves edge.port today
@@ -22,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("container", help="name or id of the container that serves edge.port today")
     parser.add_argument("--image", metavar="REF", help="deploy this instead of the container's own image")
     add_lock_wait(parser)
+
+
+def told(_args: argparse.Namespace) -> Deed:
+    """What others are told that this does."""
+    return Deed("adopt", commit=False)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:

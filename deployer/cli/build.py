@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from deployer.cli.context import Context
+from deployer.cli.telling import Deed
 from deployer.errors import ExitStatus
 
 HELP = "only build the image"
@@ -22,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--force", action="store_true", help="build even if unchanged, and without cached layers"
     )
     parser.add_argument("--plan", action="store_true", help="only say what would be built")
+
+
+def told(args: argparse.Namespace) -> Deed | None:
+    """What others are told that this does."""
+    return None if args.plan else Deed("build", quiet=True)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 from deployer.errors import DeployerError
 
 if TYPE_CHECKING:
+    from deployer.cli.telling import Listeners
     from deployer.config.schema import Config
-    from deployer.events import Emit
+    from deployer.events import Emit, Event, Undelivered
     from deployer.host.engine import Engine
+    from deployer.sinks.mask import Mask
 
 
 @dataclass(slots=True)
@@ -29,6 +31,14 @@ class Context:
     stdout: TextIO = field(default_factory=lambda: sys.stdout or io.StringIO())
     stderr: TextIO = field(default_factory=lambda: sys.stderr or io.StringIO())
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    listeners: Listeners | None = None
+    """Whom `notify` names; None for a command that nobody is told of."""
+    held: list[str] | None = None
+    """Results for a program that wait until all is told: they are the last lines. None: nothing is held."""
+    shown: Emit | None = None
+    """The display of this command."""
+    mask: Mask | None = None
+    """Hides what is a secret of the config, wherever others have put it; None until that is loaded."""
 
     @property
     def is_tty(self) -> bool:
@@ -44,7 +54,7 @@ class Context:
         :raises DeployerError: it cannot be written, since the disk is full.
         """
         try:
-            self.stdout.write(text + "\n")
+            self.stdout.write(self.hidden(text) + "\n")
             self.stdout.flush()
         except BrokenPipeError:
             raise
@@ -54,7 +64,22 @@ class Context:
 
     def print_json(self, value: Any) -> None:
         """The command's result for a program: one JSON object on one line."""
-        self.print(json.dumps(value, ensure_ascii=False, default=str))
+        shown = value if self.mask is None else self.mask.all(value)
+        line = json.dumps(shown, ensure_ascii=False, default=str)
+        if self.held is None:
+            self.print(line)
+        else:
+            self.held.append(line)
+
+    def hidden(self, text: str) -> str:
+        """The text without secrets."""
+        return text if self.mask is None else self.mask.text(text)
+
+    def release(self) -> None:
+        """Print the results that were held."""
+        held, self.held = self.held or [], None
+        for line in held:
+            self.print(line)
 
     def config(self, args: argparse.Namespace) -> Config:
         """The config that `--config`, `--env` and `--set` name.
@@ -64,7 +89,13 @@ class Context:
         from deployer.config.load import load
 
         path = Path(args.config) if args.config else None
-        return load(path, env=args.env, sets=args.set or (), environ=self.environ)
+        config = load(path, env=args.env, sets=args.set or (), environ=self.environ)
+        from deployer.sinks.mask import Mask, secrets_of
+
+        self.mask = Mask(secrets_of(config, self.environ))
+        if self.listeners is not None:
+            self.listeners.open(config, self.environ)
+        return config
 
     def engine(self, config: Config) -> Engine:
         """The engine that the config names. :raises EngineError: it cannot be reached."""
@@ -73,12 +104,34 @@ class Context:
         return Engine(config.host.docker, self.environ)
 
     def emit(self, args: argparse.Namespace) -> Emit:
-        """Who is told what happens: JSON lines with `--json`, else a live display or plain lines."""
-        from deployer.sinks import console, jsonlines, lasting
+        """Who is told what happens: whoever looks on here, and whom `notify` names."""
+        from deployer.sinks import both
 
-        if getattr(args, "json", False):
-            return lasting(jsonlines.JsonLines(self.stdout).emit)
-        return lasting(console.choose(self.stderr, live=self.is_tty))
+        here = self._here(args)
+        return here if self.listeners is None else both(here, self.listeners.emit)
+
+    def tell(self, event: Event) -> None:
+        """Tell only those whom `notify` names: here it is said in another way."""
+        if self.listeners is not None:
+            self.listeners.emit(event)
+
+    def say_lost(self, lost: Undelivered | None, args: argparse.Namespace) -> None:
+        """Say here what could not be told elsewhere."""
+        if lost is not None:
+            self._here(args)(lost)
+
+    def _here(self, args: argparse.Namespace) -> Emit:
+        """JSON lines with `--json`, else a live display or plain lines."""
+        from deployer.sinks import console, jsonlines, lasting
+        from deployer.sinks.masked import masking
+
+        if self.shown is None:
+            as_json = getattr(args, "json", False)
+            display = jsonlines.JsonLines(self.stdout).emit if as_json else None
+            self.shown = lasting(display or console.choose(self.stderr, live=self.is_tty))
+            if self.mask is not None:
+                self.shown = masking(self.shown, self.mask)
+        return self.shown
 
     def abandon(self) -> None:
         """The reader of standard output (head, less) has seen enough: nothing more is written there."""

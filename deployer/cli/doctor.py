@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from deployer.cli.context import Context
 from deployer.cli.hosts import HostContext
+from deployer.cli.telling import Deed
 from deployer.errors import DeployerError, ExitStatus
+from deployer.events import DoctorFound
 
 if TYPE_CHECKING:
     from deployer.config.schema import Config
@@ -44,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-v", "--verbose", action="store_true", help="also what is in order")
 
 
+def told(_args: argparse.Namespace) -> Deed:
+    """What others are told that this does."""
+    return Deed("doctor", quiet=True, commit=False)
+
+
 def run(args: argparse.Namespace, context: Context) -> int:
     """Look, and say what was found."""
     from deployer.doctor.examination import Patient, examine, fix
@@ -64,6 +71,10 @@ def run(args: argparse.Namespace, context: Context) -> int:
     for finding in examine(patient, areas, args.url):
         seen = fix(finding) if args.fix else finding
         found.append(seen)
+        if seen.severity >= Severity.WARNING:
+            context.tell(
+                DoctorFound(seen.area, seen.check, seen.severity.name.lower(), seen.evidence, seen.remedy)
+            )
         if not args.json and (args.verbose or seen.severity >= Severity.WARNING):
             context.print(_line(seen))
     if args.json:
@@ -90,17 +101,11 @@ def _reach(context: Context) -> str | DeployerError | None:
 
 
 def _facts(context: Context, config: Config, folder: str) -> Facts:
-    from deployer.errors import HostError
-    from deployer.host import facts
+    from deployer.doctor.examination import facts_here
 
     if isinstance(context, HostContext):
-        member = context.reached()
-        return facts.over(member.connection, member.host.docker, folder)
-    from deployer.doctor.examination import near
-
-    if not near(config):
-        raise HostError("the engine is not on this machine: name the host in `hosts` to have it looked at")
-    return facts.here((config.host.docker or "unix:///var/run/docker.sock").removeprefix("unix://"), folder)
+        return context.reached().facts(folder)
+    return facts_here(config, folder)
 
 
 def _line(finding: Finding) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from deployer.cli.context import Context
 from deployer.cli.results import add_lock_wait, duration, operation
+from deployer.cli.telling import Deed
 from deployer.errors import ExitStatus, UsageError
 
 EPILOG = """examples:
@@ -27,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("switch", nargs="?", choices=["on", "off"], help="for maintenance")
     parser.add_argument("--hold", metavar="TIME", help="for maintenance on: instead of edge.hold, as in 10s")
     add_lock_wait(parser)
+
+
+def told(args: argparse.Namespace) -> Deed | None:
+    """What others are told that this does."""
+    return None if args.action == "status" else Deed(f"edge {args.action}", commit=False)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:

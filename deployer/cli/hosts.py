@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from deployer.cli.context import Context
 from deployer.errors import DeployerError, ExitStatus, FleetFailed
+from deployer.events import OnHost
 
 if TYPE_CHECKING:
     from deployer.config.schema import Config
-    from deployer.events import Emit
+    from deployer.events import Emit, Event
     from deployer.fleet.inventory import Fleet
     from deployer.fleet.work import Member, Outcome
     from deployer.host.engine import Engine
@@ -130,6 +131,9 @@ class HostContext(Context):
     def emit(self, _args: argparse.Namespace) -> Emit:
         return self.reached().emit
 
+    def tell(self, event: Event) -> None:
+        Context.tell(self, OnHost(self.host, event))
+
     def print_json(self, value: Any) -> None:
         if not self.prefixed:
             tagged = value
@@ -140,7 +144,7 @@ class HostContext(Context):
         Context.print_json(self, tagged)
 
     def print(self, text: str = "") -> None:
-        self.stdout.write(text + "\n")
+        self.stdout.write(self.hidden(text) + "\n")
         self.stdout.flush()
 
 
@@ -154,9 +158,13 @@ def _on(
         environ=context.environ,
         host=host,
         first=host == fleet.hosts[0].name,
+        mask=context.mask,
         member=member,
         prefixed=out is not context.stdout,
         loaded=fleet.config,
+        listeners=context.listeners,
+        # What goes with a host's name before it is no last line.
+        held=context.held if out is context.stdout else None,
     )
 
 

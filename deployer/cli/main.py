@@ -30,7 +30,9 @@ COMMANDS: dict[str, str] = {
     "site": "the front end in its bucket: deploy, roll back, verify",
     "lock": "who holds the lock",
     "host": "hosts over SSH: trust, prepare, facts, run a command",
+    "notify": "who is told what happens: a test message to each",
     "doctor": "what goes wrong in practice, with evidence and remedies",
+    "watch": "look once at hosts and service, and tell what has changed",
     "config": "check, show and explain config.yaml",
     "render": "show the files that templates make",
     "completion": "a completion script for your shell",
@@ -44,8 +46,8 @@ EPILOG = """examples:
   deployer rollback                  one step back
 
 exit codes: 0 done, 1 unexpected, 2 usage, 3 config, 4 engine, 5 image, 6 refused, 7 locked,
-8 bad release (the old one serves), 9 edge, 10 needs a person, 11 cloud, 13 host, 14 not all hosts;
-docs/exit-codes.md says more.
+8 bad release (the old one serves), 9 edge, 10 needs a person, 11 cloud, 13 host, 14 not all hosts,
+15 not told; docs/exit-codes.md says more.
 """
 
 
@@ -95,6 +97,8 @@ def near(word: str, known: Iterable[str]) -> str:
 @dataclass(frozen=True, slots=True)
 class Program:
     """A command line of commands, each a module with `add_arguments(parser)`, `run(args, context)`, `EPILOG`.
+
+    A module of which others are told has `told(args)` too, which gives a `Deed`, or None for nobody.
 
     :param commands: what each is for, by name.
     :param module: imports a command's module: only when the command is run.
@@ -182,12 +186,21 @@ class Program:
         if given:
             args.words = given
         module = self.module(args.command)
-        if getattr(module, "EACH_HOST", False):
-            from deployer.cli.hosts import on_each
+        deed = module.told(args) if hasattr(module, "told") else None
+        if deed is None:
+            return _carry_out(module, args, context)
+        from deployer.cli.telling import tell
 
-            lost_too = getattr(module, "LOST_HOSTS", False)
-            return on_each(module.run, args, context, lost_too=lost_too)
-        return int(module.run(args, context))
+        return tell(lambda args, context: _carry_out(module, args, context), deed, args, context)
+
+
+def _carry_out(module: Any, args: argparse.Namespace, context: Context) -> int:
+    if getattr(module, "EACH_HOST", False):
+        from deployer.cli.hosts import on_each
+
+        lost_too = getattr(module, "LOST_HOSTS", False)
+        return on_each(module.run, args, context, lost_too=lost_too)
+    return int(module.run(args, context))
 
 
 def common(sub: argparse.ArgumentParser) -> None:
@@ -219,14 +232,14 @@ def report(error: DeployerError, context: Context, *, as_json: bool, program: st
     lines += [f"  {line}" for line in error.details]
     if remedy:
         lines.append(f"  -> {remedy}")
-    context.stderr.write("\n".join(lines) + "\n")
+    context.stderr.write(context.hidden("\n".join(lines)) + "\n")
     context.stderr.flush()
 
 
 def _fault(error: Exception, context: Context, *, as_json: bool, program: str) -> int:
     import traceback
 
-    traceback.print_exception(error, file=context.stderr)
+    context.stderr.write(context.hidden("".join(traceback.format_exception(error))))
     ours = DeployerError(
         f"unexpected {type(error).__name__}: {error}",
         remedy="this is a fault of the deployer: please report it, with the lines above",

@@ -6,6 +6,7 @@ import argparse
 
 from deployer.cli.context import Context
 from deployer.cli.results import add_lock_wait, count, operation
+from deployer.cli.telling import Deed
 from deployer.errors import ExitStatus
 
 EPILOG = """examples:
@@ -28,6 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plan", action="store_true", help="only say what would be removed")
     add_lock_wait(parser)
+
+
+def told(args: argparse.Namespace) -> Deed | None:
+    """What others are told that this does."""
+    return None if args.plan else Deed("prune", quiet=True, commit=False)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:

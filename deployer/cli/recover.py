@@ -7,6 +7,7 @@ import argparse
 from deployer.cli.context import Context
 from deployer.cli.hosts import add_hosts, fleet
 from deployer.cli.results import add_lock_wait, conclude_fleet, work_on
+from deployer.cli.telling import Deed
 from deployer.errors import ExitStatus
 
 
@@ -14,6 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     add_lock_wait(parser)
     add_hosts(parser)
+
+
+def told(_args: argparse.Namespace) -> Deed:
+    """What others are told that this does."""
+    return Deed("recover", quiet=True, commit=False)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:

@@ -7,6 +7,7 @@ import argparse
 from deployer.cli.context import Context
 from deployer.cli.hosts import add_hosts, fleet
 from deployer.cli.results import add_lock_wait, conclude, conclude_fleet, work_on
+from deployer.cli.telling import Deed
 
 EPILOG = """examples:
   deployer rollback                       to the release that served before
@@ -19,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="RELEASE", help="a release, or the beginning of its name")
     add_lock_wait(parser)
     add_hosts(parser)
+
+
+def told(_args: argparse.Namespace) -> Deed:
+    """What others are told that this does."""
+    return Deed("rollback", commit=False)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:

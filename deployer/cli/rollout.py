@@ -7,6 +7,7 @@ import argparse
 from deployer.cli.context import Context
 from deployer.cli.hosts import add_hosts, fleet
 from deployer.cli.results import add_lock_wait, conclude, conclude_fleet, work_on
+from deployer.cli.telling import Deed
 from deployer.errors import ExitStatus
 
 EPILOG = """examples:
@@ -24,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", action="store_true", help="only say what would happen")
     add_lock_wait(parser)
     add_hosts(parser)
+
+
+def told(args: argparse.Namespace) -> Deed | None:
+    """What others are told that this does."""
+    return None if args.plan else Deed("rollout", commit=args.image is None)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployer.cli.context import Context
 from deployer.cli.results import add_lock_wait, count, lock_wait
+from deployer.cli.telling import Deed
 from deployer.errors import ConfigError, ExitStatus, UsageError
 
 if TYPE_CHECKING:
@@ -30,15 +31,16 @@ EPILOG = """examples:
 """
 
 ACTIONS = ("deploy", "rollback", "releases", "verify", "prune", "status")
+CHANGING = ("deploy", "rollback", "prune")
 _OPTIONS = {
     "trust_manifest": ("--trust-manifest", ("deploy",)),
     "check_headers": ("--check-headers", ("deploy",)),
     "delete_limit": ("--delete-limit", ("deploy", "prune")),
     "wait": ("--wait", ("deploy", "rollback")),
-    "plan": ("--plan", ("deploy", "rollback", "prune")),
+    "plan": ("--plan", CHANGING),
     "to": ("--to", ("rollback",)),
     "keep": ("--keep", ("prune",)),
-    "lock_wait": ("--lock-wait", ("deploy", "rollback", "prune")),
+    "lock_wait": ("--lock-wait", CHANGING),
 }
 
 
@@ -73,6 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_lock_wait(parser)
 
 
+def told(args: argparse.Namespace) -> Deed | None:
+    """What others are told that this does."""
+    if args.action not in CHANGING or args.plan:
+        return None
+    return Deed(f"site {args.action}", quiet=args.action == "prune", commit=args.action == "deploy")
+
+
 def run(args: argparse.Namespace, context: Context) -> int:
     """Change or show the site."""
     for name, (option, takers) in _OPTIONS.items():
@@ -104,7 +113,7 @@ def _opened(args: argparse.Namespace, context: Context) -> AbstractContextManage
         )
     from deployer.site.opening import open_site
 
-    changing = args.action in ("deploy", "rollback", "prune") and not args.plan
+    changing = args.action in CHANGING and not args.plan
     return open_site(config, context.environ, context.emit(args), lock_wait(args) or 0.0, start=changing)
 
 

@@ -152,6 +152,7 @@ def _variables(config: Config) -> Iterator[tuple[Location, str]]:
         if text is not None:
             yield ("site", name), text
     yield from ((("service", "env", name), text) for name, text in config.service.env.items())
+    yield from _of_ends(config)
     rollout = config.rollout
     for when, hooks in (
         ("before", rollout.before),
@@ -160,3 +161,14 @@ def _variables(config: Config) -> Iterator[tuple[Location, str]]:
     ):
         for index, hook in enumerate(hooks):
             yield from ((("rollout", when, index, "env", name), text) for name, text in hook.env.items())
+
+
+def _of_ends(config: Config) -> Iterator[tuple[Location, str]]:
+    for index, slack in enumerate(config.notify.slack):
+        for name, text in (("webhook", slack.webhook), ("token", slack.token)):
+            if text is not None:
+                yield ("notify", "slack", index, name), text
+    for index, webhook in enumerate(config.notify.webhooks):
+        for name, text in (("url", webhook.url), ("secret", webhook.secret)):
+            if text is not None:
+                yield ("notify", "webhooks", index, name), text

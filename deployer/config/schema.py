@@ -20,10 +20,12 @@ from deployer.config.sections.edge import Edge
 from deployer.config.sections.hosts import Host, Machine, Prepare, Ssh
 from deployer.config.sections.jenkins import Jenkins
 from deployer.config.sections.kinds import Section, all_differ, below
+from deployer.config.sections.notify import Notify
 from deployer.config.sections.pipelines import Pipelines
 from deployer.config.sections.rollout import Rollout
 from deployer.config.sections.service import Service
 from deployer.config.sections.site import Site
+from deployer.config.sections.watch import Watch
 
 
 class Config(Section):
@@ -44,7 +46,9 @@ class Config(Section):
     )
     ssh: Ssh = below("How `hosts` are reached.")
     prepare: Prepare = below("What `deployer host prepare` makes of a host.")
+    watch: Watch = below("What `deployer watch` tells, and when.")
     pipelines: Pipelines = below("What `python -m pipelines` runs before it deploys.")
+    notify: Notify = below("Who is told what happens, beside the terminal.")
     jenkins: Jenkins = below("The Jenkins controller that runs the pipelines.")
 
     @field_validator("hosts")

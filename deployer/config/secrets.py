@@ -20,7 +20,8 @@ Resolver = Callable[[str], str]
 """From the name in a reference to the secret; raises LookupError with the reason when there is none."""
 
 _SECRET_NAME = re.compile(
-    r"(^|[_.-])(password|passwd|passphrase|pwd|pass|token|secret|key|apikey|credentials?)$", re.IGNORECASE
+    r"(^|[_.-])(password|passwd|passphrase|pwd|pass|token|secret|key|apikey|credentials?|webhook)$",
+    re.IGNORECASE,
 )
 _URL_PASSWORD = re.compile(
     r"(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)(?P<password>[^/\s@]+)(?=@)", re.IGNORECASE
@@ -97,6 +98,11 @@ def holds_literal_secret(name: str, text: str) -> bool:
     if looks_secret(name):
         return text != "" and not has_reference(text)
     return mask(name, text) != text
+
+
+def passwords(text: str) -> list[str]:
+    """The passwords in the URLs of a text."""
+    return [match["password"] for match in _URL_PASSWORD.finditer(text)]
 
 
 def mask(name: str, text: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from deployer.config.schema import Config
 from deployer.config.units import humanize_size
-from deployer.doctor.finding import Area, Findings
+from deployer.doctor.finding import Area, Finding, Findings
 from deployer.host.engine import Engine, Inspect
 from deployer.host.lock import lock_name
 
@@ -68,30 +69,57 @@ def waste(engine: Engine) -> Findings:
 def restarts(engine: Engine) -> Findings:
     """Containers that keep dying, were killed for memory, or say that they are not well."""
     found = False
-    for listed in engine.containers():
-        container = engine.container(listed["Id"])
-        if container is None:
-            continue
-        name, state = container["Name"].lstrip("/"), container["State"]
-        remedy = f"`docker logs --tail 50 {name}` says why"
-        if state.get("OOMKilled"):
+    for container in inspected(engine):
+        finding = unwell(container) or _often(container)
+        if finding:
             found = True
-            yield AREA.error(
-                "restarts",
-                f"{name} was killed for want of memory",
-                "raise its memory limit, or find its leak",
-            )
-        elif state["Status"] == "restarting":
-            found = True
-            yield AREA.error("restarts", f"{name} keeps dying: {container['RestartCount']} restarts", remedy)
-        elif container["RestartCount"] > _RESTARTS and state["Status"] == "running":
-            found = True
-            yield AREA.warning("restarts", f"{name} was restarted {container['RestartCount']} times", remedy)
-        elif (state.get("Health") or {}).get("Status") == "unhealthy":
-            found = True
-            yield AREA.warning("restarts", f"{name} is unhealthy, as its own check says", remedy)
+            yield finding
     if not found:
         yield AREA.ok("restarts", "no container keeps dying")
+
+
+def inspected(engine: Engine) -> Iterator[Inspect]:
+    """All containers; one that goes meanwhile is left out."""
+    for listed in engine.containers():
+        container = engine.container(listed["Id"])
+        if container is not None:
+            yield container
+
+
+def unwell(container: Inspect) -> Finding | None:
+    """What is wrong with a container as it is now."""
+    name, state = name_of(container), container["State"]
+    if state.get("OOMKilled"):
+        return AREA.error(
+            "restarts",
+            f"{name} was killed for want of memory",
+            "raise its memory limit, or find its leak",
+            subject=name,
+        )
+    if state["Status"] == "restarting":
+        said = f"{name} keeps dying: {container['RestartCount']} restarts"
+        return AREA.error("restarts", said, see_log(name), subject=name)
+    if (state.get("Health") or {}).get("Status") == "unhealthy":
+        said = f"{name} is unhealthy, as its own check says"
+        return AREA.warning("restarts", said, see_log(name), subject=name)
+    return None
+
+
+def name_of(container: Inspect) -> str:
+    """A container's name."""
+    return str(container["Name"]).lstrip("/")
+
+
+def see_log(name: str) -> str:
+    """What a person does about a container that dies."""
+    return f"`docker logs --tail 50 {name}` says why"
+
+
+def _often(container: Inspect) -> Finding | None:
+    name, count = name_of(container), container["RestartCount"]
+    if count > _RESTARTS and container["State"]["Status"] == "running":
+        return AREA.warning("restarts", f"{name} was restarted {count} times", see_log(name), subject=name)
+    return None
 
 
 def lock(engine: Engine, service: str) -> Findings:

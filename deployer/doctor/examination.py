@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deployer.config.schema import Config
 from deployer.doctor.finding import Area, Finding, Findings, Severity
-from deployer.errors import DeployerError, HostUnreachable
+from deployer.errors import DeployerError, HostError, HostUnreachable
 from deployer.host.engine import DEFAULT_ADDRESS, Engine
 from deployer.host.facts import DOCKER_ROOT, Facts
 
@@ -105,6 +105,19 @@ def fix(found: Finding) -> Finding:
             found.area, found.check, found.severity, found.evidence, f"fixing failed: {error.message}"
         )
     return Finding(found.area, found.check, Severity.OK, f"{found.evidence}; fixed: {done}")
+
+
+def facts_here(config: Config, folder: str) -> Facts:
+    """The facts of this machine, where the engine is on it.
+
+    :param folder: the engine's data folder.
+    :raises HostError: it is elsewhere.
+    """
+    if not near(config):
+        raise HostError("the engine is not on this machine: name the host in `hosts` to have it looked at")
+    from deployer.host import facts
+
+    return facts.here((config.host.docker or DEFAULT_ADDRESS).removeprefix("unix://"), folder)
 
 
 def near(config: Config) -> bool:

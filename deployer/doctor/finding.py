@@ -24,6 +24,8 @@ class Finding:
     :param evidence: what was seen, with numbers.
     :param remedy: what a person does about it; empty where all is well.
     :param fix: does that; None where a person has to decide.
+    :param subject: which of several things a check looked at: a path, a container's name; empty where it
+        looks at one.
     """
 
     area: str
@@ -32,11 +34,13 @@ class Finding:
     evidence: str
     remedy: str = ""
     fix: Callable[[], str] | None = field(default=None, compare=False)
+    subject: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "area": self.area,
             "check": self.check,
+            "subject": self.subject or None,
             "severity": self.severity.name.lower(),
             "evidence": self.evidence,
             "remedy": self.remedy or None,
@@ -50,20 +54,34 @@ class Area:
 
     name: str
 
-    def ok(self, check: str, evidence: str) -> Finding:
-        return Finding(self.name, check, Severity.OK, evidence)
+    def ok(self, check: str, evidence: str, *, subject: str = "") -> Finding:
+        return Finding(self.name, check, Severity.OK, evidence, subject=subject)
 
     def skipped(self, check: str, why: str) -> Finding:
         """It could not be looked at, which is no fault."""
         return Finding(self.name, check, Severity.SKIPPED, why)
 
     def warning(
-        self, check: str, evidence: str, remedy: str, fix: Callable[[], str] | None = None
+        self,
+        check: str,
+        evidence: str,
+        remedy: str,
+        fix: Callable[[], str] | None = None,
+        *,
+        subject: str = "",
     ) -> Finding:
-        return Finding(self.name, check, Severity.WARNING, evidence, remedy, fix)
+        return Finding(self.name, check, Severity.WARNING, evidence, remedy, fix, subject)
 
-    def error(self, check: str, evidence: str, remedy: str, fix: Callable[[], str] | None = None) -> Finding:
-        return Finding(self.name, check, Severity.ERROR, evidence, remedy, fix)
+    def error(
+        self,
+        check: str,
+        evidence: str,
+        remedy: str,
+        fix: Callable[[], str] | None = None,
+        *,
+        subject: str = "",
+    ) -> Finding:
+        return Finding(self.name, check, Severity.ERROR, evidence, remedy, fix, subject)
 
 
 Findings = Iterator[Finding]

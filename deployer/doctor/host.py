@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from deployer.config.schema import Config
 from deployer.config.units import humanize_size
@@ -21,13 +22,31 @@ _CLOCK_ERROR = 60.0
 """Seconds: AWS refuses signatures that are 15 minutes off, certificates and logs mislead long before."""
 
 _PREPARE = "`deployer host prepare`"
+KILLED = f"`dmesg -T | grep -i 'killed process'` says which and when; add swap ({_PREPARE}) or memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Free shares, 0 to 1, of memory, swap and disk below which a word is said; far below is an error."""
+
+    memory: float
+    swap: float
+    disk: float
+
+    def times(self, factor: float) -> Limits:
+        """The same, so much higher."""
+        return Limits(self.memory * factor, self.swap * factor, self.disk * factor)
+
+
+def limits_of(config: Config) -> Limits:
+    """As the config has them."""
+    return Limits(config.watch.memory_free, config.watch.swap_free, config.watch.disk_free)
 
 
 def check_host(facts: Facts, config: Config) -> Findings:
     """All of them."""
-    yield from memory(facts)
-    yield from swap(facts)
-    yield from disks(facts)
+    yield from room(facts, limits_of(config))
+    yield from kills(facts)
     yield from logs(facts)
     yield from clock(facts)
     yield from names(facts)
@@ -35,19 +54,30 @@ def check_host(facts: Facts, config: Config) -> Findings:
     yield from socket(facts)
 
 
-def memory(facts: Facts) -> Findings:
-    """What could still be given to a process, and whether the kernel had to kill one."""
+def room(facts: Facts, limits: Limits) -> Findings:
+    """What is left of memory, swap and disks."""
+    yield from memory(facts, limits.memory)
+    yield from swap(facts, limits.swap)
+    yield from disks(facts, limits.disk)
+
+
+def memory(facts: Facts, least: float) -> Findings:
+    """What could still be given to a process; `least` is the share, 0 to 1, that should be left."""
     free, total = facts.memory_available, facts.memory
     said = f"{humanize_size(free)} of {humanize_size(total)} available"
     remedy = (
         "`docker stats --no-stream` says who has it; give service.memory a limit, or Jenkins a smaller heap"
     )
-    if free < 0.05 * total:
+    if free < least / 2 * total:
         yield AREA.error("memory", said, remedy)
-    elif free < max(0.1 * total, 128 * MIB):
+    elif free < least * max(total, 10 * 128 * MIB):
         yield AREA.warning("memory", said, remedy)
     else:
         yield AREA.ok("memory", said)
+
+
+def kills(facts: Facts) -> Findings:
+    """Whether the kernel had to kill for want of memory."""
     if facts.oom_kills and facts.oom_limits >= facts.oom_kills:
         # The host had enough; `engine restarts` names the containers, where they are still there.
         yield AREA.ok(
@@ -58,13 +88,13 @@ def memory(facts: Facts) -> Findings:
         yield AREA.warning(
             "oom",
             f"the kernel has killed {facts.oom_kills} process(es) for want of memory since the boot",
-            f"`dmesg -T | grep -i 'killed process'` says which and when; add swap ({_PREPARE}) or memory",
+            KILLED,
         )
     else:
         yield AREA.ok("oom", "the kernel has killed nobody since the boot")
 
 
-def swap(facts: Facts) -> Findings:
+def swap(facts: Facts, least: float) -> Findings:
     """A small host hangs without swap: Jenkins and a build together do not fit into 2 GiB."""
     if facts.memory < SMALL and facts.swap < GIB:
         yield AREA.error(
@@ -72,7 +102,7 @@ def swap(facts: Facts) -> Findings:
             f"{humanize_size(facts.swap)} of swap beside {humanize_size(facts.memory)} of memory",
             f"{_PREPARE} makes 2 GiB: without it a build beside Jenkins hangs the host",
         )
-    elif facts.swap and facts.swap_free < 0.2 * facts.swap:
+    elif facts.swap and facts.swap_free < least * facts.swap:
         yield AREA.warning(
             "swap",
             f"{humanize_size(facts.swap_free)} of {humanize_size(facts.swap)} of swap free",
@@ -84,7 +114,7 @@ def swap(facts: Facts) -> Findings:
         yield AREA.ok("swap", f"{humanize_size(facts.swap)}, {humanize_size(facts.swap_free)} free")
 
 
-def disks(facts: Facts) -> Findings:
+def disks(facts: Facts, least: float) -> Findings:
     """Room and inodes of each file system, once each."""
     seen = set()
     for path, disk in facts.disks.items():
@@ -95,20 +125,21 @@ def disks(facts: Facts) -> Findings:
         remedy = (
             "`deployer prune` and `docker system df` for images; `du -xh / | sort -h | tail` for the rest"
         )
-        if disk.free < min(GIB, 0.1 * disk.size) or disk.share_free < 0.03:
-            yield AREA.error("disk", said, remedy)
-        elif disk.share_free < 0.1:
-            yield AREA.warning("disk", said, remedy)
+        if disk.free < min(10 * GIB, disk.size) * least or disk.share_free < 0.3 * least:
+            yield AREA.error("disk", said, remedy, subject=path)
+        elif disk.share_free < least:
+            yield AREA.warning("disk", said, remedy, subject=path)
         else:
-            yield AREA.ok("disk", said)
-        if disk.inodes and disk.inodes_free < 0.05 * disk.inodes:
+            yield AREA.ok("disk", said, subject=path)
+        if disk.inodes and disk.inodes_free < least / 2 * disk.inodes:
             yield AREA.error(
                 "inodes",
                 f"{path}: {disk.inodes_free} of {disk.inodes} inodes free",
                 "many small files: old workspaces, npm caches; `du --inodes -x / | sort -n | tail`",
+                subject=path,
             )
         elif disk.inodes:
-            yield AREA.ok("inodes", f"{path}: {disk.inodes_free} of {disk.inodes} free")
+            yield AREA.ok("inodes", f"{path}: {disk.inodes_free} of {disk.inodes} free", subject=path)
 
 
 def logs(facts: Facts) -> Findings:

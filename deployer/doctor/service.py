@@ -8,8 +8,9 @@ import shlex
 import ssl
 import subprocess
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from deployer.config.schema import Config
 from deployer.config.secrets import resolve
@@ -45,29 +46,15 @@ def check_service(engine: Engine, config: Config, environ: Mapping[str, str]) ->
 
 def state(engine: Engine, config: Config, environ: Mapping[str, str]) -> Findings:
     """Whether what serves is in order, and the edge as the config has it."""
-    found = status(engine, config)
-    if found["active"] is None:
-        yield AREA.skipped("release", "nothing has been deployed here")
-        return
 
     def recover() -> str:
         commands.recover(Operation(engine, config, ignore, environ))
         return "put right, as `deployer recover` does"
 
-    if found["recovery_needed"]:
-        yield AREA.error("release", "; ".join(found["recovery_needed"]), "`deployer recover`", recover)
-    elif not found["active"].get("ready"):
-        yield AREA.error(
-            "release",
-            f"{found['active']['release']} does not pass the edge's health check",
-            "`deployer logs`; `deployer rollback` if the one before was better",
-        )
-    else:
-        yield AREA.ok("release", f"{found['active']['release']} serves")
-    if found["edge"] and found["edge"]["maintenance"]:
-        yield AREA.warning("maintenance", "requests are answered 503", "`deployer edge maintenance off`")
-    else:
-        yield AREA.ok("maintenance", "requests are let through")
+    found = status(engine, config)
+    yield from release(found, recover)
+    if found["active"] is None:
+        return
     container = edge_container.find(engine, config.service.name)
     made_from = ((container or {}).get("Config", {}).get("Labels") or {}).get(SETTINGS)
     if made_from not in (None, settings(config)):
@@ -78,6 +65,31 @@ def state(engine: Engine, config: Config, environ: Mapping[str, str]) -> Finding
         )
     else:
         yield AREA.ok("drift", "the edge is as the config says")
+
+
+def release(found: Mapping[str, Any], recover: Callable[[], str] | None = None) -> Findings:
+    """Whether a release serves, from a status (`deployer.rollout.status.status`).
+
+    :param recover: puts right what needs recovery.
+    """
+    active, edge = found["active"], found["edge"]
+    if active is None:
+        yield AREA.skipped("release", "nothing has been deployed here")
+        return
+    if found["recovery_needed"]:
+        yield AREA.error("release", "; ".join(found["recovery_needed"]), "`deployer recover`", recover)
+    elif not active.get("ready"):
+        yield AREA.error(
+            "release",
+            f"{active['release']} does not pass the edge's health check",
+            "`deployer logs`; `deployer rollback` if the one before was better",
+        )
+    else:
+        yield AREA.ok("release", f"{active['release']} serves")
+    if edge and edge["maintenance"]:
+        yield AREA.warning("maintenance", "requests are answered 503", "`deployer edge maintenance off`")
+    else:
+        yield AREA.ok("maintenance", "requests are let through")
 
 
 def certificate(config: Config) -> Findings:
@@ -119,9 +131,18 @@ def database(engine: Engine, config: Config, environ: Mapping[str, str]) -> Find
             continue
         if not _DATABASE.match(url):
             continue
-        parts = urllib.parse.urlsplit(url)
-        kind = next(kind for kind in _DATABASE_PORTS if parts.scheme.startswith(kind))
-        host, port = parts.hostname or "", parts.port or _DATABASE_PORTS[kind]
+        kind = next(kind for kind in _DATABASE_PORTS if url.startswith(kind))
+        try:
+            parts = urllib.parse.urlsplit(url)
+            host, port = parts.hostname or "", parts.port or _DATABASE_PORTS[kind]
+        except ValueError:
+            # What Python says of it would show a piece of the password.
+            yield AREA.error(
+                "database",
+                f"{name}: is no address as a database has one",
+                "in its password, write characters such as / # ? @ as %2F %23 %3F %40",
+            )
+            continue
         greeting = _greeting(engine, config, host, port)
         if greeting is None:
             yield AREA.skipped("database", f"{name}: nothing here to ask {host}:{port} from; deploy first")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from deployer.edge.configuration import SETTINGS, Addresses, with_slots
 from deployer.edge.state import SLOTS, EdgeState, Occupant, Slot, from_map, from_pairs, to_map
-from deployer.edge.statistics import Traffic, checking_slots, ready_slots, traffic
+from deployer.edge.statistics import Traffic, checking_slots, public, ready_slots, traffic
 from deployer.errors import EdgeError, EngineError
 from deployer.host.engine import Engine, Inspect
 from deployer.host.shell import Shell
@@ -37,6 +37,7 @@ class View:
     :param live: the state that HAProxy follows now; its `active` is what it serves by.
     :param holding: requests are being held, by whomever.
     :param ready: the slots whose last health check passed.
+    :param public: what visitors got since the edge started, whoever answered.
     :param history: the text of the release history.
     """
 
@@ -45,10 +46,12 @@ class View:
     holding: bool
     ready: frozenset[str]
     traffic: Mapping[Slot, Traffic]
+    public: Traffic
     history: str
 
 
 _SERVERS = "show servers state app"
+_PUBLIC = "show stat public 1 -1"
 _STATISTICS = ("show stat app 4 -1", "show stat streams 4 -1")
 
 
@@ -126,7 +129,7 @@ class EdgeSession:
         :raises EdgeError: HAProxy does not listen.
         """
         mark = f"--{secrets.token_hex(8)}--"
-        asked = self._asking(f"show map {MAP}", _SERVERS, *_STATISTICS)
+        asked = self._asking(f"show map {MAP}", _SERVERS, *_STATISTICS, _PUBLIC)
         code, text = self.shell.run(
             f"cat {MAP} 2>/dev/null; echo {mark}; cat {HISTORY} 2>/dev/null; echo {mark}; {asked}"
         )
@@ -147,6 +150,7 @@ class EdgeSession:
             holding=("mode", "hold") in pairs,
             ready=frozenset(ready),
             traffic=traffic("\n\n".join(statistics)),
+            public=public("\n\n".join(statistics)),
             history=history,
         )
 

@@ -30,6 +30,32 @@ class Traffic:
 
 def traffic(text: str) -> Mapping[Slot, Traffic]:
     """From `show stat` of the backends app and streams (CSV)."""
+    rows = _rows(text)
+    return {
+        slot: Traffic(
+            requests=_number(rows, "app", slot, "scur"),
+            streams=_number(rows, "streams", slot, "scur"),
+            errors=sum(_number(rows, backend, slot, "hrsp_5xx") for backend in ("app", "streams")),
+            answers=sum(_answers(rows, backend, slot) for backend in ("app", "streams")),
+        )
+        for slot in SLOTS
+    }
+
+
+def public(text: str) -> Traffic:
+    """What visitors got, whoever answered: a slot, the site or the edge itself; from `show stat public`."""
+    rows = _rows(text)
+    return Traffic(
+        requests=_number(rows, "public", "FRONTEND", "scur"),
+        errors=_number(rows, "public", "FRONTEND", "hrsp_5xx"),
+        answers=_answers(rows, "public", "FRONTEND"),
+    )
+
+
+_Rows = Mapping[tuple[str, str], Mapping[str, str]]
+
+
+def _rows(text: str) -> _Rows:
     rows = {}
     lines = [line for line in text.splitlines() if line.strip()]
     header: list[str] = []
@@ -39,23 +65,15 @@ def traffic(text: str) -> Mapping[Slot, Traffic]:
             continue
         row = dict(zip(header, fields, strict=False))
         rows[row["pxname"], row["svname"]] = row
+    return rows
 
-    def number(backend: str, slot: str, key: str) -> int:
-        return int(rows.get((backend, slot), {}).get(key) or 0)
 
-    return {
-        slot: Traffic(
-            requests=number("app", slot, "scur"),
-            streams=number("streams", slot, "scur"),
-            errors=number("app", slot, "hrsp_5xx") + number("streams", slot, "hrsp_5xx"),
-            answers=sum(
-                number(backend, slot, f"hrsp_{kind}xx")
-                for backend in ("app", "streams")
-                for kind in (1, 2, 3, 4, 5)
-            ),
-        )
-        for slot in SLOTS
-    }
+def _number(rows: _Rows, proxy: str, server: str, key: str) -> int:
+    return int(rows.get((proxy, server), {}).get(key) or 0)
+
+
+def _answers(rows: _Rows, proxy: str, server: str) -> int:
+    return sum(_number(rows, proxy, server, f"hrsp_{kind}xx") for kind in (1, 2, 3, 4, 5))
 
 
 def ready_slots(text: str) -> set[str]:

@@ -18,7 +18,7 @@ _NO_SUDO = 1
 
 @dataclass(slots=True)
 class Preparation:
-    """What was, or would be, changed on a host.
+    """What was, or would be, changed on a host by a script that says `ok`, `change` and `warn`.
 
     :param changes: a line each, with the difference of a file below it, indented.
     :param warnings: what a person should look at.
@@ -70,7 +70,7 @@ def prepare(
         said: list[str] = []
         for line in _lines(connection, words, script(config, host)):
             said.append(line)
-            _take(done, line, emit)
+            take(done, line, emit)
         code = int(said.pop()) if said else 1
     if code != 0:
         raise HostError(
@@ -115,7 +115,8 @@ def _lines(connection: Connection, command: str, given: str) -> Iterator[str]:
             yield line.decode("utf-8", "replace")
 
 
-def _take(done: Preparation, line: str, emit: Emit) -> None:
+def take(done: Preparation, line: str, emit: Emit) -> None:
+    """Note one line of such a script: `ok WHAT`, `change WHAT`, `warn WHAT`, or a difference below these."""
     word, _, rest = line.partition(" ")
     if word == "ok":
         done.kept += 1

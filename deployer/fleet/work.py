@@ -16,7 +16,9 @@ from deployer.config.sections.hosts import Machine
 from deployer.errors import DeployerError, EngineUnreachable, HostError, HostUnreachable, Interrupted
 from deployer.events import Emit, Event, OnHost
 from deployer.fleet.inventory import target
+from deployer.host import facts
 from deployer.host.engine import Engine
+from deployer.host.facts import Facts
 from deployer.host.ssh import Connection
 from deployer.interrupts import interrupt, shielded
 from deployer.rollout.operation import Operation
@@ -53,6 +55,14 @@ class Member:
                 self.connection.target.url, dial=lambda: self.connection.dial(self.host.docker)
             )
         return self._engine
+
+    def facts(self, folder: str) -> Facts:
+        """What it says of itself.
+
+        :param folder: its engine's data folder.
+        :raises HostError: no answer.
+        """
+        return facts.over(self.connection, self.host.docker, folder)
 
     def operation(self, lock_wait: float | None) -> Operation:
         """A command's operation on this host."""

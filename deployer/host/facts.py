@@ -104,9 +104,17 @@ def over(connection: Connection, socket: str, docker_root: str = DOCKER_ROOT) ->
 
 
 def here(socket: str, docker_root: str = DOCKER_ROOT) -> Facts:
-    """The facts of this machine."""
+    """The facts of this machine. :raises HostError: it takes for ever."""
     text = script(socket=socket, docker_root=docker_root)
-    done = subprocess.run(["sh", "-s"], input=text, capture_output=True, text=True, timeout=60, check=False)
+    try:
+        done = subprocess.run(
+            ["sh", "-s"], input=text, capture_output=True, text=True, timeout=60, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise HostError(
+            "this machine does not tell what it is like within 60 s",
+            remedy="`df` hangs where a network disk does not answer",
+        ) from None
     return read(done.stdout, time.time(), "this machine")
 
 

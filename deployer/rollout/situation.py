@@ -47,6 +47,7 @@ class Situation:
     :param live_active: the slot that HAProxy sends requests to; None where none or the edge is down.
     :param holding: requests are being held right now.
     :param ready: the slots whose last health check passed.
+    :param public: what visitors got since the edge started; None where it cannot be asked.
     :param members: the service's containers by name, the edge's and the lock's not among them.
     """
 
@@ -57,6 +58,7 @@ class Situation:
     holding: bool = False
     ready: frozenset[str] = frozenset()
     traffic: Mapping[Slot, Traffic] = field(default_factory=dict)
+    public: Traffic | None = None
     members: Mapping[str, Member] = field(default_factory=dict)
     records: tuple[Record, ...] = ()
     lock: Holder | None = None
@@ -83,6 +85,7 @@ def gather(engine: Engine, service: str, session: EdgeSession | None = None) -> 
             holding=view.holding,
             ready=view.ready,
             traffic=view.traffic,
+            public=view.public,
             members=members(engine, service, view.stored),
             records=tuple(history(view.history)),
             lock=lock,

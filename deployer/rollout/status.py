@@ -44,7 +44,11 @@ def status(engine: Engine, config: Config) -> dict[str, Any]:
     `edge` (`{container, status, address, maintenance, holding}`); `lock` (`{who, command, since}`);
     `recovery_needed`, a list of sentences that is empty when all is well.
     """
-    situation = observe(engine, config)
+    return described(observe(engine, config), config)
+
+
+def described(situation: Situation, config: Config) -> dict[str, Any]:
+    """The status that a situation is."""
     state = situation.stored
     active = situation.live_active or state.active
     candidate: Slot | None = next(

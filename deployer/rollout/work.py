@@ -117,7 +117,7 @@ class Work:
         self.engine.set_restart_policy(occupant.container, "always")
         self.session.switch(state)
         self.commit(state, record)
-        self.emit(Switched(occupant.release, slot))
+        self.emit(Switched(occupant.release, slot, record.git_sha))
         if previous and previous.container != occupant.container:
             with contextlib.suppress(EngineError):
                 self.engine.set_restart_policy(previous.container, "no")

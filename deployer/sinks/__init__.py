@@ -5,6 +5,16 @@ from __future__ import annotations
 from deployer.events import Emit, Event
 
 
+def both(first: Emit, second: Emit) -> Emit:
+    """A sink that is two."""
+
+    def tell(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return tell
+
+
 def lasting(emit: Emit) -> Emit:
     """A sink that falls silent once nobody reads it (a closed pipe, a full disk): the work itself goes on.
 

@@ -192,6 +192,13 @@ ControllerUrl = Annotated[
         "must be an address without a user, query or '#', as in https://ci.example.org/jenkins",
     ),
 ]
+WatchedUrl = Annotated[
+    str,
+    *_matching(
+        r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(" + _URL_PATH + r"(\?[A-Za-z0-9._~%:@!,;=+*/?&-]*)?)?",
+        "must be an address, as in https://shop.example.org/api/health; no user, spaces, quotes or '#'",
+    ),
+]
 HostAddress = Annotated[
     str,
     *_matching(
@@ -221,6 +228,20 @@ Batch = Annotated[
                 {"type": "string", "pattern": r"^([1-9]\d?%|100%|[1-9]\d*)$"},
             ]
         }
+    ),
+]
+EventName = Annotated[
+    str, *_matching(r"[a-z_*]+", "must be a kind of event, as in rolled_back, or a pattern, as in command_*")
+]
+Link = Annotated[
+    str,
+    *_matching(r"https?://[^\s\"<>|]+", "must be a whole address, as in https://grafana.example.org/d/shop"),
+]
+MetricNamespace = Annotated[
+    str,
+    *_matching(
+        r"(?!AWS/)[A-Za-z0-9][A-Za-z0-9._/#:-]{0,254}",
+        "must be a namespace of CloudWatch: letters, digits and . _ / # : -, and not AWS's own",
     ),
 ]
 Subnet = Annotated[str, AfterValidator(_private_subnet)]

@@ -1,0 +1,93 @@
+"""Secrets that have got into an event all the same: a database's error that repeats its password, say.
+
+Events are made without secrets. But they repeat what others said, and what has left this machine does
+not come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deployer.config.references import Reference, has_reference, parse
+from deployer.config.secrets import MASK, looks_secret, passwords, resolve
+from deployer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deployer.config.schema import Config
+
+SHORTEST = 6
+"""What is shorter would be found in innocent words."""
+
+
+class Mask:
+    """Replaces each of the secrets by ****."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        found = {line for secret in secrets for line in (secret, *secret.splitlines())}
+        # The longest first: one may be a part of another.
+        self._secrets = sorted((each for each in found if len(each) >= SHORTEST), key=len, reverse=True)
+
+    def text(self, text: str) -> str:
+        """The text without them."""
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        return text
+
+    def all(self, value: Any) -> Any:
+        """Every text in a value made of mappings and lists."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {key: self.all(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.all(item) for item in value]
+        return value
+
+    def __repr__(self) -> str:
+        return f"Mask(of {len(self._secrets)})"
+
+
+def secrets_of(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
+    """What the config's references to variables and files stand for, as far as they can be had here.
+
+    And what is a secret by its name: written out in the config, or in the environment, which every command
+    that is run inherits.
+    """
+    yield from _written_out(config.model_dump())
+    for name, value in environ.items():
+        if looks_secret(name) and not Path(value).exists():
+            yield value
+    for reference in _references(config.model_dump()):
+        if reference.scheme == "ssm":
+            continue  # a question to AWS for each, only to hide what was not asked for
+        try:
+            yield resolve(str(reference), environ)
+        except ConfigError:
+            continue
+
+
+def _written_out(value: Any, key: str = "") -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _written_out(item, key if key == "credentials" else name)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _written_out(item, key)
+    elif isinstance(value, str):
+        found = [value] if looks_secret(key) else passwords(value)
+        yield from (each for each in found if not has_reference(each))
+
+
+def _references(value: Any) -> Iterator[Reference]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _references(item)
+    elif isinstance(value, str) and "${" in value:
+        try:
+            yield from (piece for piece in parse(value) if isinstance(piece, Reference))
+        except ValueError:
+            return  # a plain text that only looks like one

@@ -1,0 +1,112 @@
+"""What a look leaves to the next one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deployer.config.load import load as load_config
+from deployer.config.schema import Config
+from deployer.doctor.finding import Severity
+from deployer.errors import DeployerError, Locked
+from deployer.watch.condition import Counts, Key
+from deployer.watch.judgement import Known, Record
+from deployer.watch.memory import alone, forget, load, name, path, save
+
+KNOWN = Known(
+    {Key("web1", "facts", "disk", "/"): Record(Severity.ERROR, 3, 0, 1.5, 0.0, 2.5, True, (1.0, 2.5))},
+    {"web1": Counts(1, {"shop-1": ("abc", 2)}, 3, 4, False), "web2": Counts()},
+    frozenset({"web1"}),
+)
+
+
+def config(folder: Path, more: str = "", environment: str | None = None) -> Config:
+    file = folder / "config.yaml"
+    file.write_text(f"service: {{name: shop, image: shop:1, port: 80}}\nenvironments: {{live: {{}}}}\n{more}")
+    return load_config(file, env=environment, environ={})
+
+
+def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "a" / "shop.json"
+    with alone(file):
+        save(file, KNOWN)
+    found, complaint = load(file)
+    assert complaint == ""
+    assert found.records == KNOWN.records
+    assert found.counts == {**KNOWN.counts, "web2": Counts(maintenance=False)}
+    assert found.serving == KNOWN.serving
+    assert not list(file.parent.glob("*.new"))
+
+
+def test_a_first_look_knows_nothing(tmp_path: Path) -> None:
+    assert load(tmp_path / "none.json") == (Known(), "")
+
+
+def whole() -> str:
+    return json.dumps({"format": 1, "conditions": [], "counts": {}, "serving": []})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\0\0\0",
+        whole()[:-7],
+        "[]",
+        "{}",
+        '{"format": 1}',
+        whole().replace('"format": 1', '"format": 99'),
+        whole().replace('"counts": {}', '"counts": {"web1": {"oom": "many"}}'),
+        whole().replace('"counts": {}', '"counts": {"web1": 3}'),
+        whole().replace('"conditions": []', '"conditions": [{"key": ["a"], "told": "OK"}]'),
+        whole().replace('"conditions": []', '"conditions": [{"key": ["a", "b", "c", "d"], "told": "?"}]'),
+    ],
+)
+def test_a_damaged_file_is_complained_of_and_begins_anew(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "shop.json"
+    file.write_text(text)
+    known, complaint = load(file)
+    assert known == Known()
+    assert "begins anew" in complaint
+    file.write_text(whole())
+    assert load(file) == (Known(), "")
+
+
+def test_one_look_at_a_time(tmp_path: Path) -> None:
+    file = tmp_path / "shop.json"
+    with alone(file), pytest.raises(Locked, match="another look"), alone(file):
+        pass
+    with alone(file):
+        pass
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    file = tmp_path / "taken" / "shop.json"
+    with pytest.raises(DeployerError, match="cannot be written") as caught, alone(file):
+        pass
+    assert "watch.state" in str(caught.value.remedy)
+    with pytest.raises(DeployerError, match="cannot be written"):
+        save(file, KNOWN)
+
+
+def test_forgetting(tmp_path: Path) -> None:
+    file = tmp_path / "shop.json"
+    assert not forget(file)
+    save(file, KNOWN)
+    assert forget(file)
+    assert load(file) == (Known(), "")
+
+
+def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = config(tmp_path)
+    assert name(plain) == "deployer-watch-shop"
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert path(plain, {}) == Path("/var/lib/deployer/deployer-watch-shop.json")
+    assert path(plain, {"STATE_DIRECTORY": "/run/a:/run/b"}) == Path("/run/a/deployer-watch-shop.json")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert path(plain, {"XDG_STATE_HOME": "/home/a/s"}) == Path("/home/a/s/deployer/deployer-watch-shop.json")
+    live = config(tmp_path, "watch: {state: state}", "live")
+    assert path(live, {"STATE_DIRECTORY": "/run/a"}) == tmp_path / "state/deployer-watch-shop-live.json"
