@@ -24,6 +24,7 @@ from docker import DockerClient
 from tests.support import engine as support
 from tests.support import images
 from tests.support.project import Project
+from tests.support.standing import Standing
 
 
 class Variant(Protocol):
@@ -88,3 +89,19 @@ def two_releases(project: Project, variant: Variant) -> Project:
     project.run("rollout", "--image", variant(V="1"))
     project.run("rollout", "--image", variant(V="2"))
     return project
+
+
+@pytest.fixture(scope="module")
+def standing(
+    engine: DockerClient, shop: str, variant: Variant, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Standing]:
+    made = Standing(
+        lambda: Project(engine, tmp_path_factory.mktemp("standing"), shop), [variant(V="1"), variant(V="2")]
+    )
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def served(standing: Standing) -> Project:
+    return standing.project()

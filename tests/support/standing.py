@@ -1,0 +1,101 @@
+"""A service at rest behind an edge, for tests of the edge: who answers, what stands, and how it is struck."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import requests
+from docker import DockerClient
+from docker.models.containers import Container
+
+from benchmarks.load import LIGHT, Report
+from tests.support.engine import belongings
+from tests.support.project import Project
+
+QUICK = replace(LIGHT, slow_path="/slow?s=0.5", stream_path="/stream?s=1", upload_seconds=0.5, pause=0.5)
+
+# How a request ends that was in the hands of an edge when that was killed, or came while there was none.
+CRASH = {"refused", "reset", "no-answer", "idle-race", "cut"}
+
+
+class Standing:
+    """A service at rest: version 2 serves from slot green, version 1 stands by.
+
+    Made once, and again where a test left something else: most of them leave it as it was.
+    """
+
+    def __init__(self, make: Callable[[], Project], images: Sequence[str]) -> None:
+        self._make, self._images = make, images
+        self._project: Project | None = None
+
+    def project(self) -> Project:
+        project = self._project
+        if project is None or version(project.url) != "2" or len(containers(project)) != 3:
+            self.remove()
+            project = self._project = self._make()
+            project.keep_orders()
+            for image in self._images:
+                project.run("rollout", "--image", image, "--set", "rollout.observe=0s")
+        project.config(rollout=None, edge={"tls": None, "retry_after": None})
+        project.config(rollout={"observe": "0s", "drain": "10s"})
+        return project
+
+    def remove(self) -> None:
+        if self._project:
+            self._project.remove()
+            self._project = None
+
+
+def edge_of(project: Project) -> Container:
+    return project.client.containers.get(f"{project.name}-edge")
+
+
+def containers(project: Project) -> list[str]:
+    return [item.name for item in belongings(project.client, project.name) if item.kind == "container"]
+
+
+def retiring(project: Project) -> list[str]:
+    """The containers of edges that are not the edge."""
+    return [name for name in containers(project) if name.startswith(f"{project.name}-edge-")]
+
+
+def get(url: str, **options: Any) -> requests.Response:
+    return requests.get(url, timeout=30, allow_redirects=False, **options)
+
+
+def version(url: str) -> str | None:
+    """Who answers; None where nobody does."""
+    try:
+        return get(url).headers.get("x-version")
+    except requests.ConnectionError:
+        return None
+
+
+def kill(client: DockerClient, container: Container, image: str) -> None:
+    """SIGKILL from the kernel's side: for the engine a crash, which `docker kill` is not."""
+    container.reload()
+    pid = container.attrs["State"]["Pid"]
+    client.containers.run(
+        image,
+        ["python3", "-c", f"import os; os.kill({pid}, 9)"],
+        pid_mode="host",
+        cap_add=["KILL"],
+        name=f"{container.name}-killer",
+        remove=True,
+    )
+
+
+def only_the_crash(report: Report) -> None:
+    assert set(report.reasons) <= CRASH, report.summary()
+    assert not report.doubled, report.summary()
+    assert not report.missing, report.summary()
+
+
+@contextlib.contextmanager
+def socket_on(port: int) -> Iterator[None]:
+    with socket.create_server(("0.0.0.0", port)):
+        yield
