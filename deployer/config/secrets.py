@@ -20,7 +20,8 @@ Resolver = Callable[[str], str]
 """From the name in a reference to the secret; raises LookupError with the reason when there is none."""
 
 _SECRET_NAME = re.compile(
-    r"(^|[_.-])(password|passwd|passphrase|pwd|pass|token|secret|key|apikey|credentials?|webhook)$", re.IGNORECASE
+    r"(^|[_.-])(password|passwd|passphrase|pwd|pass|token|secret|key|apikey|credentials?|webhook)$",
+    re.IGNORECASE,
 )
 _URL_PASSWORD = re.compile(
     r"(?P<before>[a-z][a-z0-9+.-]*://[^/\s:@]*:)(?P<password>[^/\s@]+)(?=@)", re.IGNORECASE
