@@ -69,7 +69,7 @@ class Courier:
         self._lost = 0
         self._overflowed = 0
         self._in_hand = 0
-        self._wants = lambda happening: wants(happening.event)
+        self._wanted = wants
         self._reason = ""
         self._over = False
         self._closed_ways: dict[str, str] = {}
@@ -110,6 +110,9 @@ class Courier:
         if not events:
             return None
         return Lost(self.name, self.kind, events, self._reason or "it has not answered yet")
+
+    def _wants(self, happening: Happening) -> bool:
+        return self._wanted(happening.event)
 
     # -- the courier's own thread ---------------------------------------------------
 

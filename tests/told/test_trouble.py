@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import signal
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ TROUBLES = {
 ENDS = {"slack": [SLACK], "bot": [BOT], "webhooks": [HOOK]}
 
 
-def notify(kind: str, trouble: str) -> dict[str, object]:
+def notify(kind: str, trouble: str) -> dict[str, Any]:
     # All others answer at once, however busy this machine is.
     timeout = "300ms" if trouble in ("never", "slow") else "60s"
     return {"slack" if kind == "bot" else kind: ENDS[kind], "timeout": timeout}
