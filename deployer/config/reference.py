@@ -74,9 +74,9 @@ environments:
 
 ## Secrets
 
-Values of `env`, the keys of `site`, and the addresses and tokens of `notify` may refer to secrets, which are looked
-up when a container is created, the bucket opened or somebody told, and are never shown, logged, or put into
-labels or images:
+Values of `env`, the keys of `site`, and the addresses and tokens of `notify` may refer to secrets, which are
+looked up when a container is created, the bucket opened or somebody told, and are never shown, logged, or put
+into labels or images:
 
 | reference | |
 |---|---|
@@ -86,7 +86,8 @@ labels or images:
 | `$${` | a plain `${` |
 
 A reference may stand inside a longer text: `mysql://shop:${env:DB_PASSWORD}@db/shop`. A secret that is
-written out is found by its name (`*_PASSWORD`, `*_TOKEN`, `*_KEY`, `*_WEBHOOK`, ...) and warned about by `config check`.
+written out is found by its name (`*_PASSWORD`, `*_TOKEN`, `*_KEY`, `*_WEBHOOK`, ...) and warned about by
+`config check`.
 
 ## Reference
 
