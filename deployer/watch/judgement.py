@@ -50,7 +50,8 @@ class Record:
             told=Severity[found["told"]],
             counted=bool(found["counted"]),
             turns=tuple(map(float, found["turns"])),
-            **{name: int(found[name]) for name in ("bad", "well")},
+            bad=int(found["bad"]),
+            well=int(found["well"]),
             **{name: float(found[name]) for name in ("began", "recovered", "told_at")},
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from deployer.config.schema import Config
 from deployer.doctor.engine import inspected, name_of, unwell
@@ -59,11 +60,11 @@ def _here(config: Config, environ: Mapping[str, str], told: Collection[Key]) -> 
             platform.node(), Patient(config, environ, engine, lambda folder: facts_here(config, folder)), told
         )
     finally:
-        for each_ in opened:
-            each_.close()
+        for one in opened:
+            one.close()
 
 
-def _silent(outcome: Outcome[object] | Outcome[Sight]) -> Sight:
+def _silent(outcome: Outcome[Any]) -> Sight:
     """A host that could not be reached. :raises DeployerError: that was not the reason."""
     error = outcome.error
     if not isinstance(error, HostError | EngineError):
@@ -152,9 +153,11 @@ def _room(
     limits = limits_of(patient.config)
     wide = {
         seen.key: seen
-        for seen in (Condition.of(name, "facts", each_) for each_ in room(facts, limits.times(HYSTERESIS)))
+        for seen in (
+            Condition.of(name, "facts", finding) for finding in room(facts, limits.times(HYSTERESIS))
+        )
     }
-    strict = (Condition.of(name, "facts", each_) for each_ in room(facts, limits))
+    strict = (Condition.of(name, "facts", finding) for finding in room(facts, limits))
     found += [wide.get(seen.key, seen) if seen.key in told and not seen.bad else seen for seen in strict]
     counts["oom"] = facts.oom_kills
 

@@ -396,7 +396,7 @@ def test_objects_of_the_site(scene: Scene) -> None:
 
 def test_what_others_were_told(scene: Scene) -> None:
     """Slack, webhooks and CloudWatch; the file of events is among the project's."""
-    told = [*scene.logged, *scene.posted]
+    told: list[str | bytes] = [*scene.logged, *scene.posted]
     assert {text for text in told if scene.birds.found(text)} == set()
 
 
