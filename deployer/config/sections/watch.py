@@ -69,7 +69,7 @@ class Watch(Section):
     )
     state: Path | None = Field(
         default=None,
-        description="Folder for what was told already, relative to the config's; else one that fits who looks: "
+        description="Folder for what was told already, relative to the config's; else one of who looks: "
         "docs/watch.md.",
         examples=["/var/lib/deployer"],
     )
