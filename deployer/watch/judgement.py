@@ -120,7 +120,7 @@ def judge(known: Known, sight: Sight, watch: Watch, now: float) -> Verdict:
     records: dict[Key, Record] = {}
     changes: list[ConditionChanged] = []
     for key in dict.fromkeys((*seen, *known.records)):
-        if key.host not in (*sight.hosts, OUTSIDE):
+        if key not in seen and (key.host == OUTSIDE or key.host not in sight.hosts):
             continue  # it is not in the config any more
         before = known.records.get(key, Record())
         if key not in seen and (key.host, key.area) in sight.blind:

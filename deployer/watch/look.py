@@ -13,7 +13,7 @@ from deployer.doctor.finding import Severity
 from deployer.doctor.host import limits_of, room
 from deployer.doctor.http import get
 from deployer.doctor.service import certificate, release
-from deployer.errors import DeployerError, EngineError, HostError, HostUnreachable
+from deployer.errors import DeployerError, EngineError, HostError, HostUnreachable, Interrupted
 from deployer.events import ignore
 from deployer.fleet.work import Outcome, each, reached
 from deployer.host.engine import Engine
@@ -90,7 +90,7 @@ def _host(name: str, patient: Patient, told: Collection[Key]) -> Sight:
         folder = engine.info()["DockerRootDir"]
         _containers(name, engine, found, counts)
         serves = _service(name, engine, patient.config, found, counts)
-    except HostUnreachable:
+    except (HostUnreachable, Interrupted):
         raise
     except DeployerError as error:
         found = [Condition(Key(name, "host", "engine"), Severity.ERROR, error.message, error.remedy or "")]
@@ -98,7 +98,7 @@ def _host(name: str, patient: Patient, told: Collection[Key]) -> Sight:
         counts.clear()
     try:
         _room(name, patient, folder, told, found, counts)
-    except HostUnreachable:
+    except (HostUnreachable, Interrupted):
         raise
     except DeployerError as error:
         blind.add("facts")
@@ -164,7 +164,11 @@ def _room(
 
 def _outside(config: Config) -> Sight:
     """What is asked from here: addresses, and the certificate that the config names."""
-    found = [Condition.of(OUTSIDE, "outside", finding) for finding in certificate(config)]
+    found = [
+        Condition.of(OUTSIDE, "outside", finding)
+        for finding in certificate(config)
+        if finding.severity != Severity.SKIPPED
+    ]
     answers = each(config.watch.urls, get, name=str)
     for url, outcome in zip(config.watch.urls, answers, strict=True):
         key = Key(OUTSIDE, "outside", "url", url)
