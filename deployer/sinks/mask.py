@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SHORTEST = 6
 """What is shorter would be found in innocent words."""
 
+INHERITED = 12
+"""The same for what only its variable says is secret: POSTGRES_PASSWORD=postgres must not hide an image."""
+
 
 class Mask:
     """Replaces each of the secrets by ****."""
@@ -59,7 +62,8 @@ def secrets_of(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
     """
     said = config.model_dump()
     openly = "\n".join(_openly(said))
-    found = [*_written_out(said), *(value for name, value in environ.items() if looks_secret(name))]
+    inherited = (value for name, value in environ.items() if looks_secret(name) and len(value) >= INHERITED)
+    found = [*_written_out(said), *inherited]
     for reference in references(said):
         if reference.scheme == "ssm":
             continue  # a question to AWS for each, only to hide what was not asked for
