@@ -78,9 +78,8 @@ class Listeners:
             return None
         from deployer.events import CommandFinished
 
-        if not self._deed.silent:
-            self.emit(CommandFinished(self._deed.name, self._seconds(), status, self._final))
-        return self._telling.close()
+        event = CommandFinished(self._deed.name, self._seconds(), status, self._final)
+        return self._close(None if self._deed.silent else event)
 
     def fail(self, error: BaseException) -> Undelivered | None:
         """The command ends with an error."""
@@ -94,7 +93,7 @@ class Listeners:
         result: Mapping[str, Any] = ours.result or {}
         rollout = result.get("rollout")
         known = rollout if isinstance(rollout, Mapping) else result
-        self.emit(
+        return self._close(
             CommandFailed(
                 self._deed.name,
                 self._seconds(),
@@ -105,9 +104,20 @@ class Listeners:
                 _text(known.get("release")),
                 _text(known.get("git_sha") or result.get("commit")),
                 ours.details,
-            )
+            ),
+            HASTE if isinstance(error, Interrupted) else None,
         )
-        return self._telling.close(HASTE if isinstance(error, Interrupted) else None)
+
+    def _close(self, event: Event | None, patience: float | None = None) -> Undelivered | None:
+        """The last event. A signal that comes now ends only the wait: the work is done, well or not."""
+        if self._telling is None:
+            return None
+        try:
+            if event is not None:
+                self._telling.emit(event)
+            return self._telling.close(patience)
+        except Interrupted:
+            return self._telling.close(0.0)
 
     def _seconds(self) -> float:
         return round(time.monotonic() - self._began, 3)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 SCHEMES = {
@@ -43,6 +44,20 @@ def parse(text: str) -> list[str | Reference]:
         pieces.append("${" if match[1] is None else _reference(match[1], closed=bool(match[2])))
     pieces.append(text[position:])
     return [piece for piece in pieces if piece != ""]
+
+
+def references(value: object) -> Iterator[Reference]:
+    """Every reference in the texts of a value made of mappings and lists; malformed ones are passed over."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from references(item)
+    elif isinstance(value, str) and "${" in value:
+        try:
+            yield from (piece for piece in parse(value) if isinstance(piece, Reference))
+        except ValueError:
+            return  # a plain text that only looks like one
 
 
 def has_reference(text: str) -> bool:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deployer.config.references import references
 from deployer.config.schema import Config
 from deployer.config.sections.service import Build
 from deployer.errors import (
@@ -31,7 +32,7 @@ from deployer.errors import (
     ImageError,
     ImageMissing,
 )
-from deployer.events import BuildFinished, BuildStarted, Emit, PhaseProgress
+from deployer.events import BuildFinished, BuildStarted, Emit, PhaseProgress, Warned
 from deployer.host.engine import Engine
 from deployer.image import context as contexts
 from deployer.image import dockerfile, git
@@ -107,7 +108,10 @@ def plan_build(config: Config, *, now: datetime | None = None) -> BuildPlan:
     settings = _settings(config)
     text = dockerfile.text_of(config, settings)
     context = contexts.read(
-        config.root / settings.context, dockerfile.labelled(text, config.service.name), settings.inputs
+        config.root / settings.context,
+        dockerfile.labelled(text, config.service.name),
+        settings.inputs,
+        secret_files(config),
     )
     args = {**settings.args, **({"BASE": settings.base} if settings.base else {})}
     content = _sha256(json.dumps([context.digest, text, sorted(args.items()), settings.target]))
@@ -122,6 +126,15 @@ def plan_build(config: Config, *, now: datetime | None = None) -> BuildPlan:
     }
     image = f"{config.service.name}:{content[:_TAG_DIGITS]}"
     return BuildPlan(image, content, context, args, settings.target, labels)
+
+
+def secret_files(config: Config) -> set[Path]:
+    """The files that the config takes secrets from: what `${file:...}` names, and private keys."""
+    keys = [config.ssh.key, *(host.key for host in config.hosts)]
+    if config.edge.tls:
+        keys += [config.edge.tls.key, None if config.edge.tls.key else config.edge.tls.certificate]
+    named = {config.root / key.expanduser() for key in keys if key}
+    return named | {Path(each.name) for each in references(config.model_dump()) if each.scheme == "file"}
 
 
 def present(engine: Engine, plan: BuildPlan) -> bool:
@@ -141,6 +154,8 @@ def build(engine: Engine, config: Config, events: Emit, *, force: bool = False) 
     began = time.monotonic()
     prepare(_settings(config).prepare, config.root, events)
     plan = plan_build(config)
+    for name in plan.context.kept_back:
+        events(Warned(f"{name} holds a secret of the config: it is not sent; name it in .dockerignore"))
     reused = not force and present(engine, plan)
     if not reused:
         events(BuildStarted(plan.image, plan.context.size))

@@ -16,7 +16,7 @@ import hashlib
 import os
 import stat
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -57,12 +57,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """What is sent for a build: the entries below `root`, and the Dockerfile's text beside them."""
+    """What is sent for a build: the entries below `root`, and the Dockerfile's text beside them.
+
+    :ivar kept_back: files that would have been sent, but hold secrets.
+    """
 
     root: Path
     entries: tuple[Entry, ...]
     digest: str
     dockerfile: str
+    kept_back: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -114,11 +118,14 @@ class BuildContext:
         return f"{IGNORE_FILE}\n{DOCKERFILE}\n"
 
 
-def read(root: Path, dockerfile: str, inputs: Sequence[str] = ()) -> BuildContext:
+def read(
+    root: Path, dockerfile: str, inputs: Sequence[str] = (), secret: Iterable[Path] = ()
+) -> BuildContext:
     """List and hash a folder, honouring its `.dockerignore`.
 
     :param dockerfile: the Dockerfile's text.
     :param inputs: where given, globs of what alone is sent, written as in `.dockerignore`.
+    :param secret: files that are not sent in any case: in a layer everybody who has the image reads them.
     :raises ConfigError: no such folder, a malformed pattern, or an input that nothing matches.
     :raises BuildFailed: a file cannot be read, or is a socket, pipe or device.
     """
@@ -133,9 +140,15 @@ def read(root: Path, dockerfile: str, inputs: Sequence[str] = ()) -> BuildContex
         raise _unreadable(Path(error.filename or root), error) from error
     if inputs:
         names = _selected(names, inputs)
-    names = [name for name in _with_folders(names) if name != DOCKERFILE]
-    entries = tuple(_entry(root, name) for name in names)
-    return BuildContext(root, entries, _digest(entries), dockerfile)
+    hidden = {str(path.resolve().relative_to(root.resolve())) for path in secret if _is_below(path, root)}
+    kept_back = tuple(sorted(name for name in names if name in hidden))
+    names = _with_folders([name for name in names if name not in hidden])
+    entries = tuple(_entry(root, name) for name in names if name != DOCKERFILE)
+    return BuildContext(root, entries, _digest(entries), dockerfile, kept_back)
+
+
+def _is_below(path: Path, root: Path) -> bool:
+    return path.resolve().is_relative_to(root.resolve())
 
 
 def alone(dockerfile: str) -> BuildContext:

@@ -51,9 +51,12 @@ class CloudWatch:
             events = 0 if self._group else len(chosen)
             sendings.append(Sending(max(1, events), lambda: self._put_metrics(data), way="metrics"))
         if chosen and self._group:
-            lines = [self._line(happening) for happening in chosen]
-            sendings.append(Sending(len(chosen), lambda: self._put_lines(lines), way="log"))
+            ordered = sorted(chosen, key=lambda happening: happening.at)
+            sendings += [self._logging(part) for part in _parts([self._line(each) for each in ordered])]
         return sendings
+
+    def _logging(self, lines: Sequence[dict[str, Any]]) -> Sending:
+        return Sending(len(lines), lambda: self._put_lines(lines), way="log")
 
     # -- metrics ----------------------------------------------------------------
 
@@ -70,13 +73,10 @@ class CloudWatch:
         ]
 
     def _put_metrics(self, data: Sequence[dict[str, Any]]) -> None:
-        for start in range(0, len(data), 500):
-            part = data[start : start + 500]
-            self._ask(
-                "cloudwatch",
-                "putting metrics",
-                lambda client, part=part: client.put_metric_data(Namespace=self._namespace, MetricData=part),
-            )
+        def put(client: Any) -> None:
+            client.put_metric_data(Namespace=self._namespace, MetricData=data)
+
+        self._ask("cloudwatch", "putting metrics", put)
 
     # -- the log ----------------------------------------------------------------
 
@@ -93,17 +93,12 @@ class CloudWatch:
         return {"timestamp": int(happening.at * 1000), "message": text}
 
     def _put_lines(self, lines: Sequence[dict[str, Any]]) -> None:
-        ordered = sorted(lines, key=lambda line: int(line["timestamp"]))
+        def put(client: Any) -> None:
+            client.put_log_events(logGroupName=self._group, logStreamName=self._stream, logEvents=lines)
+
         if not self._has_stream:
             self._make_stream()
-        for part in _parts(ordered):
-            self._ask(
-                "logs",
-                f"writing to log group {self._group}",
-                lambda client, part=part: client.put_log_events(
-                    logGroupName=self._group, logStreamName=self._stream, logEvents=part
-                ),
-            )
+        self._ask("logs", f"writing to log group {self._group}", put)
 
     def _make_stream(self) -> None:
         def make(client: Any) -> None:
@@ -126,7 +121,7 @@ class CloudWatch:
                     self._account,
                     connect_timeout=self._timeout,
                     read_timeout=self._timeout,
-                    retries={"mode": "standard", "max_attempts": 1},  # the courier tries again
+                    retries={"mode": "standard", "total_max_attempts": 1},  # the courier tries again
                 )
             with mapped(doing):
                 ask(self._clients[service])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from deployer.errors import DeployerError, NotDelivered
-from deployer.events import CommandFailed, CommandFinished, Lost
+from deployer.events import CommandFailed, CommandFinished, Event, Lost
 from deployer.sinks.end import End, Happening, Sending
 from deployer.sinks.wanted import bare
 
@@ -44,11 +44,18 @@ class Pace:
 class Courier:
     """Carries events to an end.
 
+    :param wants: which events it is told; others do not count as lost.
     :param make: makes the end, in the courier's thread: its secrets may have to be asked for.
     """
 
     def __init__(
-        self, name: str, kind: str, make: Callable[[], End], pace: Pace | None = None, room: int = ROOM
+        self,
+        name: str,
+        kind: str,
+        wants: Callable[[Event], bool],
+        make: Callable[[], End],
+        pace: Pace | None = None,
+        room: int = ROOM,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -57,15 +64,16 @@ class Courier:
         self._room = room
         self._queue: SimpleQueue[Happening | None] = SimpleQueue()
         self._closing = threading.Event()
+        self._done = threading.Event()
         self._deadline = 0.0
         self._lost = 0
         self._overflowed = 0
         self._in_hand = 0
-        self._wants: Callable[[Happening], bool] = lambda _: True
+        self._wanted = wants
         self._reason = ""
+        self._over = False
         self._closed_ways: dict[str, str] = {}
-        self._thread = threading.Thread(target=self._work, name=f"notify-{name}", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._work, name=f"notify-{name}", daemon=True).start()
 
     # -- for the thread that emits ------------------------------------------------
 
@@ -86,7 +94,8 @@ class Courier:
 
     def wait(self) -> None:
         """Until all is told, or the deadline is over."""
-        self._thread.join(max(0.0, self._deadline - time.monotonic()))
+        # Not `join`: Python 3.11 takes a thread for ended when a signal interrupts that.
+        self._done.wait(max(0.0, self._deadline - time.monotonic()))
 
     def lost(self) -> Lost | None:
         """What was not told by now, if anything."""
@@ -97,19 +106,20 @@ class Courier:
             except Empty:
                 break
             waiting += happening is not None and self._wants(happening)
-        events = self._lost + self._overflowed + (self._in_hand if self._thread.is_alive() else 0) + waiting
+        events = self._lost + self._overflowed + self._in_hand + waiting
         if not events:
             return None
         return Lost(self.name, self.kind, events, self._reason or "it has not answered yet")
+
+    def _wants(self, happening: Happening) -> bool:
+        return self._wanted(happening.event)
 
     # -- the courier's own thread ---------------------------------------------------
 
     def _work(self) -> None:
         try:
             end = self._make()
-            self._wants = lambda happening: end.wanted.has(happening.event)
             while batch := self._take():
-                self._in_hand = sum(map(self._wants, batch))
                 self._tell(end, batch)
                 self._in_hand = 0
         except DeployerError as error:
@@ -118,30 +128,31 @@ class Courier:
             # Its text might repeat an address.
             self._reason = f"unexpected {type(error).__name__}"
         self._forget()
+        self._done.set()
 
     def _forget(self) -> None:
         """The end cannot be told anything: whatever comes is lost."""
-        self._lost += self._in_hand
-        self._in_hand = 0
-        while batch := self._take():
-            self._lost += sum(map(self._wants, batch))
+        while True:
+            self._lost += self._in_hand
+            self._in_hand = 0
+            if not self._take():
+                return
 
     def _take(self) -> list[Happening]:
         """The next events; none once there will be no more."""
-        first = self._queue.get()
-        batch = []
-        if first is not None:
-            batch.append(first)
-            self._closing.wait(self._pace.gather)
-            while len(batch) < BATCH:
-                try:
-                    following = self._queue.get_nowait()
-                except Empty:
-                    break
-                if following is None:
-                    self._queue.put(None)  # for the next time
-                    break
-                batch.append(following)
+        batch: list[Happening] = []
+        try:
+            while not self._over and len(batch) < BATCH:
+                if len(batch) == 1:
+                    self._closing.wait(self._pace.gather)
+                happening = self._queue.get(block=not batch)
+                if happening is None:
+                    self._over = True
+                else:
+                    batch.append(happening)
+                    self._in_hand += self._wants(happening)
+        except Empty:
+            pass
         return batch
 
     def _tell(self, end: End, batch: Sequence[Happening]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from deployer import proxy
 from deployer.errors import NotDelivered
 
 LIMIT = 64 * 1024
@@ -63,7 +64,7 @@ def post(
     )
     try:
         try:
-            with _opener(request.host, environ).open(request, timeout=timeout) as answer:
+            with _opener(urlsplit(url).hostname or "", environ).open(request, timeout=timeout) as answer:
                 return _read(answer, timeout)
         except HTTPError as error:
             with error:
@@ -107,15 +108,14 @@ def retry_after(headers: Mapping[str, str]) -> float:
 
 
 def _opener(host: str, environ: Mapping[str, str]):  # type: ignore[no-untyped-def]  # imported when used
-    from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener, proxy_bypass_environment
+    from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
 
     class Stay(HTTPRedirectHandler):
         def redirect_request(self, *_: object) -> None:
             return None
 
-    proxy = environ.get("https_proxy") or environ.get("HTTPS_PROXY")
-    direct = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    proxies = {"https": proxy} if proxy and not proxy_bypass_environment(host, {"no": direct}) else {}
+    said = proxy.address(host, environ)
+    proxies = {"https": said} if said else {}
     return build_opener(ProxyHandler(proxies), Stay())
 
 

@@ -42,13 +42,19 @@ class Maker:
                 url, secret = self._secret(end.url, "url"), self._secret(end.secret, "secret")
                 return Webhook(self._wanted(end, url, secret), self._run, url, secret, timeout, self._environ)
             case CloudWatchEnd():
+                from deployer.aws import credentials
                 from deployer.aws.session import Account
                 from deployer.sinks.cloudwatch import CloudWatch
 
                 return CloudWatch(
                     self._wanted(end),
                     self._run,
-                    Account(end.region or "", end.endpoint or ""),
+                    # The SDK reads the process's environment only: what is found in this one is told to it.
+                    Account(
+                        end.region or credentials.region(self._environ),
+                        end.endpoint or "",
+                        credentials.static(self._environ),
+                    ),
                     namespace=end.namespace if end.metrics else "",
                     group=end.log_group or "",
                     timeout=timeout,

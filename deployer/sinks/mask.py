@@ -6,11 +6,12 @@ not come back.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deployer.config.references import Reference, has_reference, parse
+from deployer.config.references import has_reference, references
 from deployer.config.secrets import MASK, looks_secret, passwords, resolve
 from deployer.errors import ConfigError
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 SHORTEST = 6
 """What is shorter would be found in innocent words."""
+
+INHERITED = 12
+"""The same for what only its variable says is secret: POSTGRES_PASSWORD=postgres must not hide an image."""
 
 
 class Mask:
@@ -53,19 +57,20 @@ def secrets_of(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
     """What the config's references to variables and files stand for, as far as they can be had here.
 
     And what is a secret by its name: written out in the config, or in the environment, which every command
-    that is run inherits.
+    that is run inherits. What the config says openly elsewhere is none: a password that is the service's name
+    cannot be hidden, and its name must not be.
     """
-    yield from _written_out(config.model_dump())
-    for name, value in environ.items():
-        if looks_secret(name) and not Path(value).exists():
-            yield value
-    for reference in _references(config.model_dump()):
+    said = config.model_dump()
+    openly = "\n".join(_openly(said))
+    inherited = (value for name, value in environ.items() if looks_secret(name) and len(value) >= INHERITED)
+    found = [*_written_out(said), *inherited]
+    for reference in references(said):
         if reference.scheme == "ssm":
             continue  # a question to AWS for each, only to hide what was not asked for
-        try:
-            yield resolve(str(reference), environ)
-        except ConfigError:
-            continue
+        with contextlib.suppress(ConfigError):
+            found.append(resolve(str(reference), environ))
+    # Some variables whose name says "key" hold the path of one.
+    yield from (secret for secret in found if secret not in openly and not os.path.exists(secret))  # noqa: PTH110
 
 
 def _written_out(value: Any, key: str = "") -> Iterator[str]:
@@ -80,14 +85,14 @@ def _written_out(value: Any, key: str = "") -> Iterator[str]:
         yield from (each for each in found if not has_reference(each))
 
 
-def _references(value: Any) -> Iterator[Reference]:
+def _openly(value: Any, key: str = "") -> Iterator[str]:
+    """The texts that are neither variables of the service nor secret by their name."""
     if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
+        for name, item in value.items():
+            if name not in ("env", "credentials", "args", "labels"):
+                yield from _openly(item, name)
+    elif isinstance(value, list | tuple):
         for item in value:
-            yield from _references(item)
-    elif isinstance(value, str) and "${" in value:
-        try:
-            yield from (piece for piece in parse(value) if isinstance(piece, Reference))
-        except ValueError:
-            return  # a plain text that only looks like one
+            yield from _openly(item, key)
+    elif isinstance(value, str) and not looks_secret(key) and not has_reference(value):
+        yield value

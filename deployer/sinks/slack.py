@@ -168,7 +168,10 @@ class SlackBot(Teller):
         self._shown: Message | None = None
 
     def _news(self, message: Message, events: int) -> Sequence[Sending]:
-        return (Sending(events, lambda: self._new(message)),)
+        def send() -> None:
+            self._new(message)
+
+        return (Sending(events, send),)
 
     def _tell(self, story: Story) -> Sequence[Sending]:
         message = self._writer.story(story)

@@ -25,6 +25,7 @@ from deployer.sinks.courier import ATTEMPTS, Courier, Pace
 from deployer.sinks.end import End as Sink
 from deployer.sinks.end import Happening, Run
 from deployer.sinks.making import Maker
+from deployer.sinks.wanted import Wanted
 
 
 class Telling:
@@ -103,9 +104,16 @@ def open_telling(
     run = _run(config, environ, command, story=story, quiet=quiet, commit=commit)
     maker = Maker(config, environ, run, memory)
     return Telling(
-        [Courier(end.name, kind, _making(maker, end), _pace(end, attempts)) for kind, end in named],
+        [
+            Courier(end.name, kind, _wants(end), _making(maker, end), _pace(end, attempts))
+            for kind, end in named
+        ],
         config.notify.deadline,
     )
+
+
+def _wants(end: End) -> Callable[[Event], bool]:
+    return Wanted(end.level, end.events, end.details).has
 
 
 def _making(maker: Maker, end: SlackEnd | WebhookEnd | CloudWatchEnd | FileEnd) -> Callable[[], Sink]:

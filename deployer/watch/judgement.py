@@ -50,7 +50,8 @@ class Record:
             told=Severity[found["told"]],
             counted=bool(found["counted"]),
             turns=tuple(map(float, found["turns"])),
-            **{name: int(found[name]) for name in ("bad", "well")},
+            bad=int(found["bad"]),
+            well=int(found["well"]),
             **{name: float(found[name]) for name in ("began", "recovered", "told_at")},
         )
 
@@ -119,7 +120,7 @@ def judge(known: Known, sight: Sight, watch: Watch, now: float) -> Verdict:
     records: dict[Key, Record] = {}
     changes: list[ConditionChanged] = []
     for key in dict.fromkeys((*seen, *known.records)):
-        if key.host not in (*sight.hosts, OUTSIDE):
+        if key not in seen and (key.host == OUTSIDE or key.host not in sight.hosts):
             continue  # it is not in the config any more
         before = known.records.get(key, Record())
         if key not in seen and (key.host, key.area) in sight.blind:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from deployer.config.schema import Config
 from deployer.doctor.engine import inspected, name_of, unwell
@@ -12,7 +13,7 @@ from deployer.doctor.finding import Severity
 from deployer.doctor.host import limits_of, room
 from deployer.doctor.http import get
 from deployer.doctor.service import certificate, release
-from deployer.errors import DeployerError, EngineError, HostError, HostUnreachable
+from deployer.errors import DeployerError, EngineError, HostError, HostUnreachable, Interrupted
 from deployer.events import ignore
 from deployer.fleet.work import Outcome, each, reached
 from deployer.host.engine import Engine
@@ -59,11 +60,11 @@ def _here(config: Config, environ: Mapping[str, str], told: Collection[Key]) -> 
             platform.node(), Patient(config, environ, engine, lambda folder: facts_here(config, folder)), told
         )
     finally:
-        for each_ in opened:
-            each_.close()
+        for one in opened:
+            one.close()
 
 
-def _silent(outcome: Outcome[object] | Outcome[Sight]) -> Sight:
+def _silent(outcome: Outcome[Any]) -> Sight:
     """A host that could not be reached. :raises DeployerError: that was not the reason."""
     error = outcome.error
     if not isinstance(error, HostError | EngineError):
@@ -89,7 +90,7 @@ def _host(name: str, patient: Patient, told: Collection[Key]) -> Sight:
         folder = engine.info()["DockerRootDir"]
         _containers(name, engine, found, counts)
         serves = _service(name, engine, patient.config, found, counts)
-    except HostUnreachable:
+    except (HostUnreachable, Interrupted):
         raise
     except DeployerError as error:
         found = [Condition(Key(name, "host", "engine"), Severity.ERROR, error.message, error.remedy or "")]
@@ -97,7 +98,7 @@ def _host(name: str, patient: Patient, told: Collection[Key]) -> Sight:
         counts.clear()
     try:
         _room(name, patient, folder, told, found, counts)
-    except HostUnreachable:
+    except (HostUnreachable, Interrupted):
         raise
     except DeployerError as error:
         blind.add("facts")
@@ -152,16 +153,22 @@ def _room(
     limits = limits_of(patient.config)
     wide = {
         seen.key: seen
-        for seen in (Condition.of(name, "facts", each_) for each_ in room(facts, limits.times(HYSTERESIS)))
+        for seen in (
+            Condition.of(name, "facts", finding) for finding in room(facts, limits.times(HYSTERESIS))
+        )
     }
-    strict = (Condition.of(name, "facts", each_) for each_ in room(facts, limits))
+    strict = (Condition.of(name, "facts", finding) for finding in room(facts, limits))
     found += [wide.get(seen.key, seen) if seen.key in told and not seen.bad else seen for seen in strict]
     counts["oom"] = facts.oom_kills
 
 
 def _outside(config: Config) -> Sight:
     """What is asked from here: addresses, and the certificate that the config names."""
-    found = [Condition.of(OUTSIDE, "outside", finding) for finding in certificate(config)]
+    found = [
+        Condition.of(OUTSIDE, "outside", finding)
+        for finding in certificate(config)
+        if finding.severity != Severity.SKIPPED
+    ]
     answers = each(config.watch.urls, get, name=str)
     for url, outcome in zip(config.watch.urls, answers, strict=True):
         key = Key(OUTSIDE, "outside", "url", url)

@@ -284,3 +284,28 @@ def test_a_command_on_each_host_says_of_which(fleet: Fleet) -> None:
     assert f"{three} | !! host     reach" in found
     saw(fleet.json("doctor", "service", "--host", two, expect=None)["findings"])
     saw(fleet.json("doctor", "service", "--host", three, expect=32)["findings"])
+
+
+def test_a_host_that_falls_silent_is_told_once_and_so_is_its_return(fleet: Fleet) -> None:
+    fleet.settings["ssh"] |= {"timeout": "3s"}
+    fleet.settings["watch"] = {
+        "looks": 1,
+        "state": "state",
+        # The kernel is this machine's, and what other tests leave on a host is no business of this one.
+        "ignore": ["memory", "swap", "disk*", "inodes*", "oom", "restarts*"],
+    }
+    fleet.write()
+
+    def told() -> list[tuple[str, str, str]]:
+        changes = fleet.json("watch", expect=None)["changes"]
+        return [(change["host"], change["what"], change["state"]) for change in changes]
+
+    assert told() == []
+    fleet.hosts[1].fall_silent()
+    try:
+        assert told() == [(fleet.names[1], "host", "error")]
+        assert told() == []
+    finally:
+        fleet.hosts[1].speak()
+    assert told() == [(fleet.names[1], "host", "ok")]
+    assert told() == []

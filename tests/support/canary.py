@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import secrets
 import threading
-import types
 import typing
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,7 +42,7 @@ def _keys(kind: Any, key: str) -> Iterator[str]:
             yield key
         else:
             yield from _keys(inner, key)
-    elif isinstance(kind, type) and not isinstance(kind, types.GenericAlias) and issubclass(kind, BaseModel):
+    elif isinstance(kind, type) and get_origin(kind) is None and issubclass(kind, BaseModel):
         yield from secret_keys(kind, f"{key}.")
     else:
         for part in get_args(kind):

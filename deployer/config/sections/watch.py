@@ -10,7 +10,6 @@ from pydantic import Field
 from deployer.config.sections.kinds import Duration, Section, WatchedUrl, Word
 
 Free = Annotated[float, Field(ge=0, le=1)]
-_SHARE = {"unit": "share, 0 to 1"}
 
 
 class Watch(Section):
@@ -36,17 +35,17 @@ class Watch(Section):
     memory_free: Free = Field(
         default=0.1,
         description="Share of memory that should be available; also for `doctor`. Half of it is an error.",
-        json_schema_extra=_SHARE,
+        json_schema_extra={"unit": "share, 0 to 1"},
     )
     swap_free: Free = Field(
         default=0.2,
         description="Share of swap that should be free; also for `doctor`.",
-        json_schema_extra=_SHARE,
+        json_schema_extra={"unit": "share, 0 to 1"},
     )
     disk_free: Free = Field(
         default=0.1,
         description="Share of each disk that should be free; also for `doctor`. A third of it is an error.",
-        json_schema_extra=_SHARE,
+        json_schema_extra={"unit": "share, 0 to 1"},
     )
     max_errors: Annotated[int, Field(ge=0)] = Field(
         default=5,
@@ -56,7 +55,7 @@ class Watch(Section):
     max_error_rate: Free = Field(
         default=0.05,
         description="Share of 5xx answers between two looks, beyond `max_errors`, that is told.",
-        json_schema_extra=_SHARE,
+        json_schema_extra={"unit": "share, 0 to 1"},
     )
     urls: list[WatchedUrl] = Field(
         default_factory=list,
@@ -70,7 +69,7 @@ class Watch(Section):
     )
     state: Path | None = Field(
         default=None,
-        description="Folder for what was told already, relative to the config's; else /var/lib/deployer for "
-        "root and ~/.local/state/deployer for others.",
+        description="Folder for what was told already, relative to the config's; else one of who looks: "
+        "docs/watch.md.",
         examples=["/var/lib/deployer"],
     )

@@ -29,9 +29,9 @@ def open_store(site: Site, environ: Mapping[str, str], account: Account | None =
     :raises CredentialsMissing: there are no credentials.
     """
     from deployer.aws import credentials
+    from deployer.proxy import proxy
     from deployer.site.s3 import address as addresses
     from deployer.site.s3.client import Client
-    from deployer.site.s3.proxy import proxy
     from deployer.site.s3.store import AT_ONCE, S3Store
 
     if site.bucket is None:

@@ -9,11 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deployer import errors
+from deployer.cli.context import Context
 from deployer.errors import DeployerError, Interrupted, ReleaseFailed, UsageError
+from deployer.events import Warned
 from tests.support.cli import run as cli
 
 Raising = Callable[[BaseException], None]
@@ -110,3 +113,25 @@ def test_a_closed_output_stops_nobody() -> None:
     command = f"exec {shlex.quote(sys.executable)} -m deployer config schema >&-"
     done = subprocess.run(["bash", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
     assert (done.stderr, done.returncode) == ("", 0)
+
+
+def test_a_fault_of_ours_does_not_show_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even in Python's own traceback, whose last line is what somebody else has said."""
+    path = tmp_path / "config.yaml"
+    env = "{A: '${env:A}', B_TOKEN: written-out, C: open-text}"
+    path.write_text(f"service: {{name: shop, image: shop:1, port: 80, env: {env}}}")
+
+    def run(args: Any, context: Context) -> int:
+        context.config(args)
+        context.emit(args)(Warned("resolved-value seen"))
+        raise ValueError("resolved-value, written-out, inherited-one, open-text")
+
+    monkeypatch.setattr("deployer.cli.lock.run", run)
+    monkeypatch.setattr("deployer.cli.lock.EACH_HOST", False)
+    for words in ((), ("--json",)):
+        done = cli("lock", "-c", str(path), *words, A="resolved-value", CI_TOKEN="inherited-one")
+        said = done.stdout + done.stderr
+        assert done.status == 1
+        assert "ValueError: ****, ****, ****, open-text" in done.stderr
+        assert not any(secret in said for secret in ("resolved-value", "written-out", "inherited-one"))
+        assert "**** seen" in said

@@ -148,6 +148,20 @@ def test_two_lines_are_enough_and_have_every_default(write: Write) -> None:
             "socket_group": None,
             "portainer": {"enabled": True, "image": "portainer/portainer-ce:2.27.9", "port": 9000},
         },
+        "watch": {
+            "every": 60.0,
+            "looks": 2,
+            "quiet": 900.0,
+            "remind": 0.0,
+            "memory_free": 0.1,
+            "swap_free": 0.2,
+            "disk_free": 0.1,
+            "max_errors": 5,
+            "max_error_rate": 0.05,
+            "urls": [],
+            "ignore": [],
+            "state": None,
+        },
         "pipelines": {
             "backend": {
                 "folder": Path(),

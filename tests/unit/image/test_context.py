@@ -266,3 +266,18 @@ def test_a_large_file_is_sent_in_small_pieces(tmp_path: Path) -> None:
 
 def test_a_dockerfile_alone_needs_no_folder() -> None:
     assert set(unpacked(context.alone(TEXT))) == {DOCKERFILE, ".dockerignore"}
+
+
+def test_what_holds_a_secret_is_kept_back(root: Path, tmp_path: Path) -> None:
+    (root / "keys").mkdir()
+    (root / "keys" / "token").write_text("secret")
+    before = read(root, TEXT)
+    secret = [root / "keys" / "token", root / "src" / ".." / "run", root / "nothing", tmp_path / "elsewhere"]
+    sent = read(root, TEXT, secret=secret)
+    assert sent.kept_back == ("keys/token", "run")
+    assert "keys/token" not in unpacked(sent)
+    assert "run" not in unpacked(sent)
+    assert before.kept_back == ()
+    # Another secret is no other image.
+    (root / "keys" / "token").write_text("changed")
+    assert read(root, TEXT, secret=secret).digest == sent.digest

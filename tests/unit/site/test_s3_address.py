@@ -6,7 +6,7 @@ import pytest
 
 from deployer.errors import ConfigError
 from deployer.site.s3.address import address, endpoint
-from deployer.site.s3.proxy import proxy
+from deployer.proxy import proxy
 
 
 @pytest.mark.parametrize(

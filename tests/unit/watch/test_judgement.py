@@ -163,6 +163,8 @@ def test_what_is_asked_from_outside_belongs_to_no_host() -> None:
     page = Key(OUTSIDE, "outside", "url", "https://shop.example.org/")
     assert looks.see((page, WORSE)) == [("url", "error")]
     assert looks.changes[0].sentence() == "url: url https://shop.example.org/ seen"
+    assert looks.see() == []  # it is not asked any more
+    assert looks.known.records == {}
 
 
 def test_bad_is_about_now_not_about_what_is_told() -> None:

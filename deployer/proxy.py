@@ -8,13 +8,19 @@ from urllib.parse import urlsplit
 from deployer.errors import ConfigError
 
 
+def address(host: str, environ: Mapping[str, str]) -> str:
+    """The proxy for TLS to `host`, as the variable says it; empty for the straight way."""
+    said = environ.get("https_proxy") or environ.get("HTTPS_PROXY") or ""
+    return "" if _direct(host, environ.get("no_proxy") or environ.get("NO_PROXY") or "") else said
+
+
 def proxy(host: str, environ: Mapping[str, str]) -> tuple[str, int] | None:
     """Host and port of the proxy for TLS to `host` (HTTPS_PROXY, NO_PROXY); None for the straight way.
 
     :raises ConfigError: the variable is no address.
     """
-    said = environ.get("https_proxy") or environ.get("HTTPS_PROXY") or ""
-    if not said or _direct(host, environ.get("no_proxy") or environ.get("NO_PROXY") or ""):
+    said = address(host, environ)
+    if not said:
         return None
     parts = urlsplit(said if "://" in said else f"http://{said}")
     if parts.scheme != "http" or not parts.hostname or parts.username is not None:
