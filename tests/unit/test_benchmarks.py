@@ -79,9 +79,8 @@ def test_simulated_hosts_have_names_of_their_own_however_the_bytes_come(size: in
             def can_write_eof(self) -> bool:
                 return False
 
-        await rewrite(
-            source, cast(asyncio.StreamWriter, Sink()), [(b"t1-abcd00", b"t1-abcd07"), (b"28100", b"28107")]
-        )
+        pairs = [(b"t1-abcd00", b"t1-abcd07"), (b"28100", b"28107")]
+        await rewrite(source, cast(asyncio.StreamWriter, Sink()), pairs)
         return bytes(out)
 
     assert asyncio.run(passed()) == b"POST /containers/create?name=t1-abcd07-edge 28107 t1-abcd0 t1-abcd07"
