@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from deployer.errors import DeployerError, EngineError, ImageError, ImageMissing
+from deployer.errors import DeployerError, EngineError, ImageError, ImageMissing, Interrupted
 from deployer.events import Note
 from deployer.fleet.inventory import Fleet
 from deployer.fleet.ship import Layers, Source, layers, ship
@@ -83,8 +83,8 @@ class Supply:
         The very one from anywhere; then, by its name, from here, from a registry, from another host.
         """
         is_id = ref.startswith("sha256:")
-        found = self._find(image_id or (ref if is_id else None), ref, self._everywhere)
-        found = found or self._find(ref, ref, self._here)
+        found = self._find(member, image_id or (ref if is_id else None), ref, self._everywhere)
+        found = found or self._find(member, ref, ref, self._here)
         if found is not None:
             return found
         refused = ""
@@ -95,7 +95,7 @@ class Supply:
                 refused = error.message
             else:
                 return None
-        found = self._find(ref, ref, self._everywhere)
+        found = self._find(member, ref, ref, self._everywhere)
         if found is None:
             raise ImageMissing(
                 f"image {ref} is not on {member.name}, on no other host, not on the deployer's own engine, "
@@ -106,26 +106,28 @@ class Supply:
             )
         return found
 
-    def _find(self, key: str | None, ref: str, places: Callable[[], Iterator[_Place]]) -> _Found | None:
+    def _find(
+        self, asking: Member, key: str | None, ref: str, places: Callable[[], Iterator[_Place]]
+    ) -> _Found | None:
         """The first of the places that has the image `key`, asked once for all hosts."""
         if key is None:
             return None
         with self._finding:
             question = (key, places.__name__)
             if question not in self._found:
-                self._found[question] = self._look(key, ref, places())
+                self._found[question] = self._look(asking, key, ref, places())
             return self._found[question]
 
-    def _look(self, key: str, ref: str, places: Iterator[_Place]) -> _Found | None:
+    def _look(self, asking: Member, key: str, ref: str, places: Iterator[_Place]) -> _Found | None:
         for name, engine in places:
-            with contextlib.suppress(DeployerError):
+            with _passing_over():
                 image, named = engine.image(key), engine.image(ref)
                 if image is None:
                     continue
                 called = ref if named is not None and named["Id"] == image["Id"] else str(image["Id"])
                 source: Source = engine
                 if engine is not self._local:
-                    self._fleet.emit(Note(f"fetching {ref} from {name}"))
+                    asking.emit(Note(f"fetching {ref} from {name}"))
                     folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="deployer-"))
                     source = Fetched(engine, Path(folder) / "image.tar")
                 return _Found(source, called, layers(source, called))
@@ -138,7 +140,7 @@ class Supply:
     def _everywhere(self) -> Iterator[_Place]:
         yield from self._here()
         for member in (*self._members, *self._others()):
-            with contextlib.suppress(DeployerError):
+            with _passing_over():
                 yield member.name, member.engine
 
     def _others(self) -> Iterator[Member]:
@@ -147,10 +149,21 @@ class Supply:
         known = {member.name for member in self._members}
         for host in fleet.config.hosts:
             if host.name not in known:
-                with contextlib.suppress(DeployerError):
+                with _passing_over():
                     member = Member(fleet.config, host, fleet.emit, fleet.environ)
                     self._closing.callback(member.close)
                     yield member
+
+
+@contextlib.contextmanager
+def _passing_over() -> Iterator[None]:
+    """Within: a place that cannot be asked is none that has it."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except DeployerError:
+        pass
 
 
 class Fetched:
