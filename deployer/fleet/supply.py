@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from deployer.errors import DeployerError, EngineError, ImageError, ImageMissing, Interrupted
+from deployer.errors import DeployerError, EngineError, ImageMissing, Interrupted
 from deployer.events import Note
 from deployer.fleet.inventory import Fleet
-from deployer.fleet.ship import Layers, Source, layers, ship
+from deployer.fleet.ship import Fetched, Layers, Source, layers, ship
 from deployer.fleet.work import Member
-from deployer.host.engine import Engine, Inspect
+from deployer.host.engine import Engine
 from deployer.image.build import ensure_image
 from deployer.rollout.release import Record
 from deployer.rollout.situation import Situation
 
-_PIECE = 1 << 20
 _Place = tuple[str, Engine]
 
 
@@ -164,35 +163,6 @@ def _passing_over() -> Iterator[None]:
         raise
     except DeployerError:
         pass
-
-
-class Fetched:
-    """An image of a far engine, fetched when it is first read, and read from a file after that."""
-
-    def __init__(self, engine: Engine, file: Path) -> None:
-        self._engine = engine
-        self._file = file
-
-    def image(self, ref: str) -> Inspect | None:
-        """The image as its engine describes it."""
-        return self._engine.image(ref)
-
-    def save(self, ref: str) -> Iterator[bytes]:
-        """The image in pieces. :raises ImageError: this machine has no room for it."""
-        try:
-            if not self._file.exists():
-                part = self._file.with_suffix(".part")
-                with part.open("wb") as file:
-                    for piece in self._engine.save(ref):
-                        file.write(piece)
-                part.rename(self._file)
-            with self._file.open("rb") as file:
-                while piece := file.read(_PIECE):
-                    yield piece
-        except OSError as error:
-            raise ImageError(
-                f"{ref} cannot be kept on its way: {error}", remedy="make room in TMPDIR of this machine"
-            ) from error
 
 
 @dataclass(frozen=True, slots=True)
