@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from deployer.cli.context import Context
-from deployer.errors import DeployerError, ExitStatus, FleetFailed, HostError
+from deployer.errors import ExitStatus, FleetFailed, HostError
 
 if TYPE_CHECKING:
     from deployer.config.schema import Config
