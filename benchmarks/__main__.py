@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import costs, edge, interview, machine, page, peers, pipelines, rollouts, site, swarm
+from benchmarks import costs, edge, fleet, interview, machine, page, peers, pipelines, rollouts, site, swarm
 from benchmarks.figures import Section
 from benchmarks.stand import BenchError, Stand, stand
 
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[Stand], list[Section]]] = {
     "costs": costs.measure,
     "pipelines": pipelines.measure,
     "site": site.measure,
+    "fleet": fleet.measure,
     "interview": interview.measure,
     "peers": peers.measure,
 }

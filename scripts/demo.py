@@ -24,6 +24,10 @@ from scripts import frontend, interview, push  # noqa: E402
 from scripts.visitor import Visitor  # noqa: E402
 
 FRONT = ROOT / "examples" / "frontend"
+REPORT = ROOT / "build" / "doctor-before.json"
+DOCTOR = (0, 31, 32)
+"""Its exit codes: all is well, warnings, errors. A warning may be the machine's own: told, and no failure."""
+
 CHANGED = ROOT / "build" / "changed-frontend"
 
 # What the API answers without writing to its database; its other half is in tests/app.
@@ -104,6 +108,25 @@ def show(report: Report, visitor: Visitor) -> None:
         print(f"  broken: {broken}")
 
 
+def examined(*words: str) -> str:
+    """What the doctor prints; whatever it finds."""
+    command = [sys.executable, "-m", "deployer", "doctor", *words]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    if done.returncode not in DOCTOR:
+        raise SystemExit(f"demo: the doctor failed\n{done.stderr}")
+    return done.stdout
+
+
+def looked_after(url: str) -> bool:
+    """The doctor's last word on what the demo has made; what was so before the demo is not of its making."""
+    words = ("--url", url, "--baseline", str(REPORT.relative_to(ROOT)), "-v")
+    print(f"\n$ deployer doctor {' '.join(words)}", flush=True)
+    command = [sys.executable, "-m", "deployer", "doctor", *words]
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    print("doctor: clean" if code == 0 else "doctor: see above")
+    return code in DOCTOR[:2]
+
+
 def main(words: Sequence[str]) -> int:
     """The demonstration; 1 when a request was lost, a file was missing, or what was pushed is not there."""
     config = asked("config", "show")
@@ -111,6 +134,8 @@ def main(words: Sequence[str]) -> int:
         return down(config["service"]["name"])
     url = f"http://127.0.0.1:{config['edge']['port']}"
     print("deployer demo: a page and its API, deployed anew and rolled back while clients keep asking")
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(examined("--json"), encoding="utf-8")
     build()
     before = asked("status")["edge"]
     deployer("site", "deploy")
@@ -136,6 +161,7 @@ def main(words: Sequence[str]) -> int:
     interview.hold(url, ROOT / "scripts" / "resume.md")
     show(report, visitor)
     delivered = push.show(url)
+    healthy = looked_after(url)
     print(f"""
 open  {url}/             the interview, in Korean and English
       {url}/api/docs     its API, on the same port
@@ -144,7 +170,7 @@ try   .venv/bin/deployer rollout --plan
       .venv/bin/deployer site deploy --plan
       .venv/bin/deployer status --watch
       .venv/bin/python scripts/demo.py --down    (removes all of it again)""")
-    return 0 if report.clean and not visitor.broken and delivered else 1
+    return 0 if report.clean and not visitor.broken and delivered and healthy else 1
 
 
 def down(service: str) -> int:

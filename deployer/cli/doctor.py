@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.cli.context import Context
 from deployer.cli.hosts import HostContext
 from deployer.cli.telling import Deed
-from deployer.errors import DeployerError, ExitStatus
+from deployer.errors import DeployerError, ExitStatus, UsageError
 from deployer.events import DoctorFound
 
 if TYPE_CHECKING:
     from deployer.config.schema import Config
-    from deployer.doctor.finding import Finding
+    from deployer.doctor.finding import Baseline, Finding
     from deployer.host.facts import Facts
 
 EPILOG = """examples:
@@ -21,6 +23,7 @@ EPILOG = """examples:
   deployer doctor host engine              only these areas: host, engine, service, jenkins, cloud
   deployer doctor --fix                    and mend what can be mended without asking
   deployer doctor cloud --url https://interview.example.org
+  deployer doctor --json > known.json      then `--baseline known.json` tells only what is new
 
 Ends with 0 where all is well, 31 with warnings, 32 with errors.
 """
@@ -43,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("areas", nargs="*", metavar="AREA", choices=AREAS, help=", ".join(AREAS))
     parser.add_argument("--fix", action="store_true", help="mend what can be mended without asking")
     parser.add_argument("--url", metavar="URL", help="where visitors go, to look at what they get")
+    parser.add_argument(
+        "--baseline",
+        metavar="FILE",
+        help="an earlier report, made with --json: what it found too is not news",
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="also what is in order")
 
 
@@ -64,12 +72,13 @@ def run(args: argparse.Namespace, context: Context) -> int:
         lambda folder: _facts(context, config, folder),
         _reach(context),
     )
+    known = _baseline(args.baseline, context)
     found: list[Finding] = []
     areas = args.areas or AREAS
     if isinstance(context, HostContext) and not context.first:
         areas = [area for area in areas if area not in NO_HOST]  # looked at once, not for each host
     for finding in examine(patient, areas, args.url):
-        seen = fix(finding) if args.fix else finding
+        seen = known.apply(fix(finding) if args.fix else finding)
         found.append(seen)
         if seen.severity >= Severity.WARNING:
             context.tell(
@@ -90,6 +99,29 @@ def run(args: argparse.Namespace, context: Context) -> int:
     return {Severity.WARNING: ExitStatus.DOCTOR_WARNING, Severity.ERROR: ExitStatus.DOCTOR_ERROR}.get(
         worst(found), ExitStatus.OK
     )
+
+
+def _baseline(path: str | None, context: Context) -> Baseline:
+    """What an earlier report says of this host."""
+    from deployer.doctor.finding import Baseline
+
+    if path is None:
+        return Baseline(())
+    host = context.host if isinstance(context, HostContext) else None
+    try:
+        # One report, or a line for each host.
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        reports = [json.loads(line) for line in lines if line.startswith("{")]
+        return Baseline(
+            entry
+            for report in reports
+            if host is None or report.get("host", host) == host
+            for entry in report["findings"]
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{path} is no report of the doctor ({error})", remedy="make one: deployer doctor --json > FILE"
+        ) from error
 
 
 def _reach(context: Context) -> str | DeployerError | None:

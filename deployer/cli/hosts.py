@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from deployer.cli.context import Context
-from deployer.errors import DeployerError, ExitStatus, FleetFailed
+from deployer.errors import ExitStatus, FleetFailed, HostError
 from deployer.events import OnHost
 
 if TYPE_CHECKING:
@@ -64,10 +64,10 @@ def on_each(run: Run, args: argparse.Namespace, context: Context, *, lost_too: b
     emit = context.emit(args)
 
     def one(host: Any) -> int:
-        member: Member | DeployerError
+        member: Member | HostError
         try:
             member = Member(config, host, emit, context.environ)
-        except DeployerError as error:
+        except HostError as error:
             if not lost_too:
                 raise
             member = error
@@ -112,7 +112,7 @@ class HostContext(Context):
 
     host: str
     first: bool
-    member: Member | DeployerError
+    member: Member | HostError
     prefixed: bool
     loaded: Config
 
@@ -120,8 +120,8 @@ class HostContext(Context):
         return self.loaded
 
     def reached(self) -> Member:
-        """The host. :raises DeployerError: it cannot be reached."""
-        if isinstance(self.member, DeployerError):
+        """The host. :raises HostError: it cannot be reached."""
+        if isinstance(self.member, HostError):
             raise self.member
         return self.member
 
@@ -148,9 +148,7 @@ class HostContext(Context):
         self.stdout.flush()
 
 
-def _on(
-    fleet: Fleet, host: str, member: Member | DeployerError, context: Context, out: TextIO
-) -> HostContext:
+def _on(fleet: Fleet, host: str, member: Member | HostError, context: Context, out: TextIO) -> HostContext:
     return HostContext(
         stdin=context.stdin,
         stdout=out,

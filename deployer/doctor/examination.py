@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deployer.config.schema import Config
 from deployer.doctor.finding import Area, Finding, Findings, Severity
-from deployer.errors import DeployerError, HostError, HostUnreachable
+from deployer.errors import DeployerError, HostError, HostUnreachable, Interrupted
 from deployer.host.engine import DEFAULT_ADDRESS, Engine
 from deployer.host.facts import DOCKER_ROOT, Facts
 
@@ -77,6 +77,8 @@ def reached(reach: str | DeployerError) -> Finding:
 def _opened(patient: Patient) -> Generator[Finding, None, Engine | None]:
     try:
         engine = patient.engine()
+    except Interrupted:
+        raise
     except DeployerError as error:
         yield Area("engine").error("engine", error.message, error.remedy or "see the message")
         return None
@@ -87,6 +89,8 @@ def _opened(patient: Patient) -> Generator[Finding, None, Engine | None]:
 def _told(patient: Patient, engine: Engine | None) -> Generator[Finding, None, Facts | None]:
     try:
         return patient.facts(engine.info()["DockerRootDir"] if engine else DOCKER_ROOT)
+    except Interrupted:
+        raise
     except HostUnreachable as error:
         yield reached(error)  # it broke in the middle
     except DeployerError as error:
@@ -100,6 +104,8 @@ def fix(found: Finding) -> Finding:
         return found
     try:
         done = found.fix()
+    except Interrupted:
+        raise
     except DeployerError as error:
         return Finding(
             found.area, found.check, found.severity, found.evidence, f"fixing failed: {error.message}"
@@ -128,5 +134,7 @@ def near(config: Config) -> bool:
 def _guarded(area: str, findings: Findings) -> Iterator[Finding]:
     try:
         yield from findings
+    except Interrupted:
+        raise
     except DeployerError as error:
         yield Area(area).error("check", error.message, error.remedy or "see the message")

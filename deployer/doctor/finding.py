@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,21 @@ class Finding:
             "remedy": self.remedy or None,
             "fixable": self.fix is not None,
         }
+
+
+class Baseline:
+    """What an earlier report found: the same again is no news."""
+
+    def __init__(self, entries: Iterable[Mapping[str, Any]]) -> None:
+        self._known = {(entry.get("area"), entry.get("check"), entry.get("evidence")) for entry in entries}
+
+    def apply(self, finding: Finding) -> Finding:
+        """The finding; skipped, with its evidence, where it is not new."""
+        if finding.severity < Severity.WARNING:
+            return finding
+        if (finding.area, finding.check, finding.evidence) not in self._known:
+            return finding
+        return Finding(finding.area, finding.check, Severity.SKIPPED, f"as before: {finding.evidence}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ from deployer.image.edge import edge_image
 def bring_images(fleet: Fleet, members: Sequence[Member], image: str | None, result: FleetResult) -> None:
     """The images on every host before anything is changed.
 
-    What the deployer's own engine has, or builds, is sent; what it has not comes from a host that has
-    it, or else from a registry.
+    What the deployer's own engine has, or builds, is sent; what it has not comes from a
+    registry, or else from a host that has it.
 
     :raises FleetFailed: it did not reach every host.
     """

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from deployer.errors import EngineError, EngineForbidden, EngineUnreachable, ImageError
@@ -18,6 +19,7 @@ from deployer.fleet.archive import members, name_of, packed, without
 from deployer.host.engine import Engine, Inspect
 
 PHASE = "image"
+_PIECE = 1 << 20
 
 
 class Source(Protocol):
@@ -28,6 +30,35 @@ class Source(Protocol):
 
     def save(self, ref: str) -> Iterator[bytes]:
         """The image as `docker save` writes it."""
+
+
+class Fetched:
+    """An image of a far engine, fetched when it is first read, and read from a file after that."""
+
+    def __init__(self, engine: Engine, file: Path) -> None:
+        self._engine = engine
+        self._file = file
+
+    def image(self, ref: str) -> Inspect | None:
+        """The image as its engine describes it."""
+        return self._engine.image(ref)
+
+    def save(self, ref: str) -> Iterator[bytes]:
+        """The image in pieces. :raises ImageError: this machine has no room for it."""
+        try:
+            if not self._file.exists():
+                part = self._file.with_suffix(".part")
+                with part.open("wb") as file:
+                    for piece in self._engine.save(ref):
+                        file.write(piece)
+                part.rename(self._file)
+            with self._file.open("rb") as file:
+                while piece := file.read(_PIECE):
+                    yield piece
+        except OSError as error:
+            raise ImageError(
+                f"{ref} cannot be kept on its way: {error}", remedy="make room in TMPDIR of this machine"
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,22 +5,22 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from deployer.errors import DeployerError, EngineError, ImageError, ImageMissing
+from deployer.errors import DeployerError, EngineError, ImageMissing, Interrupted
 from deployer.events import Note
 from deployer.fleet.inventory import Fleet
-from deployer.fleet.ship import Layers, Source, layers, ship
+from deployer.fleet.ship import Fetched, Layers, Source, layers, ship
 from deployer.fleet.work import Member
-from deployer.host.engine import Engine, Inspect
+from deployer.host.engine import Engine
 from deployer.image.build import ensure_image
 from deployer.rollout.release import Record
 from deployer.rollout.situation import Situation
 
-_PIECE = 1 << 20
+_Place = tuple[str, Engine]
 
 
 class Supply:
@@ -33,7 +33,7 @@ class Supply:
         self._fleet = fleet
         self._members = members
         self._finding = threading.Lock()
-        self._found: dict[str, _Found | None] = {}
+        self._found: dict[tuple[str, str], _Found | None] = {}
         self._local: Engine | None = None
         self._closing = contextlib.ExitStack()
 
@@ -55,10 +55,8 @@ class Supply:
         engine = member.engine
         held = engine.image(image_id or ref)
         if held is None:
-            found = self._find(ref, image_id)
-            if found is None:
-                self._pull(member, ref)
-            else:
+            found = self._from_elsewhere(member, ref, image_id)
+            if found is not None:
                 ship(found.source, engine, found.ref, found.layers, member.emit, member.sent)
             held = engine.image(image_id or ref) or engine.image(found.ref if found else ref)
         named = engine.image(ref)
@@ -78,47 +76,70 @@ class Supply:
         if record is not None and record.container not in situation.members:
             self.bring(member, record.image, record.image_id)
 
-    def _pull(self, member: Member, ref: str) -> None:
-        try:
-            ensure_image(member.engine, ref, member.emit)
-        except ImageMissing as error:
+    def _from_elsewhere(self, member: Member, ref: str, image_id: str | None) -> _Found | None:
+        """Where to send it from; None where it has been pulled.
+
+        The very one from anywhere; then, by its name, from here, from a registry, from another host.
+        """
+        is_id = ref.startswith("sha256:")
+        found = self._find(member, image_id or (ref if is_id else None), ref, self._everywhere)
+        found = found or self._find(member, ref, ref, self._here)
+        if found is not None:
+            return found
+        refused = ""
+        if not is_id:
+            try:
+                ensure_image(member.engine, ref, member.emit)
+            except ImageMissing as error:
+                refused = error.message
+            else:
+                return None
+        found = self._find(member, ref, ref, self._everywhere)
+        if found is None:
             raise ImageMissing(
                 f"image {ref} is not on {member.name}, on no other host, not on the deployer's own engine, "
                 "and cannot be pulled",
                 remedy="`docker load` it on any of these and give the command again, or roll out an image "
                 "that is there: `deployer rollout --image`",
-                details=[error.message],
-            ) from error
+                details=[refused] if refused else (),
+            )
+        return found
 
-    def _find(self, ref: str, image_id: str | None) -> _Found | None:
+    def _find(
+        self, asking: Member, key: str | None, ref: str, places: Callable[[], Iterator[_Place]]
+    ) -> _Found | None:
+        """The first of the places that has the image `key`, asked once for all hosts."""
+        if key is None:
+            return None
         with self._finding:
-            key = image_id or ref
-            if key not in self._found:
-                self._found[key] = self._look(ref, image_id)
-            return self._found[key]
+            question = (key, places.__name__)
+            if question not in self._found:
+                self._found[question] = self._look(asking, key, ref, places())
+            return self._found[question]
 
-    def _look(self, ref: str, image_id: str | None) -> _Found | None:
-        # The very one anywhere before one of the same name.
-        for key in dict.fromkeys((image_id or ref, ref)):
-            for name, engine in self._places():
-                with contextlib.suppress(DeployerError):
-                    image, named = engine.image(key), engine.image(ref)
-                    if image is None:
-                        continue
-                    called = ref if named is not None and named["Id"] == image["Id"] else str(image["Id"])
-                    source: Source = engine
-                    if engine is not self._local:
-                        self._fleet.emit(Note(f"fetching {ref} from {name}"))
-                        folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="deployer-"))
-                        source = Fetched(engine, Path(folder) / "image.tar")
-                    return _Found(source, called, layers(source, called))
+    def _look(self, asking: Member, key: str, ref: str, places: Iterator[_Place]) -> _Found | None:
+        for name, engine in places:
+            with _passing_over():
+                image, named = engine.image(key), engine.image(ref)
+                if image is None:
+                    continue
+                called = ref if named is not None and named["Id"] == image["Id"] else str(image["Id"])
+                source: Source = engine
+                if engine is not self._local:
+                    asking.emit(Note(f"fetching {ref} from {name}"))
+                    folder = self._closing.enter_context(tempfile.TemporaryDirectory(prefix="deployer-"))
+                    source = Fetched(engine, Path(folder) / "image.tar")
+                return _Found(source, called, layers(source, called))
         return None
 
-    def _places(self) -> Iterator[tuple[str, Engine]]:
+    def _here(self) -> Iterator[_Place]:
         if self._local is not None:
             yield "here", self._local
+
+    def _everywhere(self) -> Iterator[_Place]:
+        yield from self._here()
         for member in (*self._members, *self._others()):
-            with contextlib.suppress(DeployerError):
+            with _passing_over():
                 yield member.name, member.engine
 
     def _others(self) -> Iterator[Member]:
@@ -127,39 +148,21 @@ class Supply:
         known = {member.name for member in self._members}
         for host in fleet.config.hosts:
             if host.name not in known:
-                with contextlib.suppress(DeployerError):
+                with _passing_over():
                     member = Member(fleet.config, host, fleet.emit, fleet.environ)
                     self._closing.callback(member.close)
                     yield member
 
 
-class Fetched:
-    """An image of a far engine, fetched when it is first read, and read from a file after that."""
-
-    def __init__(self, engine: Engine, file: Path) -> None:
-        self._engine = engine
-        self._file = file
-
-    def image(self, ref: str) -> Inspect | None:
-        """The image as its engine describes it."""
-        return self._engine.image(ref)
-
-    def save(self, ref: str) -> Iterator[bytes]:
-        """The image in pieces. :raises ImageError: this machine has no room for it."""
-        try:
-            if not self._file.exists():
-                part = self._file.with_suffix(".part")
-                with part.open("wb") as file:
-                    for piece in self._engine.save(ref):
-                        file.write(piece)
-                part.rename(self._file)
-            with self._file.open("rb") as file:
-                while piece := file.read(_PIECE):
-                    yield piece
-        except OSError as error:
-            raise ImageError(
-                f"{ref} cannot be kept on its way: {error}", remedy="make room in TMPDIR of this machine"
-            ) from error
+@contextlib.contextmanager
+def _passing_over() -> Iterator[None]:
+    """Within: a place that cannot be asked is none that has it."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except DeployerError:
+        pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from deployer.events import (
     PhaseProgress,
     PhaseStarted,
     Pruned,
+    RolledBack,
     Switched,
 )
 from deployer.sinks.board import Board
@@ -117,6 +118,8 @@ class Live:
             self.console.print(event.sentence(), style="dim", markup=False)
             return
         self.board.note(event)
+        if isinstance(event.event, PhaseFailed | RolledBack):
+            return  # the table shows it, and the host's own failure, which follows, says why
         if event.level != "info" and event.sentence():
             style = {"warning": "yellow", "error": "red"}.get(event.level)
             self.console.print(event.sentence(), style=style, markup=False)

@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -54,9 +55,8 @@ def hosts(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Ite
         edge = edge_image(local, load(config, environ={}), ignore)
         local.close()
         # Sending them whole is one test's business; here it would only take time.
-        made[0].load(engine, shop, edge)
-        made[1].load(engine, shop, edge)
-        made[2].load(engine, shop, edge)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda host: host.load(engine, shop, "deployer-test/shop:1", edge), made))
         yield made
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from benchmarks import page
 from benchmarks.figures import Figure, Section
+from benchmarks.namesakes import rewrite
 from benchmarks.pairs import Latency
 
 
@@ -56,3 +59,28 @@ def test_a_page_without_markers_is_left_alone(tmp_path: Path, monkeypatch: pytes
 def test_the_page_has_the_markers() -> None:
     text = page.PATH.read_text(encoding="utf-8")
     assert text.index(page.BEGIN) < text.index(page.END)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_simulated_hosts_have_names_of_their_own_however_the_bytes_come(size: int) -> None:
+    said = b"POST /containers/create?name=t1-abcd00-edge 28100 t1-abcd0 t1-abcd00"
+
+    async def passed() -> bytes:
+        source, out = asyncio.StreamReader(), bytearray()
+        for start in range(0, len(said), size):
+            source.feed_data(said[start : start + size])
+        source.feed_eof()
+
+        class Sink:
+            def write(self, piece: bytes) -> None:
+                out.extend(piece)
+
+            async def drain(self) -> None: ...
+            def can_write_eof(self) -> bool:
+                return False
+
+        pairs = [(b"t1-abcd00", b"t1-abcd07"), (b"28100", b"28107")]
+        await rewrite(source, cast(asyncio.StreamWriter, Sink()), pairs)
+        return bytes(out)
+
+    assert asyncio.run(passed()) == b"POST /containers/create?name=t1-abcd07-edge 28107 t1-abcd0 t1-abcd07"

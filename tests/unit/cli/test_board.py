@@ -15,6 +15,7 @@ from deployer.events import (
     HostFinished,
     ImageShipped,
     OnHost,
+    PhaseFailed,
     PhaseProgress,
     PhaseStarted,
     RolledBack,
@@ -111,6 +112,7 @@ def test_what_is_said_of_hosts_stands_above_the_table(monkeypatch: pytest.Monkey
     sink.emit(BatchStarted(1, 1, ("web1", "web2")))
     sink.emit(OnHost("web2", Warned("its clock is 5 s off")))
     sink.emit(OnHost("web1", HostFinished("r2 serves", 2.0)))
+    sink.emit(OnHost("web2", PhaseFailed("image", 1.0, "no space left on device")))
     sink.emit(OnHost("web2", HostFailed("no space left on device", 1.0)))
     assert sink.display is not None
     sink.display.stop()

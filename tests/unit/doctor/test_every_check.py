@@ -25,7 +25,7 @@ def made(path: Path) -> Iterator[tuple[str, str]]:
     tree = ast.parse(path.read_text())
     area = next(
         (
-            node.value.args[0].value
+            str(node.value.args[0].value)
             for node in tree.body
             if isinstance(node, ast.Assign)
             and isinstance(node.value, ast.Call)

@@ -43,3 +43,19 @@ def test_an_engine_that_does_not_answer(tmp_path: Path) -> None:
     done = cli.run("doctor", "engine", "-c", str(tmp_path / "config.yaml"), "--set", where)
     assert done.status == 32
     assert "!! engine   engine" in done.stdout
+
+
+def test_what_an_earlier_report_has_is_no_news(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("service: {name: shop, image: shop:1, port: 8080}")
+    nobody = ("--set", f"host.docker=unix://{tmp_path}/nobody.sock")
+    words = ("doctor", "engine", "-c", str(tmp_path / "config.yaml"))
+    report = tmp_path / "report.json"
+    report.write_text(cli.run(*words, *nobody, "--json").stdout)
+    again = cli.run(*words, *nobody, "--baseline", str(report), "-v")
+    assert again.status == 0
+    assert "-- engine   engine       as before: " in again.stdout
+    other = cli.run(*words, "--set", "host.docker=unix:///elsewhere.sock", "--baseline", str(report))
+    assert other.status == 32
+    assert cli.run(*words, *nobody, "--baseline", str(tmp_path / "none")).status == 2
+    (tmp_path / "bad.json").write_text('{"worst": 1}')
+    assert cli.run(*words, *nobody, "--baseline", str(tmp_path / "bad.json")).status == 2

@@ -6,12 +6,15 @@ import gzip
 import io
 import tarfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
 
 import pytest
 
 from deployer.errors import ImageError
 from deployer.fleet.archive import packed, without
-from deployer.fleet.ship import Layers, same
+from deployer.fleet.ship import Fetched, Layers, same
+from deployer.host.engine import Engine
 
 LAYERS = Layers(("a", "b", "c"), ("1/layer.tar", "2/layer.tar", "3/layer.tar"))
 
@@ -73,3 +76,24 @@ def test_engines_that_count_ids_differently_still_mean_the_same_image() -> None:
     assert not same(here, None)
     assert not same(here, {"Id": "sha256:other", **made, "Config": {"Env": ["V=2"]}})
     assert not same(here, {"Id": "sha256:other", **made, "RootFS": {"Layers": ["a"]}})
+
+
+class Far:
+    """An engine that counts how often it is asked for an image."""
+
+    asked = 0
+
+    def save(self, _ref: str) -> Iterator[bytes]:
+        self.asked += 1
+        yield from pieces(archive(), 1000)
+
+
+def test_what_comes_from_another_host_is_fetched_once(tmp_path: Path) -> None:
+    far = Far()
+    fetched = Fetched(cast(Engine, far), tmp_path / "image.tar")
+    assert b"".join(fetched.save("shop:1")) == archive()
+    assert b"".join(fetched.save("shop:1")) == archive()
+    assert far.asked == 1
+    nowhere = Fetched(cast(Engine, far), tmp_path / "gone" / "image.tar")
+    with pytest.raises(ImageError, match="cannot be kept on its way"):
+        list(nowhere.save("shop:1"))

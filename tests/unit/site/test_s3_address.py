@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from deployer.errors import ConfigError
-from deployer.site.s3.address import address, endpoint
 from deployer.proxy import proxy
+from deployer.site.s3.address import address, endpoint
 
 
 @pytest.mark.parametrize(
