@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "site": "the front end in its bucket: deploy, roll back, verify",
     "lock": "who holds the lock",
     "host": "hosts over SSH: trust, prepare, facts, run a command",
+    "infra": "the AWS account's part: render, plan, apply, look, cost, destroy",
     "doctor": "what goes wrong in practice, with evidence and remedies",
     "config": "check, show and explain config.yaml",
     "render": "show the files that templates make",

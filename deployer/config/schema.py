@@ -24,6 +24,7 @@ from deployer.config.sections.pipelines import Pipelines
 from deployer.config.sections.rollout import Rollout
 from deployer.config.sections.service import Service
 from deployer.config.sections.site import Site
+from deployer.config.sections.stack import Stack
 
 
 class Config(Section):
@@ -46,6 +47,9 @@ class Config(Section):
     prepare: Prepare = below("What `deployer host prepare` makes of a host.")
     pipelines: Pipelines = below("What `python -m pipelines` runs before it deploys.")
     jenkins: Jenkins = below("The Jenkins controller that runs the pipelines.")
+    stack: Stack | None = Field(
+        default=None, description="What `deployer infra` makes in an AWS account; without it, nothing."
+    )
 
     @field_validator("hosts")
     @classmethod
