@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from deployer.cli.context import Context
-from deployer.errors import DeployerError, ExitStatus, UsageError
+from deployer.cli.render import write_files
+from deployer.errors import ExitStatus, UsageError
 
 EPILOG = """examples:
   deployer infra render                   every stack that the config makes
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     elif args.out is not None:
         files |= script
     if args.out is not None:
-        return _write(files, Path(args.out), args, context)
+        return write_files(files, Path(args.out), args, context)
     if args.json:
         context.print_json({"files": files})
     elif args.name is not None:
@@ -61,18 +62,3 @@ def run(args: argparse.Namespace, context: Context) -> int:
             context.print(body.rstrip("\n"))
     return ExitStatus.OK
 
-
-def _write(files: dict[str, str], folder: Path, args: argparse.Namespace, context: Context) -> int:
-    written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, body in files.items():
-            (folder / name).write_text(body, encoding="utf-8")
-            written.append(str(folder / name))
-    except OSError as error:
-        raise DeployerError(f"{error.filename}: cannot be written ({error.strerror})") from None
-    if args.json:
-        context.print_json({"written": written})
-    else:
-        context.print("\n".join(written))
-    return ExitStatus.OK

@@ -113,8 +113,14 @@ def distribution(front: Any, name: str, api_prefix: str) -> Findings:
             "no function is on the default behaviour: /some/page of the front end answers 403",
             "associate templates/aws/viewer-request.js",
         )
-    if (found.get("CustomErrorResponses") or {}).get("Items"):
-        codes = [str(item["ErrorCode"]) for item in found["CustomErrorResponses"]["Items"]]
+    # One without a page only says for how long CloudFront keeps the error.
+    pages = [
+        item
+        for item in (found.get("CustomErrorResponses") or {}).get("Items") or ()
+        if item.get("ResponsePagePath")
+    ]
+    if pages:
+        codes = [str(item["ErrorCode"]) for item in pages]
         yield AREA.warning(
             "errors",
             f"error responses for {', '.join(codes)} are made pages, the API's too: HTML for JSON",

@@ -85,6 +85,18 @@ class Layout:
         return wanted and self.stack.alarms.topic is None
 
     @property
+    def is_empty(self) -> bool:
+        """Nothing at all is made in the region."""
+        stack = self.stack
+        parts = (self.makes_bucket, stack.cdn.enabled, stack.instance.enabled, stack.database.enabled)
+        return not any((*parts, stack.logs.enabled, stack.alarms.enabled, stack.budget.limit > 0))
+
+    @property
+    def database_name(self) -> str:
+        """Letters and digits of the stack's name: MariaDB on RDS takes no others."""
+        return self.stack.database.name or self.name.replace("-", "_")[:16]
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Names below `secrets_prefix`, the generated ones first."""
         ours = []
@@ -164,6 +176,9 @@ def _problems(found: Layout) -> list[str]:
         problems.append(
             f"edge.hold: must be below stack.cdn.read_timeout, {stack.cdn.read_timeout} s, or CloudFront gives up"
         )
+    strangers = [name for name in found.names[1:] if not name.endswith(f".{stack.domain}")]
+    if strangers and found.makes_zone:
+        problems.append(f"stack.aliases: {strangers[0]} is not below {stack.domain}, whose zone is made")
     if stack.alarms.topic and f":{stack.region}:" not in stack.alarms.topic:
         problems.append(f"stack.alarms.topic: must be in stack.region, {stack.region}")
     return problems

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 from dataclasses import dataclass
 
 from deployer.errors import TemplateError
@@ -38,7 +39,53 @@ def user_data(found: Layout) -> UserData:
 def text(found: Layout) -> str:
     """The script itself: what stands between head and tail is `host prepare`'s, to the letter."""
     shebang, _, body = script(found.config).partition("\n")
-    return render("aws/user-data.sh.j2", shebang=shebang, prepare=body, it=found, stack=found.stack)
+    agent = json.dumps(_agent(found), indent=1)
+    return render(
+        "aws/user-data.sh.j2", shebang=shebang, prepare=body, agent=agent, it=found, stack=found.stack
+    )
+
+
+def _agent(found: Layout) -> dict[str, object]:
+    """Configuration of CloudWatch's agent.
+
+    Its metrics are aggregated to the instance alone: an alarm names every dimension, and nobody knows the name
+    of a disk beforehand.
+    """
+    settings: dict[str, object] = {
+        "metrics": {
+            "namespace": "CWAgent",
+            "append_dimensions": {"InstanceId": "${aws:InstanceId}"},
+            "aggregation_dimensions": [["InstanceId"]],
+            "metrics_collected": {
+                "mem": {"measurement": ["mem_used_percent"]},
+                "swap": {"measurement": ["swap_used_percent"]},
+                "disk": {"measurement": ["disk_used_percent"], "resources": ["/"]},
+            },
+        }
+    }
+    groups = found.log_groups
+    if "HostLogs" in groups:
+        stream = "{instance_id}"
+        settings["logs"] = {
+            "logs_collected": {
+                "files": {
+                    "collect_list": [
+                        {
+                            "file_path": "/var/log/cloud-init-output.log",
+                            "log_group_name": groups["HostLogs"],
+                            "log_stream_name": stream,
+                        },
+                        {
+                            "file_path": "/var/lib/docker/containers/*/*-json.log",
+                            "log_group_name": groups["ContainerLogs"],
+                            "log_stream_name": stream,
+                            "publish_multi_logs": True,
+                        },
+                    ]
+                }
+            }
+        }
+    return settings
 
 
 def _fitting(script_text: str) -> UserData:
