@@ -11,12 +11,14 @@ from deployer.cli.main import Formatter, common
 
 ACTIONS: dict[str, str] = {
     "render": "show the CloudFormation templates that the config makes",
+    "cost": "estimate the month, part by part",
 }
 """Each is a module `infra_<name>` with `add_arguments(parser)`, `run(args, context)` and `EPILOG`. Their own
 arguments say their defaults, since the parser has none."""
 
 EPILOG = """examples:
   deployer infra render            what would be given to CloudFormation
+  deployer infra cost              what it costs a month
 
 `deployer infra ACTION --help` says more. How to: docs/stack.md.
 """

@@ -61,4 +61,3 @@ def run(args: argparse.Namespace, context: Context) -> int:
             context.print(f"# ---- {name} ----")
             context.print(body.rstrip("\n"))
     return ExitStatus.OK
-

@@ -7,6 +7,7 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
+from deployer.aws.refusals import answered
 from deployer.aws.session import Account, client, mapped
 from deployer.config.schema import Config
 from deployer.doctor.finding import Area, Findings
@@ -69,8 +70,7 @@ def bucket(s3: Any, name: str) -> Findings:
         with mapped(f"looking at bucket {name}"):
             blocks = s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
     except CloudError as error:
-        told = getattr(error.__cause__, "response", None) or {}
-        if told.get("Error", {}).get("Code") != "NoSuchPublicAccessBlockConfiguration":
+        if answered(error)[0] != "NoSuchPublicAccessBlockConfiguration":
             raise
         blocks = {}
     open_ = [

@@ -1,4 +1,4 @@
-"""CloudFormation's YAML, read: short tags (`!Ref`) become what they stand for, and a key said twice is refused."""
+"""CloudFormation's YAML, read: short tags become what they stand for, and a key said twice is refused."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def layout(config: Config) -> Layout:
 def _problems(found: Layout) -> list[str]:
     stack, problems = found.stack, []
     if stack.cdn.enabled and found.bucket is None and not found.api:
-        problems.append("stack.cdn: has neither a bucket (site.bucket) nor an API (stack.instance, cdn.origin)")
+        problems.append("stack.cdn: has neither a bucket (site.bucket) nor an API (stack.instance)")
     if stack.cdn.origin and stack.instance.enabled:
         problems.append("stack.cdn.origin: is for an API elsewhere, and stack.instance makes one here")
     if stack.cdn.origin and _is_address(stack.cdn.origin):
@@ -165,7 +165,7 @@ def _problems(found: Layout) -> list[str]:
     if stack.network.vpc and stack.database.enabled and not stack.network.database_subnets:
         problems.append("stack.network.database_subnets: the database needs two subnets of the VPC")
     if found.site is not None and found.site.store is not None and found.bucket is not None:
-        problems.append("site.store: is a store on the host; the stack's bucket is AWS's (site: {store: null})")
+        problems.append("site.store: is a store on the host, and the stack's bucket is AWS's: null here")
     if found.site is not None and found.site.region not in (None, stack.region) and found.makes_bucket:
         problems.append(f"site.region: the bucket is made in stack.region, {stack.region}")
     if stack.cdn.enabled and found.config.edge.port in (80, 443) and found.config.edge.tls:
@@ -173,9 +173,7 @@ def _problems(found: Layout) -> list[str]:
     if 0 < found.config.edge.port < 1024 and found.config.edge.port not in (80, 443) and found.api:
         problems.append("edge.port: CloudFront asks 80, 443 and ports from 1024 on only")
     if found.api and found.config.edge.hold >= stack.cdn.read_timeout:
-        problems.append(
-            f"edge.hold: must be below stack.cdn.read_timeout, {stack.cdn.read_timeout} s, or CloudFront gives up"
-        )
+        problems.append(f"edge.hold: must be below stack.cdn.read_timeout ({stack.cdn.read_timeout} s)")
     strangers = [name for name in found.names[1:] if not name.endswith(f".{stack.domain}")]
     if strangers and found.makes_zone:
         problems.append(f"stack.aliases: {strangers[0]} is not below {stack.domain}, whose zone is made")

@@ -1,4 +1,4 @@
-"""What the instance does at its first start: the text of `host prepare`, and what only a machine of AWS has."""
+"""What the instance does at its first start: the text of `host prepare`, and what a machine of AWS has."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def text(found: Layout) -> str:
 def _agent(found: Layout) -> dict[str, object]:
     """Configuration of CloudWatch's agent.
 
-    Its metrics are aggregated to the instance alone: an alarm names every dimension, and nobody knows the name
-    of a disk beforehand.
+    Its metrics are aggregated to the instance alone: an alarm names every dimension, and nobody knows the
+    name of a disk beforehand.
     """
     settings: dict[str, object] = {
         "metrics": {

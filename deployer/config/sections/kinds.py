@@ -271,7 +271,9 @@ ParameterName = Annotated[
 AwsName = Annotated[
     str, *_matching(r"[A-Za-z0-9_+=,.@-]{1,64}", "must be a name of letters, digits and _+=,.@-")
 ]
-InstanceType = Annotated[str, *_matching(r"[a-z0-9-]+\.[a-z0-9-]+", "must be an instance type, as in t3.small")]
+InstanceType = Annotated[
+    str, *_matching(r"[a-z0-9-]+\.[a-z0-9-]+", "must be an instance type, as in t3.small")
+]
 DatabaseClass = Annotated[
     str, *_matching(r"db\.[a-z0-9-]+\.[a-z0-9]+", "must be an instance class, as in db.t3.micro")
 ]

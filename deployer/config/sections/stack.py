@@ -54,7 +54,7 @@ class StackDns(Section):
     )
     zone: ZoneId | None = Field(
         default=None,
-        description="Hosted zone that exists; else one is made, whose name servers the registrar must be told.",
+        description="Hosted zone that exists; else one is made, and the registrar must be told its servers.",
         examples=["Z0123456789ABCDEFGHIJ"],
     )
 
@@ -89,14 +89,14 @@ class StackNetwork(Section):
     )
     admin_ports: list[Port] | None = Field(
         default=None,
-        description="Ports for `admins`; else those of SSH, Jenkins and Portainer (`ssh.port`, `jenkins.port`, "
-        "`jenkins.portainer.port`).",
+        description="Ports for `admins`; else those of SSH, Jenkins and Portainer: `ssh.port`, "
+        "`jenkins.port`, `jenkins.portainer.port`.",
         examples=[[22, 9090, 9000]],
     )
     webhooks: list[Network] = Field(
         default_factory=list,
-        description="From where Jenkins' port alone is reached besides: GitHub's hooks, as api.github.com/meta "
-        "lists them.",
+        description="From where Jenkins' port alone is reached besides: GitHub's hooks, as "
+        "api.github.com/meta lists them.",
         examples=[["192.30.252.0/22", "185.199.108.0/22", "140.82.112.0/20", "143.55.64.0/20"]],
     )
     prefix_list: PrefixListId | None = Field(
@@ -152,7 +152,7 @@ class StackCdn(Section):
 
     enabled: bool = Field(
         default=True,
-        description="Whether it is made; one that exists is named in `site.distribution`, and is still let in.",
+        description="Whether it is made; one that exists is `site.distribution`, and is still let in.",
     )
     price_class: Literal["PriceClass_100", "PriceClass_200", "PriceClass_All"] = Field(
         default="PriceClass_200", description="Which edges serve; 100 has none in Asia."
@@ -238,7 +238,7 @@ class StackSecrets(Section):
     )
     names: list[ParameterName] = Field(
         default_factory=list,
-        description="Further secrets that the service or Jenkins needs; docs/stack.md says which there are anyway.",
+        description="Further secrets that the service or Jenkins needs; docs/stack.md has the others.",
         examples=[["gemini-key", "jenkins-password"]],
     )
 
@@ -282,10 +282,10 @@ class StackAlarms(Section):
         description="Share of answers that are 5xx, over 10 minutes, at CloudFront.",
         json_schema_extra={"unit": "percent"},
     )
-    p99: Annotated[int, Field(ge=100)] = Field(
+    p99: Annotated[int, Field(ge=0)] = Field(
         default=3000,
         description="Time until the answer begins that 99 of 100 requests stay below, over 15 minutes, at "
-        "CloudFront; its metric costs extra.",
+        "CloudFront; 0 for no such alarm, whose metric costs extra.",
         json_schema_extra={"unit": "milliseconds"},
     )
     database_storage: Annotated[int, Field(ge=1)] = Field(
@@ -343,7 +343,7 @@ class Stack(Section):
     )
     certificate: CertificateArn | None = Field(
         default=None,
-        description="Certificate that exists, in us-east-1; else one is made there for `domain` and `aliases`.",
+        description="Certificate that exists, in us-east-1; else one is made, for `domain` and `aliases`.",
         examples=["arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"],
     )
     tags: dict[Word, Text] = Field(
