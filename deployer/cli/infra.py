@@ -12,6 +12,12 @@ from deployer.cli.main import Formatter, common
 ACTIONS: dict[str, str] = {
     "render": "show the CloudFormation templates that the config makes",
     "cost": "estimate the month, part by part",
+    "plan": "say what applying would change, replace, interrupt, lose and cost",
+    "apply": "bring the account to what the config says, through change sets",
+    "status": "how the stacks are, and what differs from the config",
+    "outputs": "what the stacks give: addresses, names, ids",
+    "secrets": "list the stack's secrets, or write one",
+    "destroy": "delete the stacks, keeping what holds data",
 }
 """Each is a module `infra_<name>` with `add_arguments(parser)`, `run(args, context)` and `EPILOG`. Their own
 arguments say their defaults, since the parser has none."""
@@ -19,6 +25,9 @@ arguments say their defaults, since the parser has none."""
 EPILOG = """examples:
   deployer infra render            what would be given to CloudFormation
   deployer infra cost              what it costs a month
+  deployer infra plan              what would change, be replaced, be lost
+  deployer infra apply             do it
+  deployer infra status            how it is
 
 `deployer infra ACTION --help` says more. How to: docs/stack.md.
 """

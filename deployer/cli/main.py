@@ -45,7 +45,7 @@ EPILOG = """examples:
   deployer rollback                  one step back
 
 exit codes: 0 done, 1 unexpected, 2 usage, 3 config, 4 engine, 5 image, 6 refused, 7 locked,
-8 bad release (the old one serves), 9 edge, 10 needs a person, 11 cloud, 13 host, 14 not all hosts;
+8 bad release (the old one serves), 9 edge, 10 needs a person, 11 cloud, 13 host, 14 not all hosts, 15 stack;
 docs/exit-codes.md says more.
 """
 
