@@ -72,7 +72,7 @@ def _lines(found: Estimate, table: Prices) -> list[str]:
         "",
         f"Prices of {table.date}, written down by hand, not fetched; without taxes, the domain, Gemini.",
         "1st year: with what is free in twelve months, for accounts from before 15 July 2025.",
-        f"A month: {usage.transfer:g} GB to visitors, {usage.requests:,} requests, {usage.storage:g} GB of site.",
+        f"A month: {usage.transfer:g} GB out, {usage.requests:,} requests, {usage.storage:g} GB of site.",
     ]
     if found.unknown:
         lines.append(f"Not in the table, and not in the sums: {', '.join(found.unknown)}.")

@@ -9,8 +9,8 @@ import yaml
 from deployer.errors import TemplateError
 
 
-class _Loader(yaml.SafeLoader):
-    """Our own class, since constructors are registered on one."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Our own class, since constructors are registered on one; in C, ten times as fast, where PyYAML has that."""
 
 
 def parse(text: str, name: str = "template") -> dict[str, Any]:

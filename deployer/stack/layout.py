@@ -48,7 +48,7 @@ class Layout:
 
     @property
     def makes_zone(self) -> bool:
-        return bool(self.names) and self.stack.dns.enabled and self.stack.dns.zone is None
+        return self.has_names and self.stack.dns.zone is None
 
     @property
     def makes_certificate(self) -> bool:
@@ -57,7 +57,8 @@ class Layout:
     @property
     def has_names(self) -> bool:
         """Route 53 answers for the names: in a zone of ours, or in one that exists."""
-        return bool(self.names) and self.stack.dns.enabled
+        wanted = self.stack.cdn.enabled or self.stack.instance.enabled
+        return bool(self.names) and self.stack.dns.enabled and wanted
 
     @property
     def makes_vpc(self) -> bool:
