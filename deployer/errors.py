@@ -33,6 +33,8 @@
     │   ├── HostKeyUnknown        13  its key is not in known_hosts: `deployer host trust`
     │   └── HostKeyChanged        13  its key is not the one in known_hosts
     ├── FleetFailed               14  not all hosts could be brought to one version
+    ├── StackFailed               15  CloudFormation could not change a stack
+    │   └── StackStuck            15  and only a person gets it out of where it is
     ├── JenkinsError              20  the Jenkins controller refused, or answered something unexpected
     │   ├── JenkinsUnreachable    20  nothing answers, or too late, or nothing but failures
     │   ├── JenkinsForbidden      20  not this user, not this token, not this crumb
@@ -69,6 +71,7 @@ class ExitStatus(enum.IntEnum):
     HOST = 13
     FLEET = 14
     NOTIFY = 15
+    STACK = 16
     JENKINS = 20
     BUILD_FAILURE = 21
     BUILD_UNSTABLE = 22
@@ -285,6 +288,16 @@ class NotDelivered(DeployerError):
         super().__init__(message, remedy=remedy, details=details)
         self.again = again
         self.after = after
+
+
+class StackFailed(DeployerError):
+    """CloudFormation could not change a stack; the message is the first resource's own reason."""
+
+    exit_status = ExitStatus.STACK
+
+
+class StackStuck(StackFailed):
+    """A stack is in a state from which only a person gets it out; the remedy says how."""
 
 
 class JenkinsError(DeployerError):

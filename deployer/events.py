@@ -504,6 +504,32 @@ class Invalidated(Event):
         return f"the distribution forgets {self.paths} path(s), request {self.request}{cost}"
 
 
+# -- the AWS account's part -----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StackChanged(Event):
+    """CloudFormation tells of a resource, or of the stack itself; `at` is ISO 8601, `reason` often empty."""
+
+    stack: str
+    resource: str
+    type: str
+    status: str
+    reason: str = ""
+    at: str = ""
+
+    @property
+    def level(self) -> str:
+        if self.status.endswith("_FAILED"):
+            # What was given up because something else failed is no news of its own.
+            return "info" if " cancelled" in self.reason else "error"
+        return "warning" if "ROLLBACK" in self.status and not self.status.endswith("_COMPLETE") else "info"
+
+    def sentence(self) -> str:
+        reason = f": {self.reason}" if self.reason else ""
+        return f"  {self.stack} | {self.status:<18} {self.resource} ({self.type}){reason}"
+
+
 # -- Jenkins --------------------------------------------------------------
 
 

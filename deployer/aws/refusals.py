@@ -28,6 +28,8 @@ FORBIDDEN = {
     "UnauthorizedAccess",
     "UnauthorizedOperation",
 }
+THROTTLED = {"RequestLimitExceeded", "Throttling", "ThrottlingException", "TooManyRequestsException"}
+"""Codes that say "later", whatever the status beside them."""
 ELSEWHERE = {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"}
 """Codes of a bucket that is in another region than we asked."""
 
@@ -35,6 +37,12 @@ CREDENTIALS = (
     "give the access key, the secret and the session token of whoever deploys (environment, profile or "
     "role); temporary ones may have expired"
 )
+
+
+def answered(error: CloudError) -> tuple[str, str]:
+    """Code and message of the answer that an error of ours was made of; empty where there was none."""
+    told = (getattr(error.__cause__, "response", None) or {}).get("Error", {})
+    return str(told.get("Code", "")), str(told.get("Message", ""))
 
 
 def refusal(what: str, status: int, code: str, message: str, *, region: str = "") -> CloudError:
@@ -63,7 +71,7 @@ def refusal(what: str, status: int, code: str, message: str, *, region: str = ""
         return CloudForbidden(
             f"{what}: not allowed ({said})", remedy="give the credentials' user or role the right to do this"
         )
-    if status >= 500 or status == 429:
+    if status >= 500 or status == 429 or code in THROTTLED:
         return CloudUnreachable(
             f"{what}: nothing but failures, the last one {said}", remedy="try again later"
         )

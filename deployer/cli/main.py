@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "lock": "who holds the lock",
     "host": "hosts over SSH: trust, prepare, facts, run a command",
     "notify": "who is told what happens: a test message to each",
+    "infra": "the AWS account's part: render, plan, apply, look, cost, destroy",
     "doctor": "what goes wrong in practice, with evidence and remedies",
     "watch": "look once at hosts and service, and tell what has changed",
     "config": "check, show and explain config.yaml",
@@ -47,7 +48,7 @@ EPILOG = """examples:
 
 exit codes: 0 done, 1 unexpected, 2 usage, 3 config, 4 engine, 5 image, 6 refused, 7 locked,
 8 bad release (the old one serves), 9 edge, 10 needs a person, 11 cloud, 13 host, 14 not all hosts,
-15 not told; docs/exit-codes.md says more.
+15 not told, 16 stack; docs/exit-codes.md says more.
 """
 
 

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
             )
         files = {args.name: files[args.name]}
     if args.out is not None:
-        return _write(files, Path(args.out), args, context)
+        return write_files(files, Path(args.out), args, context)
     if args.json:
         context.print_json({"files": files})
     elif args.name is not None:
@@ -87,7 +87,8 @@ def rendered(config: Config) -> dict[str, str]:
     return files
 
 
-def _write(files: dict[str, str], folder: Path, args: argparse.Namespace, context: Context) -> int:
+def write_files(files: dict[str, str], folder: Path, args: argparse.Namespace, context: Context) -> int:
+    """Write files to a folder, and say which."""
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)

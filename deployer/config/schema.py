@@ -25,6 +25,7 @@ from deployer.config.sections.pipelines import Pipelines
 from deployer.config.sections.rollout import Rollout
 from deployer.config.sections.service import Service
 from deployer.config.sections.site import Site
+from deployer.config.sections.stack import Stack
 from deployer.config.sections.watch import Watch
 
 
@@ -50,6 +51,9 @@ class Config(Section):
     pipelines: Pipelines = below("What `python -m pipelines` runs before it deploys.")
     notify: Notify = below("Who is told what happens, beside the terminal.")
     jenkins: Jenkins = below("The Jenkins controller that runs the pipelines.")
+    stack: Stack | None = Field(
+        default=None, description="What `deployer infra` makes in an AWS account; without it, nothing."
+    )
 
     @field_validator("hosts")
     @classmethod

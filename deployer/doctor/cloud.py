@@ -7,6 +7,7 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
+from deployer.aws.refusals import answered
 from deployer.aws.session import Account, client, mapped
 from deployer.config.schema import Config
 from deployer.doctor.finding import Area, Findings
@@ -70,8 +71,7 @@ def bucket(s3: Any, name: str) -> Findings:
         with mapped(f"looking at bucket {name}"):
             blocks = s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
     except CloudError as error:
-        told = getattr(error.__cause__, "response", None) or {}
-        if told.get("Error", {}).get("Code") != "NoSuchPublicAccessBlockConfiguration":
+        if answered(error)[0] != "NoSuchPublicAccessBlockConfiguration":
             raise
         blocks = {}
     open_ = [
@@ -114,8 +114,14 @@ def distribution(front: Any, name: str, api_prefix: str) -> Findings:
             "no function is on the default behaviour: /some/page of the front end answers 403",
             "associate templates/aws/viewer-request.js",
         )
-    if (found.get("CustomErrorResponses") or {}).get("Items"):
-        codes = [str(item["ErrorCode"]) for item in found["CustomErrorResponses"]["Items"]]
+    # One without a page only says for how long CloudFront keeps the error.
+    pages = [
+        item
+        for item in (found.get("CustomErrorResponses") or {}).get("Items") or ()
+        if item.get("ResponsePagePath")
+    ]
+    if pages:
+        codes = [str(item["ErrorCode"]) for item in pages]
         yield AREA.warning(
             "errors",
             f"error responses for {', '.join(codes)} are made pages, the API's too: HTML for JSON",

@@ -104,6 +104,8 @@ HEALTHY: dict[str, Any] = {
             }
         ],
     },
+    # What our own template says: no page, only that errors are not kept.
+    "CustomErrorResponses": {"Quantity": 1, "Items": [{"ErrorCode": 503, "ErrorCachingMinTTL": 0}]},
 }
 
 

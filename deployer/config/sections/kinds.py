@@ -62,6 +62,18 @@ def _no_reference(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    import ipaddress
+
+    try:
+        network = ipaddress.IPv4Network(value)
+    except ValueError:
+        raise ValueError("must be an IPv4 network such as 203.0.113.7/32") from None
+    if network.prefixlen < 8:
+        raise ValueError(f"must be a /8 or smaller: a /{network.prefixlen} is half the world, or all of it")
+    return value
+
+
 def _secret_text(value: str) -> str:
     references.parse(value)
     return value
@@ -244,6 +256,53 @@ MetricNamespace = Annotated[
         "must be a namespace of CloudWatch: letters, digits and . _ / # : -, and not AWS's own",
     ),
 ]
+DomainName = Annotated[
+    str,
+    *_matching(
+        r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}",
+        "must be a domain's name in lower case, as in shop.example.org",
+    ),
+]
+Region = Annotated[
+    str, *_matching(r"[a-z]{2}(-[a-z]+)+-[1-9]", "must be a region of AWS, as in ap-northeast-2")
+]
+Email = Annotated[str, *_matching(r"[^@\s\"<>]+@[^@\s\"<>]+\.[^@\s\"<>]+", "must be an e-mail address")]
+AwsArn = Annotated[
+    str, *_matching(r"arn:aws:[a-z0-9-]+:[a-z0-9-]*:\d{12}:[A-Za-z0-9:/_.-]+", "must be an ARN, arn:aws:...")
+]
+CertificateArn = Annotated[
+    str,
+    *_matching(
+        r"arn:aws:acm:us-east-1:\d{12}:certificate/[a-z0-9-]+",
+        "must be the ARN of a certificate in us-east-1: CloudFront takes no other",
+    ),
+]
+ZoneId = Annotated[str, *_matching(r"Z[A-Z0-9]+", "must be a hosted zone's id, as in Z0123456789ABCDEFGHIJ")]
+VpcId = Annotated[str, *_matching(r"vpc-[0-9a-f]+", "must be a VPC's id, vpc-...")]
+SubnetId = Annotated[str, *_matching(r"subnet-[0-9a-f]+", "must be a subnet's id, subnet-...")]
+GroupId = Annotated[str, *_matching(r"sg-[0-9a-f]+", "must be a security group's id, sg-...")]
+PrefixListId = Annotated[str, *_matching(r"pl-[0-9a-f]+", "must be a prefix list's id, pl-...")]
+ImageId = Annotated[str, *_matching(r"ami-[0-9a-f]+", "must be a machine image's id, ami-...")]
+ParameterPath = Annotated[
+    str, *_matching(r"(/[A-Za-z0-9_.-]+)+", "must be a path of the parameter store, as in /shop")
+]
+ParameterName = Annotated[
+    str, *_matching(r"[A-Za-z0-9_.-]+", "must be a name of letters, digits, '_', '.' and '-'")
+]
+AwsName = Annotated[
+    str, *_matching(r"[A-Za-z0-9_+=,.@-]{1,64}", "must be a name of letters, digits and _+=,.@-")
+]
+InstanceType = Annotated[
+    str, *_matching(r"[a-z0-9-]+\.[a-z0-9-]+", "must be an instance type, as in t3.small")
+]
+DatabaseClass = Annotated[
+    str, *_matching(r"db\.[a-z0-9-]+\.[a-z0-9]+", "must be an instance class, as in db.t3.micro")
+]
+DatabaseName = Annotated[
+    str, *_matching(r"[A-Za-z][A-Za-z0-9_]{0,15}", "must be letters, digits and '_', 16 at most")
+]
+Network = Annotated[str, AfterValidator(_network)]
+"""Part of the IPv4 internet, never all of it."""
 Subnet = Annotated[str, AfterValidator(_private_subnet)]
 Address = Annotated[str, AfterValidator(_ip_address)]
 Wait = Annotated[Duration, Field(gt=0)]
