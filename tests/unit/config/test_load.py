@@ -124,6 +124,16 @@ def test_two_lines_are_enough_and_have_every_default(write: Write) -> None:
             "timeout": 10.0,
         },
         "prepare": {"user": "deploy", "keys": [], "swap": 2 * 1024**3, "firewall": True, "ports": []},
+        "notify": {
+            "slack": [],
+            "webhooks": [],
+            "cloudwatch": [],
+            "files": [],
+            "language": "en",
+            "link": None,
+            "timeout": 5.0,
+            "deadline": 5.0,
+        },
         "jenkins": {
             "url": None,
             "public_url": None,
