@@ -108,7 +108,7 @@ class Writer:
         if story and story.seconds is not None:
             yield duration(story.seconds)
         if self.run.link:
-            words = "build" if "/job/" in self.run.link else "details"
+            words = "build page" if "/job/" in self.run.link else "details"
             link = self._safe(self.run.link).replace("|", "%7C")
             yield f"<{link}|{say(self.language, words)}>"
 

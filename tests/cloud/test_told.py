@@ -161,7 +161,7 @@ def test_long_lines_and_many_of_them_are_logged(site: Site) -> None:
 )
 def test_an_alarm_is_not_woken_by_a_lock_or_an_interrupt(status: int, failed: bool) -> None:
     event = CommandFailed("rollout", 1.0, status, "SomeError", "a reason")
-    found = [metric for metric in metrics_of(event, Run("1", "rollout", "shop"))]
+    found = list(metrics_of(event, Run("1", "rollout", "shop")))
     assert (Metric("FailedDeploys", 1) in found) is failed
     assert "FailedDeploys" not in {metric.name for metric in metrics_of(event, Run("1", "doctor", "shop"))}
 
