@@ -148,6 +148,16 @@ def test_two_lines_are_enough_and_have_every_default(write: Write) -> None:
             "socket_group": None,
             "portainer": {"enabled": True, "image": "portainer/portainer-ce:2.27.9", "port": 9000},
         },
+        "notify": {
+            "slack": [],
+            "webhooks": [],
+            "cloudwatch": [],
+            "files": [],
+            "language": "en",
+            "link": None,
+            "timeout": 5.0,
+            "deadline": 5.0,
+        },
         "watch": {
             "every": 60.0,
             "looks": 2,
