@@ -69,6 +69,11 @@ def test_the_examples_that_are_switched_off_are_right_too(write: Write) -> None:
         .replace("#  #endpoint: http://127.0.0.1:9000", "", 1)
         .replace("#  #access_key: ${env:SITE_ACCESS_KEY}", "", 1)
         .replace("#  #secret_key: ${env:SITE_SECRET_KEY}", "", 1)
+        .replace("#  #webhook: ${env:SLACK_WEBHOOK}", "", 1)
+        .replace("slack: []", "slack:")
+        .replace("webhooks: []", "webhooks:")
+        .replace("cloudwatch: []", "cloudwatch:")
+        .replace("files: []", "files:")
         .replace("smoke: []", "smoke:")
         .replace("before: []", "before:")
         .replace("rules: []", "rules:")
@@ -77,12 +82,13 @@ def test_the_examples_that_are_switched_off_are_right_too(write: Write) -> None:
     text = text.replace("before_rollback: []", "before_rollback:").replace("after: []", "after:")
     while re.search(r"^ *#+ *[a-z_-]+:|^ *#+ *-$", text, re.MULTILINE):
         text = re.sub(r"^( *)#( *)([a-z_]+:|-$|#)", r"\1\2\3", text, flags=re.MULTILINE)
-        text = re.sub(r"^ *# [A-Z`$5].*$|^ *#$|^ *#  ?[a-z ]+[a-z0-9 ,.`$]*$", "", text, flags=re.MULTILINE)
+        text = re.sub(r"^ *# [A-Z`$5].*$|^ *#$|^ *#  ?[a-z ]+[A-Za-z0-9 ,.`$]*$", "", text, flags=re.MULTILINE)
     config = load(write(text), environ={})
     assert config.service.build is not None
     assert config.site is not None
     assert config.edge.tls is not None
     assert (config.rollout.before, config.rollout.smoke) != ([], [])
+    assert [end.name for _, end in config.notify.ends()] == ["slack", "webhook", "cloudwatch", "file"]
 
 
 def test_keys_as_data_have_units() -> None:

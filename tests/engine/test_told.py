@@ -1,0 +1,45 @@
+"""A real rollout with an end that never answers: as good as without it, and it says what was not told."""
+
+from __future__ import annotations
+
+import json
+
+from tests.engine.conftest import Variant
+from tests.support.ends import served
+from tests.support.project import Project
+from tests.told.telling import no_canary
+
+
+def test_a_rollout_does_not_notice_an_end_that_never_answers(project: Project, variant: Variant) -> None:
+    with served() as dead, served() as alive:
+        dead.does("never")
+        project.config(
+            rollout={"observe": "0s"},
+            notify={
+                "timeout": "100s",
+                "deadline": "1s",
+                "webhooks": [{"url": "${env:DEAD}", "name": "dead"}],
+                "slack": [{"webhook": "${env:SLACK}"}],
+            },
+        )
+        environ = {"DEAD": dead.hook, "SLACK": alive.webhook, "DEPLOYER_WHO": "minji"}
+        good = project.run("rollout", "--image", variant(V="good"), "--json", env=environ)
+        *_, lost, result = map(json.loads, good.stdout.splitlines())
+        assert result["outcome"] == "succeeded"
+        assert [(end["name"], end["reason"]) for end in lost["ends"]] == [("dead", "it has not answered yet")]
+        assert dead.requests
+        assert project.status()["active"]["release"] == result["release"]
+        assert alive.texts() == [f":white_check_mark: *rollout of {project.name} is done*"]
+        assert f"{result['release']} serves" in str(alive.requests[0].json["blocks"])
+
+        bad = project.run("rollout", "--image", variant(V="bad", EXIT_AT_START="3"), expect=8, env=environ)
+        assert bad.stderr.count("warning: not told: dead (webhook)") == 1
+        assert "exited with code 3 before it was ready" in alive.texts()[1]
+        assert "minji" in str(alive.requests[1].json["blocks"])
+        assert "told to exit at the start" in bad.stderr
+        assert "told to exit at the start" not in alive.requests[1].body.decode(), (
+            "no lines of a log, unasked"
+        )
+        assert project.status()["active"]["release"] == result["release"]
+        no_canary(good.stdout, good.stderr, bad.stdout, bad.stderr)
+    assert project.leftovers() == []
