@@ -124,16 +124,6 @@ def test_two_lines_are_enough_and_have_every_default(write: Write) -> None:
             "timeout": 10.0,
         },
         "prepare": {"user": "deploy", "keys": [], "swap": 2 * 1024**3, "firewall": True, "ports": []},
-        "notify": {
-            "slack": [],
-            "webhooks": [],
-            "cloudwatch": [],
-            "files": [],
-            "language": "en",
-            "link": None,
-            "timeout": 5.0,
-            "deadline": 5.0,
-        },
         "jenkins": {
             "url": None,
             "public_url": None,
@@ -157,6 +147,16 @@ def test_two_lines_are_enough_and_have_every_default(write: Write) -> None:
             "heap": None,
             "socket_group": None,
             "portainer": {"enabled": True, "image": "portainer/portainer-ce:2.27.9", "port": 9000},
+        },
+        "notify": {
+            "slack": [],
+            "webhooks": [],
+            "cloudwatch": [],
+            "files": [],
+            "language": "en",
+            "link": None,
+            "timeout": 5.0,
+            "deadline": 5.0,
         },
         "watch": {
             "every": 60.0,
