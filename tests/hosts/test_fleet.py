@@ -157,34 +157,34 @@ def test_a_host_that_is_lost_in_the_middle_converges_when_it_is_back(
 
 
 def test_killed_before_an_effect(fleet: Fleet, releases: list[str], record: Callable[[str], None]) -> None:
-    """SIGKILL: on the first host, on the second while the first has changed, on the last."""
+    """SIGKILL: on the first host, and on the last while the others have changed."""
     done = 0
     with fleet.under_load():
-        for strike in strikes([12, 30, 52]):
+        for strike in strikes([12, 52]):
             image = releases[done % 2]
             happened, killed = fleet.struck("KILL", strike, "rollout", "--image", image)
             if not happened:
                 break
             done += 1
             assert killed.returncode == -9, killed.stderr
-            if done % 3:
+            if done % 2:
                 fleet.run("recover")
             else:  # any next command puts things right first
                 fleet.run("rollout", "--image", image, *AT_ONCE)
             fleet.one_version(f"struck at {strike}\n{killed.stderr}")
-    assert done >= (40 if SOAK else 3)
+    assert done >= (40 if SOAK else 2)
     record(f"killed at {done} points")
 
 
-@pytest.mark.parametrize("word", ["cut", "mute"])
-def test_cut_off_from_a_host_before_an_effect(
+@pytest.mark.parametrize("word", ["mute", "cut"] if SOAK else ["mute"])
+def test_cut_off_from_a_slow_host_before_an_effect(
     fleet: Fleet, releases: list[str], tmp_path: Path, word: str, record: Callable[[str], None]
 ) -> None:
-    """The second host's line breaks; with `mute` what was asked for last is done, and no answer comes."""
+    """The line to the second host, 60 ms away, breaks; with `mute` what was asked for is done, unanswered."""
     done = 0
-    with Line(fleet.hosts[1].address, 22) as line, fleet.under_load():
+    with Line(fleet.hosts[1].address, 22, delay=0.03) as line, fleet.under_load():
         fleet.reach_through(1, line)
-        for strike in strikes({"cut": [14], "mute": [9]}[word]):
+        for strike in strikes([9]):
             how = f"{word}={tmp_path / 'line.sock'}@:{line.port}"
             with line.on_command(tmp_path / "line.sock"):
                 happened, ended = fleet.struck(how, strike, "rollout", "--image", releases[done % 2])
@@ -201,10 +201,10 @@ def test_cut_off_from_a_host_before_an_effect(
 
 
 def test_over_slow_lines(fleet: Fleet, releases: list[str]) -> None:
-    """Each host is 60 ms away."""
+    """Each host is 100 ms away."""
     with ExitStack() as lines:
         for number, host in enumerate(fleet.hosts):
-            fleet.reach_through(number, lines.enter_context(Line(host.address, 22, delay=0.03)))
+            fleet.reach_through(number, lines.enter_context(Line(host.address, 22, delay=0.05)))
         with fleet.under_load():
             done = fleet.json("rollout", "--image", releases[0], *AT_ONCE)
             assert done["outcome"] == "succeeded"
@@ -216,6 +216,7 @@ def small(fleet: Fleet) -> Iterator[Host]:
     """The third host was made anew: its engine has nothing but a small disk."""
     with fleet.hosts[2].small_disk(600):
         yield fleet.hosts[2]
+    fleet.run("recover")
 
 
 def test_a_host_that_was_made_anew_gets_all_it_lacks_and_where_its_disk_is_full_nobody_changes(
@@ -226,9 +227,9 @@ def test_a_host_that_was_made_anew_gets_all_it_lacks_and_where_its_disk_is_full_
     assert "fetching" in said
     first = fleet.one_version(said)
     with fleet.under_load():
-        small.fill_disk(left=30)
+        small.fill_disk(left=12)
         # An image that does not fit.
-        big = images.heavier(engine, releases[0], megabytes=60)
+        big = images.heavier(engine, releases[0], megabytes=24)
         failed = fleet.json("rollout", "--image", big, *AT_ONCE, expect=14)
         assert "nothing was changed" in failed["message"]
         assert "no space left" in str(failed)
@@ -238,21 +239,17 @@ def test_a_host_that_was_made_anew_gets_all_it_lacks_and_where_its_disk_is_full_
         assert failed["outcome"] == "rolled_back"
         assert fleet.one_version(failed) == first
         small.empty_disk()
-        assert fleet.json("rollout", "--image", releases[0], *AT_ONCE)["outcome"] == "succeeded"
-        fleet.one_version("with room again")
 
 
 def test_a_rollback_brings_the_image_that_is_gone_or_says_that_it_is_nowhere(
-    fleet: Fleet, engine: DockerClient
+    fleet: Fleet, releases: list[str], engine: DockerClient
 ) -> None:
-    old = images.variant(engine, V="old")
-    for image in (old, images.variant(engine, V="new")):
-        fleet.run("rollout", "--image", image, *AT_ONCE)
+    fleet.run("rollout", "--image", images.variant(engine, V="newer"), *AT_ONCE)
     serving = fleet.one_version("at first")
     back = fleet.json("status")["hosts"][fleet.names[2]]["previous"]
     for host in fleet.hosts:
-        host.docker(f"rm -f {back['container']}")
-        host.docker(f"rmi -f {old}")
+        host.run(f"docker ps -aq --filter ancestor={back['image']} | xargs -r docker rm -f")
+        host.docker(f"rmi -f {back['image']}")
     failed = fleet.json("rollback", "--to", back["release"], *ALONE, expect=14)
     assert "nothing was changed" in failed["message"]
     assert "on no other host" in str(failed["details"])
