@@ -141,7 +141,11 @@ def cdn(document: Document) -> Iterator[str]:
         behaviours = [config["DefaultCacheBehavior"], *config.get("CacheBehaviors", ())]
         origins = {origin["Id"]: origin for origin in config["Origins"]}
         for behaviour in behaviours:
-            yield from _behaviour(behaviour, "CustomOriginConfig" in origins[behaviour["TargetOriginId"]])
+            target = origins.get(behaviour["TargetOriginId"])
+            if target is None:
+                yield f"{behaviour.get('PathPattern', '*')}: goes nowhere"
+            else:
+                yield from _behaviour(behaviour, "CustomOriginConfig" in target)
         for answer in config.get("CustomErrorResponses", ()):
             if answer.get("ResponsePagePath") or answer.get("ResponseCode"):
                 yield f"{answer['ErrorCode']} of the API becomes a page"

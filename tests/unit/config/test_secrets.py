@@ -95,7 +95,6 @@ def test_a_further_kind_of_store_may_be_given() -> None:
         ("${env:MISSING}", "is not set in the environment"),
         ("${file:/nonexistent/x}", "cannot be read (No such file or directory)"),
         ("${file:/tmp}", "cannot be read (Is a directory)"),
-        ("${ssm:/x}", "needs the parameter store, which this installation cannot reach yet; use env or file"),
     ],
 )
 def test_a_secret_that_cannot_be_had_names_its_key_and_reference(reference: str, reason: str) -> None:

@@ -65,7 +65,7 @@ def faults_of(choice: dict[str, str], lint: Lint) -> list[str]:
 
 def test_a_fault_is_found(lint: Lint) -> None:
     main = next(each for each in templates(config()) if each.kind == "main")
-    wrong = main.body.replace("TargetOriginId: api", "TargetOriginId: apo").replace("t3.small", "t3.smal")
+    wrong = main.body.replace("TargetOriginId: site", "TargetOriginId: sito").replace("t3.small", "t3.smal")
     said = lint(Template(main.kind, main.name, main.region, wrong))
     assert sorted(fault.partition(" ")[0] for fault in said) == ["E3057", "E3628"]
 

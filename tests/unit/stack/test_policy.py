@@ -131,6 +131,7 @@ CDN = "Resources Distribution Properties DistributionConfig"
         (f"{CDN} Origins 1 OriginCustomHeaders", [], "is shown no secret"),
         (f"{CDN} CacheBehaviors 0 CachePolicyId", "658327ea-f89d-4fab-a63d-7e88639e58f6", "CachingOptimized"),
         (f"{CDN} CacheBehaviors 0 OriginRequestPolicyId", "00000000", "unknown"),
+        (f"{CDN} CacheBehaviors 0 TargetOriginId", "apo", "goes nowhere"),
         (f"{CDN} CacheBehaviors 0 Compress", True, "is compressed"),
         (f"{CDN} CacheBehaviors 0 FunctionAssociations", [{}], "has a function"),
         (f"{CDN} DefaultCacheBehavior ViewerProtocolPolicy", "allow-all", "plain HTTP"),
