@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import (
+    BeforeValidator,
     Field,
     ValidationInfo,
     field_validator,
@@ -43,7 +44,17 @@ from deployer.config.sections.kinds import (
 
 Percent = Annotated[float, Field(gt=0, le=100)]
 Days = Annotated[int, Field(ge=1, le=3653)]
-Retention = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653]
+
+
+def _whole(value: object) -> object:
+    """A number that is written in the file is text here, which no choice among numbers would take."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+Retention = Annotated[
+    Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653],
+    BeforeValidator(_whole),
+]
 
 
 class StackDns(Section):

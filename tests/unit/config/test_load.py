@@ -93,6 +93,7 @@ def test_two_lines_are_enough_and_have_every_default(write: Write) -> None:
             "check_fall": 3,
         },
         "site": None,
+        "stack": None,
         "rollout": {
             "strategy": "blue-green",
             "ready_timeout": 60.0,
@@ -420,3 +421,14 @@ def test_every_problem_is_listed_at_once_in_the_order_of_the_file(write: Write) 
         "--set x: must be key=value, as in service.port=8081",
     ]
     assert caught.value.exit_status == 3
+
+
+def test_a_choice_among_numbers_takes_them_and_says_which(write: Write) -> None:
+    text = "service: {name: shop, image: shop:1, port: 80}\nstack: {name: shop, logs: {keep: 30}}"
+    stack = load(write(text), environ={}).stack
+    assert stack is not None
+    assert stack.logs.keep == 30
+    with pytest.raises(ConfigError) as wrong:
+        load(write(text.replace("30", "61")), environ={})
+    assert "must be 1 or 3 or" in str(wrong.value.details)
+    assert "did you mean" not in str(wrong.value.details)
