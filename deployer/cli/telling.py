@@ -105,17 +105,17 @@ class Listeners:
                 _text(known.get("git_sha") or result.get("commit")),
                 ours.details,
             ),
-            HASTE if isinstance(error, Interrupted) else None,
+            hurried=isinstance(error, Interrupted),
         )
 
-    def _close(self, event: Event | None, patience: float | None = None) -> Undelivered | None:
+    def _close(self, event: Event | None, *, hurried: bool = False) -> Undelivered | None:
         """The last event. A signal that comes now ends only the wait: the work is done, well or not."""
         if self._telling is None:
             return None
         try:
             if event is not None:
                 self._telling.emit(event)
-            return self._telling.close(patience)
+            return self._telling.close(min(HASTE, self._telling.deadline) if hurried else None)
         except Interrupted:
             return self._telling.close(0.0)
 
