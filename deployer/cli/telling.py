@@ -29,7 +29,7 @@ class Deed:
     :param quiet: a person need not be told that it went well.
     :param commit: it is about the commit of the config's folder.
     :param final: no other process of the same Jenkins build goes on with it.
-    :param silent: neither its beginning nor its end is told, only what it emits.
+    :param silent: neither its beginning nor its end is told, only what it emits, and that only of a build.
     :param memory: what the processes of one Jenkins build share, below the config's folder.
     """
 
@@ -57,10 +57,12 @@ class Listeners:
         from deployer.events import CommandStarted
         from deployer.sinks.telling import open_telling
 
-        deed = self._deed
+        deed, build = self._deed, "BUILD_TAG" in environ
+        if deed.silent and not build:
+            return
         # Elsewhere nothing says which processes belong together.
-        self._final = deed.final or "BUILD_TAG" not in environ
-        memory = config.root / deed.memory if deed.memory and "BUILD_TAG" in environ else None
+        self._final = deed.final or not build
+        memory = config.root / deed.memory if deed.memory and build else None
         self._telling = open_telling(
             config, environ, deed.name, quiet=deed.quiet, commit=deed.commit, memory=memory
         )
@@ -105,17 +107,17 @@ class Listeners:
                 _text(known.get("git_sha") or result.get("commit")),
                 ours.details,
             ),
-            HASTE if isinstance(error, Interrupted) else None,
+            hurried=isinstance(error, Interrupted),
         )
 
-    def _close(self, event: Event | None, patience: float | None = None) -> Undelivered | None:
+    def _close(self, event: Event | None, *, hurried: bool = False) -> Undelivered | None:
         """The last event. A signal that comes now ends only the wait: the work is done, well or not."""
         if self._telling is None:
             return None
         try:
             if event is not None:
                 self._telling.emit(event)
-            return self._telling.close(patience)
+            return self._telling.close(min(HASTE, self._telling.deadline) if hurried else None)
         except Interrupted:
             return self._telling.close(0.0)
 

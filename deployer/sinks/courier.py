@@ -73,7 +73,11 @@ class Courier:
         self._reason = ""
         self._over = False
         self._closed_ways: dict[str, str] = {}
-        threading.Thread(target=self._work, name=f"notify-{name}", daemon=True).start()
+        try:
+            threading.Thread(target=self._work, name=f"notify-{name}", daemon=True).start()
+        except RuntimeError:  # a host at its limits still has to be deployed to
+            self._reason = "there are no more threads to be had"
+            self._done.set()
 
     # -- for the thread that emits ------------------------------------------------
 

@@ -67,6 +67,8 @@ def secrets_of(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
     for reference in references(said):
         if reference.scheme == "ssm":
             continue  # a question to AWS for each, only to hide what was not asked for
+        if reference.scheme == "file" and not os.path.isfile(reference.name):  # noqa: PTH113
+            continue  # a pipe can be read once, by whoever needs the secret
         with contextlib.suppress(ConfigError):
             found.append(resolve(str(reference), environ))
     # Some variables whose name says "key" hold the path of one.

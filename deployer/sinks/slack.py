@@ -68,6 +68,9 @@ class Teller:
         return self._tell(self._story) if self._worth else ()
 
     def _news(self, message: Message, events: int) -> Sequence[Sending]:
+        return (Sending(events, lambda: self._say(message)),)
+
+    def _say(self, message: Message) -> None:
         raise NotImplementedError
 
     def _tell(self, story: Story) -> Sequence[Sending]:
@@ -120,9 +123,6 @@ class SlackWebhook(Teller):
         self._url = url
         self._at_start = at_start
 
-    def _news(self, message: Message, events: int) -> Sequence[Sending]:
-        return (Sending(events, lambda: self._post(message)),)
-
     def _tell(self, story: Story) -> Sequence[Sending]:
         starts = self._at_start and self._begins and story.state == RUNNING and not self._memory.recall()
         if story.state == RUNNING and not starts:
@@ -132,12 +132,12 @@ class SlackWebhook(Teller):
         kept, message = story.as_dict(), self._writer.story(story)
 
         def send() -> None:
-            self._post(message)
+            self._say(message)
             self._memory.keep(kept)
 
         return (Sending(self._settle(), send, whole=True),)
 
-    def _post(self, message: Message) -> None:
+    def _say(self, message: Message) -> None:
         answer = self._line.post(self._url, message, {})
         accepted(answer, _word(answer.body))
 
@@ -167,11 +167,8 @@ class SlackBot(Teller):
         self._message_at: tuple[str, str] | None = (kept["channel"], kept["ts"]) if kept.get("ts") else None
         self._shown: Message | None = None
 
-    def _news(self, message: Message, events: int) -> Sequence[Sending]:
-        def send() -> None:
-            self._new(message)
-
-        return (Sending(events, send),)
+    def _say(self, message: Message) -> None:
+        self._new(message)
 
     def _tell(self, story: Story) -> Sequence[Sending]:
         message = self._writer.story(story)

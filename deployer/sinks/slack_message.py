@@ -57,7 +57,9 @@ class Writer:
         return self._message(lines[0] if lines else head, [head, *lines], None)
 
     def _headline(self, story: Story) -> str:
-        icon = "warning" if story.state == SUCCEEDED and story.notes else ICONS[story.state]
+        icon = ICONS[story.state]
+        if story.state == SUCCEEDED and story.notes:
+            icon = LEVEL_ICONS["error" if story.bad else "warning"]
         if story.state in (FAILED, STOPPED) and story.reason:
             return f":{icon}: *{self._safe(story.reason)}*"
         return f":{icon}: *{self._title(story)}*"

@@ -36,6 +36,7 @@ class Story:
 
     :param began: seconds since 1970.
     :param seconds: that it took; None while it goes on.
+    :param bad: one of the notes is an error.
     :param told: whether its end has been told.
     """
 
@@ -53,6 +54,7 @@ class Story:
     details: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
     more: int = 0
+    bad: bool = False
     hosts: dict[str, bool] = field(default_factory=dict)
     told: bool = False
 
@@ -75,7 +77,7 @@ class Story:
             case Pruned(bytes=freed):
                 self.freed = freed
             case Warned() | Repaired() | DoctorFound():
-                self._note(event.sentence())
+                self._note(event)
             case CommandFinished(final=final):
                 self._end(SUCCEEDED if final else RUNNING, at)
             case CommandFailed():
@@ -95,9 +97,9 @@ class Story:
                 self.hosts[event.host] = True
             case HostFailed() | RolledBack():
                 self.hosts[event.host] = False
-                self._note(event.sentence())
+                self._note(event)
             case Warned() | Repaired() | DoctorFound():
-                self._note(event.sentence())
+                self._note(event)
 
     def _fail(self, event: CommandFailed, at: float) -> None:
         # More than a hundred is a signal: somebody wanted it to end.
@@ -109,9 +111,10 @@ class Story:
         self.state = state
         self.seconds = None if state == RUNNING else max(0.0, at - self.began)
 
-    def _note(self, sentence: str) -> None:
+    def _note(self, event: Event) -> None:
+        self.bad = self.bad or event.level == "error"
         if len(self.notes) < NOTES:
-            self.notes.append(sentence)
+            self.notes.append(event.sentence())
         else:
             self.more += 1
 

@@ -31,13 +31,14 @@ from deployer.sinks.wanted import Wanted
 class Telling:
     """The ends of one command. `emit` is an `Emit`: it never raises, and never waits.
 
+    :ivar deadline: seconds that closing takes at most.
     :ivar lost: what was not told; known once it is closed.
     """
 
     def __init__(self, couriers: Sequence[Courier], deadline: float) -> None:
         self.couriers = couriers
         self.lost: Undelivered | None = None
-        self._deadline = deadline
+        self.deadline = deadline
         self._closed = False
 
     def emit(self, event: Event) -> None:
@@ -53,11 +54,11 @@ class Telling:
 
         A signal ends the wait: what the command itself came to stays as it is.
 
-        :param patience: seconds; None: `notify.deadline`.
+        :param patience: seconds at most; None: `notify.deadline`.
         """
         if not self._closed:
             self._closed = True
-            ends = time.monotonic() + (self._deadline if patience is None else patience)
+            ends = time.monotonic() + (self.deadline if patience is None else patience)
             try:
                 for courier in self.couriers:
                     courier.hurry(ends)

@@ -90,6 +90,7 @@ def _host(name: str, patient: Patient, told: Collection[Key]) -> Sight:
         folder = engine.info()["DockerRootDir"]
         _containers(name, engine, found, counts)
         serves = _service(name, engine, patient.config, found, counts)
+        found.append(Condition(Key(name, "host", "engine"), Severity.OK, f"{engine.address} answers"))
     except (HostUnreachable, Interrupted):
         raise
     except DeployerError as error:
@@ -105,6 +106,8 @@ def _host(name: str, patient: Patient, told: Collection[Key]) -> Sight:
         if patient.config.hosts or near(patient.config):
             key = Key(name, "host", "facts")
             found.append(Condition(key, Severity.WARNING, error.message, error.remedy or ""))
+    if patient.config.hosts:
+        found.append(Condition(Key(name, "host", "host"), Severity.OK, "lets us in"))
     return Sight(
         hosts=frozenset({name}),
         conditions=tuple(found),

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from deployer.events import LogLine, OnHost, PhaseStarted, Switched, Warned
+from deployer.events import (
+    CommandFailed,
+    CommandFinished,
+    CommandStarted,
+    LogLine,
+    OnHost,
+    PhaseStarted,
+    RolledBack,
+    Switched,
+    Warned,
+)
 from deployer.sinks.telling import open_telling
 from tests.support.ends import CHANNEL_ID, Ends
 from tests.support.waiting import until
@@ -41,8 +51,6 @@ def test_an_engine_that_is_away_is_told_too(folder: Folder, ends: Ends) -> None:
 def test_a_webhook_is_silent_at_the_start_unless_asked(folder: Folder, ends: Ends) -> None:
     config = folder.config(slack=[{**SLACK, "at_start": True}])
     with open_telling(config, folder.environ, "rollout") as telling:
-        from deployer.events import CommandFinished, CommandStarted
-
         telling.emit(CommandStarted("rollout"))
         until(lambda: ends.requests, "the start is told")
         telling.emit(Switched("r2", "green", "0123456789abcdef"))
@@ -56,7 +64,6 @@ def test_a_webhook_is_silent_at_the_start_unless_asked(folder: Folder, ends: End
 
 
 def test_a_bot_keeps_one_message_up_to_date(folder: Folder, ends: Ends) -> None:
-    from deployer.events import CommandFailed, CommandStarted, RolledBack
 
     config = folder.config(slack=[BOT])
     with open_telling(config, folder.environ, "rollout") as telling:
@@ -77,7 +84,6 @@ def test_a_bot_keeps_one_message_up_to_date(folder: Folder, ends: Ends) -> None:
 
 
 def test_a_message_that_cannot_be_changed_is_posted_anew(folder: Folder, ends: Ends) -> None:
-    from deployer.events import CommandFinished, CommandStarted
 
     config = folder.config(slack=[BOT])
     with open_telling(config, folder.environ, "rollout") as telling:
@@ -101,6 +107,7 @@ def test_all_stages_of_a_build_are_one_message(folder: Folder, ends: Ends) -> No
     assert folder.pipelines("backend", "report", **JENKINS).status == 0
     (message,) = ends.shown.values()
     assert message["text"] == ":x: *false failed (exit code 1)*"
+    assert folder.pipelines("backend", "report").status == 0, "a person who looks at the report tells nobody"
     posted = [request for request in ends.requests if not request.path.startswith("/api/")]
     assert [request.json["text"] for request in posted] == [":x: *false failed (exit code 1)*"]
 
@@ -137,6 +144,21 @@ def test_news_of_a_watch_is_a_message_for_what_came_together(folder: Folder, end
     (request,) = ends.requests
     assert request.json["text"] == ":warning: web1: warning: the disk is 91% full"
     assert "web2" in body(request.json)
+
+
+def test_findings_of_the_doctor_are_told_and_health_is_not(folder: Folder, ends: Ends) -> None:
+    folder.config(slack=[SLACK])
+    done = folder.deployer("doctor", "engine")
+    assert done.status == 32
+    (request,) = ends.requests
+    assert request.json["text"] == ":x: *doctor of shop is done*"
+    assert "• engine " in body(request.json)
+    ends.requests.clear()
+    config = folder.config(slack=[SLACK, BOT | {"name": "bot"}])
+    with open_telling(config, folder.environ, "doctor", quiet=True) as telling:
+        telling.emit(CommandStarted("doctor"))
+        telling.emit(CommandFinished("doctor", 1.0))
+    assert (telling.lost, ends.requests) == (None, [])
 
 
 def test_only_what_is_bad_enough_is_told(folder: Folder, ends: Ends) -> None:

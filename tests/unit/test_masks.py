@@ -45,6 +45,12 @@ def test_references_are_resolved_and_what_is_written_out_is_found(tmp_path: Path
     }  # fmt: skip
 
 
+def test_a_pipe_is_left_to_whoever_needs_its_secret(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert hidden(tmp_path, {"service": {"env": {"A": f"${{file:{pipe}}}"}}}, {}) == set()
+
+
 def test_variables_that_are_secret_by_their_name(tmp_path: Path) -> None:
     environ = {
         "AWS_SECRET_ACCESS_KEY": "inherited-one",

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+import pytest
+
 from deployer.errors import ConfigError, NotDelivered
 from deployer.events import CommandFinished, Event, Note
 from deployer.sinks.courier import Courier, Pace
@@ -123,6 +125,18 @@ def test_the_last_word_finds_room_where_others_do_not() -> None:
     assert "more than 3 events waited" in lost.reason
     assert memo.told[-1] == "rollout is done (1.0 s)"
     assert lost.events + len(memo.told) == 21
+
+
+def test_a_host_without_threads_costs_the_events_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    one = courier(Memo)
+    put(one, Note("a"))
+    lost = ended(one).lost()
+    assert lost is not None
+    assert (lost.events, lost.reason) == (1, "there are no more threads to be had")
 
 
 def test_nobody_waits_longer_than_the_deadline() -> None:
