@@ -65,6 +65,14 @@ class Layout:
         return self.stack.network.vpc is None and (self.stack.instance.enabled or self.stack.database.enabled)
 
     @property
+    def subnets(self) -> tuple[str, ...]:
+        """Quarters of the VPC that is made: one for the instance, one to spare, two for the database."""
+        import ipaddress
+
+        quarters = ipaddress.ip_network(self.stack.network.cidr).subnets(prefixlen_diff=2)
+        return tuple(str(quarter) for quarter in quarters)
+
+    @property
     def makes_role(self) -> bool:
         return self.stack.instance.enabled and self.stack.instance.profile is None
 

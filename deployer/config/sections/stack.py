@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     Field,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -43,7 +45,16 @@ from deployer.config.sections.kinds import (
 
 Percent = Annotated[float, Field(gt=0, le=100)]
 Days = Annotated[int, Field(ge=1, le=3653)]
-Retention = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653]
+_RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
+
+
+def _retention(days: int) -> int:
+    if days not in _RETENTIONS:
+        raise ValueError(f"must be one of {', '.join(str(each) for each in _RETENTIONS)}: AWS knows no other")
+    return days
+
+
+Retention = Annotated[int, AfterValidator(_retention), WithJsonSchema({"enum": list(_RETENTIONS)})]
 
 
 class StackDns(Section):
