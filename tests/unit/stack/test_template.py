@@ -31,11 +31,13 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_same_config_gives_the_same_bytes_in_any_process() -> None:
-    code = (
-        "import hashlib; from deployer.stack.template import templates; from tests.support.stack import *;"
-        "print(hashlib.sha256(''.join(t.body for c in every_two()[::4] for t in templates(config(c))).encode())"
-        ".hexdigest())"
-    )
+    code = """
+import hashlib
+from deployer.stack.template import templates
+from tests.support.stack import config, every_two
+body = "".join(each.body for choice in every_two()[::4] for each in templates(config(choice)))
+print(hashlib.sha256(body.encode()).hexdigest())
+"""
     said = set()
     for seed in ("1", "2"):
         environ = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
