@@ -82,7 +82,7 @@ class StackNetwork(Section):
     subnet: SubnetId | None = Field(
         default=None,
         validate_default=True,
-        description="Public subnet of `vpc` for the instance.",
+        description="Public subnet of `vpc` for the instance; it must give public addresses by itself.",
         examples=["subnet-0a1b2c3d"],
     )
     database_subnets: list[SubnetId] = Field(

@@ -27,6 +27,7 @@ def complaints(document: Document) -> list[str]:
         *rules.rights(document),
         *rules.doors(document, edge=8080, admins=ADMINS, ports=PORTS),
         *rules.cdn(document),
+        *rules.waiting(document),
     ]
 
 
@@ -124,6 +125,7 @@ CDN = "Resources Distribution Properties DistributionConfig"
         ("Resources EdgeDoor Properties SecurityGroupIngress 0 ToPort", 9000, "more than one port"),
         ("Resources AdminDoor Properties SecurityGroupIngress 0 FromPort", 23, "more than one port"),
         ("Resources DatabaseDoor Properties SecurityGroupIngress 0 CidrIpv6", "::/0", "open to ::/0"),
+        ("Resources PublicSubnet Properties MapPublicIpOnLaunch", False, "cannot reach anything"),
         ("Resources Database Properties PubliclyAccessible", True, "public address"),
         (f"{CDN} Origins 1 DomainName", "203.0.113.9", "is an address"),
         (f"{CDN} Origins 1 CustomOriginConfig OriginReadTimeout", 500, "waits 500 s"),

@@ -149,6 +149,7 @@ def test_short_tags_become_long_ones() -> None:
         ({"stack": {"cdn": {"origin": "10.0.0.1"}, "instance": {"enabled": False}}}, "takes no address"),
         ({"stack": {"network": {"vpc": "vpc-1", "subnet": "subnet-1"}}}, "two subnets"),
         ({"site": {"store": {}}}, "site.store"),
+        ({"stack": {"instance": {"type": "t4g.small"}}}, "ARM"),
         ({"site": {"region": "us-east-1"}}, "site.region"),
         ({"edge": {"hold": 60}}, "edge.hold"),
         ({"edge": {"port": 81}}, "edge.port"),
