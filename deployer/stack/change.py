@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deployer.config.secrets import MASK, looks_secret
 from deployer.stack import interruption
+from deployer.stack.naming import shell_name
 
 _LONGEST = 60
 """Characters of a value that is shown; longer ones (a script, a policy) say nothing in a line."""
@@ -24,6 +25,7 @@ class Cause:
     :ivar recreation: what CloudFormation says of it: never, conditionally or always.
     :ivar certain: it changes, and to a value that is known before.
     :ivar through: the resource, attribute or parameter whose change it follows; empty: the template itself.
+    :ivar void: it follows what stays as it is, and so comes to the same as before.
     """
 
     property: str
@@ -32,12 +34,15 @@ class Cause:
     after: str = ""
     certain: bool = True
     through: str = ""
+    void: bool = False
 
     def sentence(self) -> str:
         """As in `InstanceType: t3.small -> t3.medium`."""
         if self.before or self.after:
             return f"{self.property}: {self.before or 'nothing'} -> {self.after or 'nothing'}"
-        return f"{self.property} (follows {self.through})" if self.through else self.property
+        if not self.through:
+            return self.property
+        return f"{self.property} (follows {self.through}{', which stays' if self.void else ''})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ class Change:
             return [told] if told else []
         if self.action != "modify":
             return []
-        return interruption.of_change(self.type, [cause.property for cause in self.causes])
+        changed = [cause.property for cause in self.causes if not cause.void]
+        return interruption.of_change(self.type, changed)
 
     @property
     def loss(self) -> str:
@@ -134,28 +140,32 @@ def settled(changes: Sequence[Change]) -> tuple[Change, ...]:
     """
     found = {change.resource: change for change in changes}
     while True:
-        replaced = {name for name, change in found.items() if change.replaces or change.action != "modify"}
-        calmed = {
-            name: dataclasses.replace(change, replacement="no", policy="")
-            for name, change in found.items()
-            if change.replacement == "maybe" and not _can_happen(change, replaced)
-        }
-        if not calmed:
+        replaced = {name for name, each in found.items() if each.replaces or each.action != "modify"}
+        calmed = {}
+        for name, each in found.items():
+            causes = tuple(
+                dataclasses.replace(cause, void=_stays(cause, found, replaced)) for cause in each.causes
+            )
+            doubt = each.replacement == "maybe" and not _replacing(causes)
+            calm = {"replacement": "no", "policy": ""} if doubt else {}
+            calmed[name] = dataclasses.replace(each, causes=causes, **calm)
+        if calmed == found:
             return tuple(sorted(found.values(), key=_order))
-        found |= calmed
+        found = calmed
 
 
-def _can_happen(change: Change, replaced: Iterable[str]) -> bool:
-    """Whether any of the properties that would replace the resource can come to another value."""
-    for cause in change.causes:
-        if cause.recreation == "never":
-            continue
-        resource, _, attribute = cause.through.partition(".")
-        lasting = not attribute or attribute in _LASTING
-        if cause.certain or not resource or resource in replaced or not lasting:
-            return True
+def _stays(cause: Cause, changes: Mapping[str, Change], replaced: Collection[str]) -> bool:
+    """It follows a resource that is changed in place, by an attribute that this does not change."""
+    resource, _, attribute = cause.through.partition(".")
+    lasting = not attribute or attribute in _LASTING
+    return not cause.certain and resource in changes and resource not in replaced and lasting
+
+
+def _replacing(causes: Sequence[Cause]) -> bool:
+    """Whether a property that would replace the resource can come to another value."""
+    blamed = [cause for cause in causes if cause.recreation != "never"]
     # Without a property to blame there is nothing to say it cannot.
-    return all(cause.recreation == "never" for cause in change.causes)
+    return not blamed or not all(cause.void for cause in blamed)
 
 
 def _order(change: Change) -> tuple[int, str]:
@@ -201,7 +211,7 @@ def _shown(name: str, path: object, value: object) -> str:
     if len(text) > _LONGEST or "\n" in text:
         return "..."
     last = str(path or name).rsplit("/", 1)[-1]
-    secret = looks_secret(name) or looks_secret(last) or "Password" in name or "Header" in str(path or "")
+    secret = looks_secret(shell_name(name)) or looks_secret(shell_name(last)) or "Header" in str(path or "")
     return MASK if secret and not text.startswith("{{resolve:") else text
 
 

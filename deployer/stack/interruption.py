@@ -30,7 +30,6 @@ CHANGED: dict[str, dict[str, str]] = {
     },
     "AWS::RDS::DBParameterGroup": {"Parameters": "static parameters count after the next restart only"},
     "AWS::EC2::SecurityGroup": {"SecurityGroupIngress": "who is no longer let in is cut off"},
-    "AWS::EC2::EIPAssociation": {"InstanceId": "the host's address is away for seconds"},
 }
 """Of a property that is changed in place."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from deployer.config.schema import Config
@@ -65,6 +66,14 @@ class Layout:
         return self.stack.network.vpc is None and (self.stack.instance.enabled or self.stack.database.enabled)
 
     @property
+    def subnets(self) -> tuple[str, ...]:
+        """Quarters of the VPC that is made: one for the instance, one to spare, two for the database."""
+        import ipaddress
+
+        quarters = ipaddress.ip_network(self.stack.network.cidr).subnets(prefixlen_diff=2)
+        return tuple(str(quarter) for quarter in quarters)
+
+    @property
     def makes_role(self) -> bool:
         return self.stack.instance.enabled and self.stack.instance.profile is None
 
@@ -77,7 +86,7 @@ class Layout:
     @property
     def burstable(self) -> bool:
         """The instance lives on credits."""
-        return self.stack.instance.type.startswith("t")
+        return re.match(r"t\d", self.stack.instance.type) is not None
 
     @property
     def makes_topic(self) -> bool:
@@ -163,6 +172,8 @@ def _problems(found: Layout) -> list[str]:
         problems.append("stack.cdn.origin: is for an API elsewhere, and stack.instance makes one here")
     if stack.cdn.origin and _is_address(stack.cdn.origin):
         problems.append("stack.cdn.origin: must be a name; CloudFront takes no address")
+    if re.match(r"[a-z]+\d+g", stack.instance.type) and stack.instance.enabled and not stack.instance.image:
+        problems.append("stack.instance.type: is an ARM machine, and the image that is looked up is for x86")
     if stack.network.vpc and stack.database.enabled and not stack.network.database_subnets:
         problems.append("stack.network.database_subnets: the database needs two subnets of the VPC")
     if found.site is not None and found.site.store is not None and found.bucket is not None:

@@ -75,8 +75,8 @@ def prepare(work: Work, kinds: Collection[str] = ()) -> list[Removal]:
         raise ConfigError(f"there is no stack '{unknown[0]}'", remedy=f"there are {', '.join(KINDS)}")
     found = []
     for place in reversed(work.places()):
-        standing = work.standing(place)
-        if standing is None or (kinds and place.kind not in kinds):
+        standing = work.standing(place) if not kinds or place.kind in kinds else None
+        if standing is None:
             continue
         if standing.status == "REVIEW_IN_PROGRESS":
             found.append(Removal(place, standing, (), (), (), ()))

@@ -10,6 +10,7 @@ from typing import Any
 
 from deployer.stack import progress
 from deployer.stack.formation import Document, Formation
+from deployer.stack.naming import shell_name
 from deployer.stack.progress import Failure
 from deployer.stack.standing import Condition, condition
 from deployer.stack.template import Template
@@ -93,18 +94,6 @@ def outputs(work: Work) -> dict[str, str]:
 def as_shell(found: Mapping[str, str]) -> list[str]:
     """Lines for `eval`: `SITE_BUCKET=shop-site`."""
     return [f"{shell_name(key)}={shlex.quote(value)}" for key, value in sorted(found.items())]
-
-
-def shell_name(key: str) -> str:
-    """`SiteBucket` as `SITE_BUCKET`, `DatabaseURL` as `DATABASE_URL`."""
-    letters = []
-    for before, letter, after in zip(f" {key}", key, f"{key[1:]} ", strict=False):
-        if letter.isupper() and (
-            before.islower() or before.isdigit() or (before.isupper() and after.islower())
-        ):
-            letters.append("_")
-        letters.append(letter.upper())
-    return "".join(letters)
 
 
 def _status(work: Work, place: Place, template: Template | None) -> Status:

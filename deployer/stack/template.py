@@ -107,7 +107,8 @@ def _template(
     **values: object,
 ) -> Template:
     name = found.name if kind == "main" else f"{found.name}-{kind}"
-    body = render(f"aws/{kind}.yaml.j2", it=found, stack=found.stack, config=found.config, **values)
+    values = {"it": found, "stack": found.stack, "config": found.config, "parameters": parameters, **values}
+    body = render(f"aws/{kind}.yaml.j2", **values)
     size = len(body.encode())
     if size > LIMIT:
         raise TemplateError(

@@ -132,6 +132,20 @@ def doors(document: Document, *, edge: int, admins: set[str], ports: set[int]) -
             yield f"{name}: has a public address"
 
 
+def waiting(document: Document) -> Iterator[str]:
+    """An instance that its stack waits for, and that has no way out before its address is given to it.
+
+    The address is associated when the instance is complete, and it is complete when it has fetched packages.
+    """
+    for name, resource in document["Resources"].items():
+        if resource["Type"] != "AWS::EC2::Instance":
+            continue
+        subnet = resource["Properties"]["SubnetId"]
+        ours = document["Resources"].get(subnet["Ref"], {}) if isinstance(subnet, dict) else None
+        if ours is not None and not ours["Properties"].get("MapPublicIpOnLaunch"):
+            yield f"{name}: cannot reach anything while it prepares itself"
+
+
 def cdn(document: Document) -> Iterator[str]:
     """What is wrong with a distribution and cfn-lint lets pass."""
     for each in of_type(document, "AWS::CloudFront::Distribution").values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import random
 from collections.abc import Iterator, Mapping
@@ -60,7 +61,7 @@ PARTS: dict[str, dict[str, Settings]] = {
     "database": {"made": {}, "off": _stack(database={"enabled": False})},
     "network": {"made": {}, "existing": _stack(network={**_VPC, **_SUBNETS})},
     "alarms": {"made": {}, "off": _stack(alarms={"enabled": False})},
-    "logs": {"made": {}, "off": _stack(logs={"enabled": False})},
+    "logs": {"made": {}, "long": _stack(logs={"keep": 365}), "off": _stack(logs={"enabled": False})},
     "budget": {"made": {}, "off": _stack(budget={"limit": 0})},
 }
 """Each part made, left out, or replaced by one that exists."""
@@ -148,6 +149,12 @@ def product(options: Mapping[str, Mapping[str, object]]) -> Iterator[dict[str, s
         choice = dict(zip(options, levels, strict=True))
         if fits(choice):
             yield choice
+
+
+@functools.cache
+def every_two() -> list[dict[str, str]]:
+    """Combinations in which every two levels of any two options meet."""
+    return pairwise(ALL)
 
 
 def pairwise(options: Mapping[str, Mapping[str, object]], seed: int = 1) -> list[dict[str, str]]:

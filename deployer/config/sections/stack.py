@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import (
-    BeforeValidator,
+    AfterValidator,
     Field,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -44,17 +45,16 @@ from deployer.config.sections.kinds import (
 
 Percent = Annotated[float, Field(gt=0, le=100)]
 Days = Annotated[int, Field(ge=1, le=3653)]
+_RETENTIONS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653)
 
 
-def _whole(value: object) -> object:
-    """A number that is written in the file is text here, which no choice among numbers would take."""
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
+def _retention(days: int) -> int:
+    if days not in _RETENTIONS:
+        raise ValueError(f"must be one of {', '.join(str(each) for each in _RETENTIONS)}: AWS knows no other")
+    return days
 
 
-Retention = Annotated[
-    Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653],
-    BeforeValidator(_whole),
-]
+Retention = Annotated[int, AfterValidator(_retention), WithJsonSchema({"enum": list(_RETENTIONS)})]
 
 
 class StackDns(Section):
@@ -82,7 +82,7 @@ class StackNetwork(Section):
     subnet: SubnetId | None = Field(
         default=None,
         validate_default=True,
-        description="Public subnet of `vpc` for the instance.",
+        description="Public subnet of `vpc` for the instance; it must give public addresses by itself.",
         examples=["subnet-0a1b2c3d"],
     )
     database_subnets: list[SubnetId] = Field(

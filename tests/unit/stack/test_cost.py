@@ -15,6 +15,8 @@ from deployer.stack.prices import prices
 from deployer.stack.template import templates
 from tests.support.stack import BASE, config
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 def stacks(**more: object) -> list[tuple[Document, str]]:
     return [(each.document(), each.region) for each in templates(config({"names": "made"}, **more))]
@@ -101,6 +103,11 @@ def test_the_command_stands_beside_the_document(tmp_path: Path) -> None:
         return out.getvalue()
 
     lines = said().splitlines()
+    example = ROOT / "examples" / "stack.yaml"
+    out = io.StringIO()
+    assert main(["infra", "cost", "-c", str(example)], Context(stdout=out, environ={})) == 0
+    shown = "\n".join(f"    {line}".rstrip() for line in out.getvalue().splitlines())
+    assert shown in (ROOT / "docs" / "first-push-aws.md").read_text("utf-8"), "show what it prints now"
     assert lines[0].split() == ["USD", "a", "month", "month", "1st", "year", "document"]
     assert next(line for line in lines if line.startswith("EC2")).split()[-1] == "15.00"
     assert f"Prices of {prices().date}" in said()

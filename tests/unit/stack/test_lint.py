@@ -12,7 +12,7 @@ import pytest
 from deployer.stack.document import parse
 from deployer.stack.template import LIMIT, Template, templates
 from tests.support import scale
-from tests.support.stack import ALL, PARTS, config, pairwise, product
+from tests.support.stack import ALL, PARTS, config, every_two, product
 
 Lint = Callable[[Template], list[str]]
 
@@ -45,7 +45,7 @@ def lint() -> Lint:
 
 
 def test_every_two_options_together_are_clean(lint: Lint) -> None:
-    choices = pairwise(ALL)
+    choices = every_two()
     found = {str(choice): faults for choice in choices if (faults := faults_of(choice, lint))}
     assert found == {}
     for name, levels in ALL.items():
