@@ -71,10 +71,9 @@ def _message(found: dict[str, Any], location: Location) -> str:
         return f"must be text, not a {'list' if isinstance(given, list) else 'mapping'}"
     if kind == "literal_error":
         options = outline.field_at(location)
-        choices = getattr(options.annotation, "__args__", ()) if options else ()
-        words = [each for each in choices if isinstance(each, str)]  # which alone are mistyped
-        near = difflib.get_close_matches(str(found.get("input")), words, n=1)
-        return f"must be {' or '.join(map(str, choices))}" + (f"; did you mean '{near[0]}'?" if near else "")
+        names = [str(each) for each in getattr(options.annotation, "__args__", ())] if options else []
+        near = difflib.get_close_matches(str(found.get("input")), names, n=1)
+        return f"must be {' or '.join(names)}" + (f"; did you mean '{near[0]}'?" if near else "")
     if kind == "value_error":
         return str(context["error"])
     return _FIXED.get(kind, str(found["msg"]))

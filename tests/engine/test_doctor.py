@@ -150,7 +150,7 @@ def test_a_small_disk_that_fills_a_log_that_grows_and_a_port_that_is_open(
         assert found.disks[folder].size == 32 << 20
         here = replace(found, disks={folder: found.disks[folder]})
         severities: dict[str, set[str]] = {}
-        for each in (*host.disks(here), *host.logs(here)):
+        for each in (*host.disks(here, 0.1), *host.logs(here)):
             severities.setdefault(each.check, set()).add(each.severity.name)
         return severities
 
