@@ -232,7 +232,7 @@ def test_a_host_that_was_made_anew_gets_all_it_lacks_and_where_its_disk_is_full_
         big = images.heavier(engine, releases[0], megabytes=24)
         failed = fleet.json("rollout", "--image", big, *AT_ONCE, expect=14)
         assert "nothing was changed" in failed["message"]
-        assert "no space left" in str(failed)
+        assert "are to stay so (rollout.disk_free)" in str(failed["details"])
         assert fleet.one_version(failed) == first
         # One that is there, but no room to run it.
         failed = fleet.json("rollout", "--image", releases[1], expect=14)
