@@ -214,7 +214,7 @@ def test_over_slow_lines(fleet: Fleet, releases: list[str]) -> None:
 @pytest.fixture
 def small(fleet: Fleet) -> Iterator[Host]:
     """The third host was made anew: its engine has nothing but a small disk."""
-    with fleet.hosts[2].small_disk(600):
+    with fleet.hosts[2].small_disk(1500):
         yield fleet.hosts[2]
     fleet.run("recover")
 
