@@ -58,6 +58,11 @@ def members(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, Iterator[bytes]]]:
         source.exactly(-size % _BLOCK)
 
 
+def size_of(header: bytes) -> int:
+    """How many bytes a member has."""
+    return _size(header[-_BLOCK:])
+
+
 def name_of(header: bytes) -> str:
     last = header[-_BLOCK:]
     name = last[:100].rstrip(b"\0").decode()

@@ -51,7 +51,7 @@ def bring_images(fleet: Fleet, members: Sequence[Member], image: str | None, res
         def bring(member: Member) -> None:
             if local is not None:
                 for ref, found in known.items():
-                    ship(local, member.engine, ref, found, member.emit, member.sent)
+                    ship(local, member.engine, ref, found, member.emit, member.sent, member.check_room)
             if result.image not in sending:
                 supply.bring(member, result.image)
 

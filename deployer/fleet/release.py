@@ -79,6 +79,8 @@ def _restock(fleet: Fleet, members: Sequence[Member], release: str, result: Flee
             supply.restock(member, commands.choose_release(situation, release), situation)
 
         lacking = [outcome for outcome in each(members, restock) if outcome.error is not None]
+    for outcome in lacking:
+        result.hosts[outcome.host] = error_of(outcome.error)
     if lacking:
         raise failed(result, "the image did not reach every host; nothing was changed", lacking)
 

@@ -69,6 +69,9 @@ def failed(result: FleetResult, what: str, failures: Sequence[Outcome[Any]] = ()
     details = [f"{outcome.host}: {outcome.error.message}" for outcome in failures if outcome.error]
     for outcome in failures:
         details += [f"  {outcome.host} | {line}" for line in (outcome.error.details if outcome.error else ())]
+    for outcome in failures:
+        if outcome.error is not None and outcome.error.remedy:
+            details += [f"  {outcome.host} -> {outcome.error.remedy}"]
     told = {outcome.host for outcome in failures}
     for name, host in result.hosts.items():
         if name not in told and host.get("error") and not host.get("unknown"):

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from deployer.errors import EngineError, EngineForbidden, EngineUnreachable, ImageError
 from deployer.events import Emit, ImageShipped, PhaseProgress
-from deployer.fleet.archive import members, name_of, packed, without
+from deployer.fleet.archive import members, name_of, packed, size_of, without
 from deployer.host.engine import Engine, Inspect
 
 PHASE = "image"
@@ -67,10 +67,12 @@ class Layers:
 
     :param ids: what they are: digests of their content.
     :param files: where `docker save` puts them, in the same order.
+    :param sizes: bytes of each, unpacked or as their engine keeps them; empty where that is not known.
     """
 
     ids: tuple[str, ...]
     files: tuple[str, ...]
+    sizes: tuple[int, ...] = ()
 
     def unknown(self, held: Iterable[Sequence[str]]) -> set[int]:
         """Which of them a host lacks whose images have the layers `held`.
@@ -88,14 +90,16 @@ def layers(source: Source, ref: str) -> Layers:
     """
     image = source.image(ref)
     ids = tuple((image or {}).get("RootFS", {}).get("Layers") or ())
+    found: dict[str, int] = {}
     for header, data in members(source.save(ref)):
         name = name_of(header)
+        found[name] = size_of(header)
         if name != "manifest.json":
             continue
         manifest = json.loads(b"".join(data))
         files = tuple(manifest[0]["Layers"])
         if len(files) == len(ids):
-            return Layers(ids, files)
+            return Layers(ids, files, tuple(found.get(file, 0) for file in files))
     raise ImageError(f"the engine does not say which files of {ref} are its layers")
 
 
@@ -106,11 +110,13 @@ def ship(
     known: Layers,
     emit: Emit,
     sent: Callable[[], int],
+    check_room: Callable[[int], None],
 ) -> None:
     """Bring an image to another engine, unless it is there already.
 
     :param known: the image's layers (`layers`), looked up once for all hosts.
     :param sent: how many bytes have gone to that host until now.
+    :param check_room: told how many bytes it will take over there, before any is sent; raises to refuse.
     :raises ImageError: there is no such image, or the engine over there does not take it.
     """
     here = source.image(ref)
@@ -123,6 +129,9 @@ def ship(
     if not _in_containerd(target):
         lacking = known.unknown(_held(target))
     emit(PhaseProgress(PHASE, f"sending {ref}, {len(lacking)} of {len(known.ids)} layers"))
+    if known.sizes:
+        # An engine unpacks the archive before it unpacks the layers out of it.
+        check_room(2 * sum(known.sizes[index] for index in lacking))
     left_out = {known.files[index] for index in range(len(known.ids)) if index not in lacking}
     # The same content may be several layers, all in one file.
     left_out -= {known.files[index] for index in lacking}

@@ -57,7 +57,7 @@ class Supply:
         if held is None:
             found = self._from_elsewhere(member, ref, image_id)
             if found is not None:
-                ship(found.source, engine, found.ref, found.layers, member.emit, member.sent)
+                found.send(member)
             held = engine.image(image_id or ref) or engine.image(found.ref if found else ref)
         named = engine.image(ref)
         if held is None or (named is not None and named["Id"] == held["Id"]):
@@ -170,3 +170,6 @@ class _Found:
     source: Source
     ref: str
     layers: Layers
+
+    def send(self, member: Member) -> None:
+        ship(self.source, member.engine, self.ref, self.layers, member.emit, member.sent, member.check_room)

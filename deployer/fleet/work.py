@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import signal
 import threading
 import time
@@ -13,7 +14,15 @@ from typing import Generic, TypeVar
 
 from deployer.config.schema import Config
 from deployer.config.sections.hosts import Machine
-from deployer.errors import DeployerError, EngineUnreachable, HostError, HostUnreachable, Interrupted
+from deployer.config.units import humanize_size
+from deployer.errors import (
+    DeployerError,
+    EngineUnreachable,
+    HostError,
+    HostUnreachable,
+    Interrupted,
+    PreflightError,
+)
 from deployer.events import Emit, Event, OnHost
 from deployer.fleet.inventory import target
 from deployer.host import facts
@@ -71,6 +80,25 @@ class Member:
     def sent(self) -> int:
         """Bytes that have gone to it until now."""
         return self.connection.sent
+
+    def check_room(self, needed: int) -> None:
+        """Refuse to send what would fill the disk of a host that serves.
+
+        :param needed: bytes that its engine will take.
+        :raises PreflightError: that would leave less than `rollout.disk_free`.
+        """
+        folder = self.engine.info()["DockerRootDir"]
+        said = self.connection.run(f"df -PB1 {shlex.quote(folder)}").output.split()
+        if len(said) < 5 or not said[-3].isdigit():
+            return  # it does not say: the engine will, when there is no room
+        free, kept = int(said[-3]), self.config.rollout.disk_free
+        if free < needed + kept:
+            raise PreflightError(
+                f"{self.name}: the image takes {humanize_size(needed)} at {folder} while it is unpacked, and "
+                f"{humanize_size(free)} are free, of which {humanize_size(kept)} are to stay so "
+                "(rollout.disk_free)",
+                remedy=f"make room: `deployer prune --host {self.name}`; `docker system df` there",
+            )
 
     def close(self) -> None:
         """Hang up."""

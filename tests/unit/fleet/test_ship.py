@@ -13,7 +13,7 @@ import pytest
 
 from deployer.errors import ImageError
 from deployer.fleet.archive import packed, without
-from deployer.fleet.ship import Fetched, Layers, same
+from deployer.fleet.ship import Fetched, Layers, layers, same
 from deployer.host.engine import Engine
 
 LAYERS = Layers(("a", "b", "c"), ("1/layer.tar", "2/layer.tar", "3/layer.tar"))
@@ -97,3 +97,25 @@ def test_what_comes_from_another_host_is_fetched_once(tmp_path: Path) -> None:
     nowhere = Fetched(cast(Engine, far), tmp_path / "gone" / "image.tar")
     with pytest.raises(ImageError, match="cannot be kept on its way"):
         list(nowhere.save("shop:1"))
+
+
+def test_how_much_a_layer_takes_is_told_by_the_archive() -> None:
+    class Plain:
+        def image(self, _ref: str) -> dict[str, object]:
+            return {"RootFS": {"Layers": ["sha256:a", "sha256:b"]}}
+
+        def save(self, _ref: str) -> Iterator[bytes]:
+            file = io.BytesIO()
+            manifest = b'[{"Layers": ["1/layer.tar", "2/layer.tar"]}]'
+            with tarfile.open(fileobj=file, mode="w") as tar:
+                for name, content in (
+                    ("1/layer.tar", b"x" * 5000),
+                    ("2/layer.tar", b"y" * 700),
+                    ("manifest.json", manifest),
+                ):
+                    member = tarfile.TarInfo(name)
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+            yield file.getvalue()
+
+    assert layers(Plain(), "shop:1").sizes == (5000, 700)
