@@ -93,6 +93,7 @@ def test_two_lines_are_enough_and_have_every_default(write: Write) -> None:
             "check_fall": 3,
         },
         "site": None,
+        "stack": None,
         "rollout": {
             "strategy": "blue-green",
             "ready_timeout": 60.0,
