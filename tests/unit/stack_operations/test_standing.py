@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployer.errors import Locked, StackStuck
-from deployer.stack import standing, status
+from deployer.stack import naming, standing, status
 from deployer.stack.standing import Condition, Standing
 
 
@@ -73,7 +73,7 @@ def test_who_is_busy_is_left_alone() -> None:
     ],
 )
 def test_outputs_as_variables(key: str, name: str) -> None:
-    assert status.shell_name(key) == name
+    assert naming.shell_name(key) == name
     assert status.as_shell({key: "it's; $(rm)"}) == [f"{name}='it'\"'\"'s; $(rm)'"]
 
 
