@@ -16,8 +16,9 @@ from deployer.stack.inputs import gather
 from deployer.stack.plan import Consent, StackPlan
 from deployer.stack.remedy import remedy
 from deployer.stack.standing import Condition, Standing
+from deployer.stack.status import outputs
 from deployer.stack.template import Template
-from deployer.stack.work import Work
+from deployer.stack.work import Place, Work
 
 Agree = Callable[[Sequence[StackPlan], Mapping[Consent, Sequence[str]]], Collection[Consent]]
 """Shown the plans and what they need, says what it agrees to."""
@@ -59,7 +60,7 @@ def apply(work: Work, agree: Agree) -> Applied:
     """
     began = time.monotonic()
     for template in work.templates:
-        _settle(work, template)
+        settle(work, template)
     made = plan.plans(work)
     waiting = list(made)
     try:
@@ -68,33 +69,29 @@ def apply(work: Work, agree: Agree) -> Applied:
         outcomes = {}
         while waiting:
             todo = _current(work, waiting[0], agree, agreed)
-            waiting[0] = todo
+            waiting.pop(0)  # from here on its change set is CloudFormation's
             if todo.action != "nothing":
                 _execute(work, todo)
             _protect(work, todo.template)
             _tell_registrar(work, todo)
             outcomes[todo.template.name] = todo.action
-            waiting.pop(0)
     finally:
         plan.discard(work, waiting)
-    outputs: dict[str, str] = {}
-    for template in work.templates:
-        outputs |= work.outputs(template.kind)
     for place, _ in work.leftovers():
         work.emit(
             Warned(f"the config makes no {place.kind} stack any more: `deployer infra destroy {place.kind}`")
         )
-    return Applied(outcomes, outputs, time.monotonic() - began)
+    return Applied(outcomes, outputs(work), time.monotonic() - began)
 
 
-def _settle(work: Work, template: Template) -> None:
+def settle(work: Work, of: Template | Place) -> None:
     """Wait for what is at work: a command of ours that was killed; somebody else, as long as we may."""
-    found = work.standing(template)
+    found = work.standing(of)
     if found is None or found.condition is not Condition.BUSY:
         return
-    following, ours = running(work.formation(template), found, work.emit)
+    following, ours = running(work.formation(of), found, work.emit)
     if not ours and not work.lock_wait:
-        return  # planning refuses
+        return  # whoever wants to change it is refused
     work.emit(Note(f"{found.name} is being changed already ({found.status}); following it to its end"))
     following.end(None if ours else work.lock_wait)
     failed = progress.failures(following.events)
@@ -167,6 +164,7 @@ def _execute(work: Work, todo: StackPlan) -> None:
             ClientRequestToken=changeset.token(),
         )
     except CloudError as error:
+        plan.discard(work, [todo])
         if answered(error)[0] not in ("InvalidChangeSetStatus", "ChangeSetNotFound"):
             raise
         raise StackFailed(

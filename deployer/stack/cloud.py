@@ -23,7 +23,7 @@ def sdk_client(service: str, region: str) -> Any:
 class Cloud:
     """Clients, kept."""
 
-    make: MakeClient = sdk_client
+    make: MakeClient = field(default_factory=lambda: sdk_client)
     pace: Pace = field(default_factory=Pace)
     _kept: dict[tuple[str, str], Any] = field(default_factory=dict)
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from deployer.errors import CloudError
+from deployer.events import Warned
 from deployer.stack import change, changeset, interruption
 from deployer.stack.change import Change
 from deployer.stack.changeset import ChangeSet
@@ -66,7 +68,7 @@ class StackPlan:
             "stack": self.template.name,
             "region": self.template.region,
             "action": self.action,
-            "from": "change set" if self.change_set else "template",
+            "from": "change set" if self.change_set or self.action == "nothing" else "template",
             "changes": [each.as_dict() for each in self.changes],
             "consents": {consent.value: reasons for consent, reasons in self.consents().items()},
             "notes": list(self.notes),
@@ -131,18 +133,28 @@ def _by_change_set(
 
 
 def discard(work: Work, plans: Iterable[StackPlan]) -> None:
-    """Delete the change sets of plans that are not applied, and what is only there for them."""
+    """Delete the change sets of plans that are not applied, and what is only there for them.
+
+    What cannot be deleted is told and no error: it must not hide why we came here; the next plan tries again.
+    """
     for plan in plans:
         if plan.change_set is None:
             continue
-        formation = work.formation(plan.template)
-        changeset.discard(formation, plan.template.name, plan.change_set.id)
-        if plan.change_set.kind == "CREATE":
-            # A change set for a stack that is not there makes one, empty; its id, since the name may be
-            # somebody's by now.
-            found = formation.standing(plan.change_set.stack_id)
-            if found is not None and found.status == "REVIEW_IN_PROGRESS":
-                formation.ask("delete_stack", plan.template.name, StackName=found.id)
+        try:
+            _discard(work, plan.template, plan.change_set)
+        except CloudError as error:
+            work.emit(Warned(f"a change set of {plan.template.name} is left: {error.message}"))
+
+
+def _discard(work: Work, template: Template, change_set: ChangeSet) -> None:
+    formation = work.formation(template)
+    changeset.discard(formation, template.name, change_set.id)
+    if change_set.kind == "CREATE":
+        # A change set for a stack that is not there makes one, empty; its id, since the name may be
+        # somebody's by now.
+        found = formation.standing(change_set.stack_id)
+        if found is not None and found.status == "REVIEW_IN_PROGRESS":
+            formation.ask("delete_stack", template.name, StackName=found.id)
 
 
 def plans(work: Work) -> list[StackPlan]:

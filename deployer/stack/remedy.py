@@ -7,6 +7,8 @@ import re
 _KNOWN: dict[str, str] = {
     r"already exists|AlreadyExists|AlreadyOwnedByYou": "something of this name is there, perhaps from an "
     "attempt before: delete it, or name it in the config as one that exists (docs/stack.md)",
+    r"custom-named resource requires replacing": "it has a name of its own, so two cannot be there at once: "
+    "give the stack another name, or take the change back",
     r"CNAMEAlreadyExists|already associated with a different resource": "another distribution has this name: "
     "take it off there first",
     r"not authorized to perform|AccessDenied": "give whoever applies the right it names; "

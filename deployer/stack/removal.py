@@ -12,7 +12,7 @@ from deployer.aws.session import mapped
 from deployer.errors import CloudError, ConfigError, PreflightError
 from deployer.events import Note, PhaseFailed, PhaseFinished, PhaseStarted
 from deployer.stack import changeset, progress
-from deployer.stack.apply import failed
+from deployer.stack.apply import failed, settle
 from deployer.stack.change import Change, policy
 from deployer.stack.follow import Following, newest
 from deployer.stack.formation import Formation
@@ -93,6 +93,9 @@ def destroy(work: Work, kinds: Collection[str], agree: Callable[[Sequence[Remova
     :raises PreflightError: nobody agreed, or something refuses; nothing was changed.
     :raises StackFailed: a stack could not be deleted.
     """
+    for place in work.places():
+        if not kinds or place.kind in kinds:
+            settle(work, place)
     todo = prepare(work, kinds)
     refusing = [f"{each.place.name}: {line}" for each in todo for line in each.refuses]
     if refusing:

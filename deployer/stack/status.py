@@ -84,10 +84,12 @@ def statuses(work: Work) -> list[Status]:
 
 
 def outputs(work: Work) -> dict[str, str]:
-    """What all stacks give, the later ones over the earlier."""
+    """What all stacks give; a name that main has too gets the kind before it, as in MetricsTopicArn."""
+    kinds = [template.kind for template in work.templates]
     found: dict[str, str] = {}
-    for template in work.templates:
-        found |= work.outputs(template.kind)
+    for kind in sorted(kinds, key=lambda kind: kind != "main"):
+        for key, value in work.outputs(kind).items():
+            found[f"{kind.capitalize()}{key}" if key in found else key] = value
     return found
 
 

@@ -144,6 +144,45 @@ def test_a_stack_that_somebody_changed_after_the_plan_is_not_changed() -> None:
     script.answer("execute_change_set", Refusal("InvalidChangeSetStatus", "is OBSOLETE"))
     with pytest.raises(StackFailed, match="changed by somebody else"):
         apply(script.work(template()), agree())
+    assert script.words("delete_change_set")
+
+
+def test_an_interrupt_while_it_runs_deletes_nothing_and_hides_nothing() -> None:
+    script = updating(ADDED)
+    script.answer("describe_stack_events", told(BEFORE), Interrupted(15))
+    with pytest.raises(Interrupted):
+        apply(script.work(template()), agree())
+    assert script.words("delete_change_set") == []
+    assert "goes on by itself" in script.sentences()[-1]
+
+
+def test_a_change_set_that_cannot_be_deleted_does_not_hide_the_reason() -> None:
+    script = updating(LOST)
+    script.answer("delete_change_set", Refusal("InvalidChangeSetStatus", "no"))
+    with pytest.raises(PreflightError, match="lose data"):
+        apply(script.work(template()), agree())
+    assert "is left" in script.sentences()[-1]
+
+
+def test_each_stack_is_given_what_the_one_before_gives() -> None:
+    from deployer.stack.parameters import StackOutput
+
+    script = Script()
+    first = template("certificate")
+    second = template(parameters={"CertificateArn": StackOutput("certificate", "CertificateArn")})
+    made = stack("CREATE_COMPLETE", Outputs=[{"OutputKey": "CertificateArn", "OutputValue": "arn:1"}])
+    # Settling and planning both, and the first again; that it is made; the second, and what the first gives.
+    script.answer("describe_stacks", *[absent()] * 6, made, absent(), made, absent(), made)
+    script.answer("describe_change_set", change_set(ADDED))
+    script.answer("describe_stack_events", told(), told(happened("shop", "CREATE_COMPLETE")))
+    applied = apply(script.work(first, second), agree())
+    assert applied.outcomes == {"shop-certificate": "create", "shop": "create"}
+    given = [words["Parameters"] for words in script.words("create_change_set")]
+    assert given == [[], [{"ParameterKey": "CertificateArn", "ParameterValue": "arn:1"}]]
+    assert [words["StackName"] for words in script.words("execute_change_set")] == [
+        "shop-certificate",
+        "shop",
+    ]
 
 
 def test_what_a_failed_creation_left_is_deleted_and_made_again() -> None:
@@ -267,7 +306,7 @@ def test_a_bucket_that_holds_something_is_kept_and_the_rest_deleted() -> None:
     script.answer("list_object_versions", {"DeleteMarkers": [{"Key": "old"}]})
     protected = stack("CREATE_COMPLETE", EnableTerminationProtection=True)
     failed, gone = stack("DELETE_FAILED"), stack("DELETE_COMPLETE")
-    script.answer("describe_stacks", protected, failed, gone)
+    script.answer("describe_stacks", protected, protected, failed, gone)
     begun, full = happened("shop", "DELETE_IN_PROGRESS"), happened("Bucket", "DELETE_FAILED", "is not empty")
     first = [BEFORE, begun, full, happened("shop", "DELETE_FAILED")]
     second = [*first, happened("shop", "DELETE_IN_PROGRESS"), happened("shop", "DELETE_COMPLETE")]
@@ -288,7 +327,8 @@ def test_what_else_cannot_be_deleted_is_an_error_with_its_reason() -> None:
     script = Script()
     work = destroying(script)
     script.answer("list_object_versions", {})
-    script.answer("describe_stacks", stack("CREATE_COMPLETE"), stack("DELETE_FAILED"))
+    ready = stack("CREATE_COMPLETE")
+    script.answer("describe_stacks", ready, ready, stack("DELETE_FAILED"))
     failed = [happened("Bucket", "DELETE_FAILED", "Access Denied"), happened("shop", "DELETE_FAILED")]
     script.answer("describe_stack_events", told(BEFORE), told(BEFORE, *failed))
     with pytest.raises(StackFailed, match="Access Denied"):
@@ -308,6 +348,20 @@ def test_a_database_that_is_protected_refuses_before_anything_goes() -> None:
     with pytest.raises(PreflightError, match="refuses") as error:
         removal.destroy(script.work(template(resources={"Database": database})), ["main"], lambda _: True)
     assert error.value.details == ("shop: Database (db-1) has deletion protection",)
+    assert script.words("delete_stack") == []
+
+
+def test_a_killed_destroy_is_followed_by_the_next() -> None:
+    script = Script()
+    work = destroying(script)
+    busy, gone = stack("DELETE_IN_PROGRESS"), stack("DELETE_COMPLETE")
+    script.answer("describe_stacks", busy, busy, gone, absent())
+    begun = {**happened("shop", "DELETE_IN_PROGRESS"), "ClientRequestToken": "deployer-1"}
+    done = told(BEFORE, begun, happened("shop", "DELETE_COMPLETE"))
+    script.answer(
+        "describe_stack_events", told(BEFORE, begun), told(BEFORE, begun), told(BEFORE, begun), done
+    )
+    assert removal.destroy(work, ["main"], lambda _: True) == []
     assert script.words("delete_stack") == []
 
 
