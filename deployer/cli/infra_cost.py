@@ -70,10 +70,12 @@ def _lines(found: Estimate, table: Prices) -> list[str]:
     usage = table.usage
     lines += [
         "",
-        f"Prices of {table.date}, written down by hand, not fetched; without taxes, the domain, Gemini.",
+        f"Prices written down by hand on {table.date}, not fetched; without taxes, the domain, Gemini.",
         "1st year: with what is free in twelve months, for accounts from before 15 July 2025.",
         f"A month: {usage.transfer:g} GB out, {usage.requests:,} requests, {usage.storage:g} GB of site.",
     ]
+    won = f"{found.total * table.won:,.0f} won, {found.first_year * table.won:,.0f} in the first year"
+    lines.append(f"At {table.won:,} won to the dollar: {won}; the document says about 20,000.")
     if found.unknown:
         lines.append(f"Not in the table, and not in the sums: {', '.join(found.unknown)}.")
     return lines

@@ -12,8 +12,9 @@ from deployer.aws.session import mapped
 from deployer.errors import CloudError, ConfigError, PreflightError
 from deployer.events import Note, PhaseFailed, PhaseFinished, PhaseStarted
 from deployer.stack import changeset, progress
-from deployer.stack.apply import failed, settle
+from deployer.stack.apply import settle
 from deployer.stack.change import Change, policy
+from deployer.stack.execution import failed
 from deployer.stack.follow import Following, newest
 from deployer.stack.formation import Formation
 from deployer.stack.standing import Condition, Standing, condition, refuse_busy

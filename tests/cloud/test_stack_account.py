@@ -35,6 +35,13 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+class Keyboard(io.StringIO):
+    """A terminal, on which this was typed."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 class Account:
     """A config, and an account of moto's."""
 
@@ -42,11 +49,16 @@ class Account:
         self.server, self.folder = server, folder
         self.settings: dict[str, Any] = {**SETTINGS, "site": {"bucket": "shop-site-of-the-test"}}
 
-    def run(self, *words: str, expect: int = 0, stdin: str = "") -> Done:
-        """`deployer infra ...`."""
+    def run(self, *words: str, expect: int = 0, stdin: str = "", typed: str = "") -> Done:
+        """`deployer infra ...`, with something on standard input, or typed on a terminal."""
         path = self.folder / "config.yaml"
         path.write_text(yaml.safe_dump(self.settings))
-        done = cli.program(main, ["infra", *words, "-c", str(path)], self.environ, io.StringIO(stdin))
+        done = cli.program(
+            main,
+            ["infra", *words, "-c", str(path)],
+            self.environ,
+            Keyboard(typed) if typed else io.StringIO(stdin),
+        )
         assert done.status == expect, f"{words}: {done.status}\n{done.stdout}{done.stderr}"
         return done
 
@@ -100,12 +112,13 @@ def test_from_nothing_to_nothing(account: Account) -> None:
     refused = account.run("apply", expect=6)
     assert "--accept data-loss" in refused.stderr
     assert "DeployerLogs is removed: loses its logs" in refused.stderr
+    assert "Type yes" in account.run("apply", typed="no\n", expect=6).stderr
     assert account.run("apply", "--accept", "data-loss", "--json").stdout.count('"stack_changed"') == 2
     bucket = "shop-site-of-the-test"
     assert f"kept: Bucket ({bucket}), with all it holds" in account.run("destroy", "--plan").stdout
     assert account.run("destroy", "--yes", "another", expect=6).stdout == ""
     assert account.stacks() == ["shop"]
-    account.run("destroy", "--yes", "shop")
+    assert f"kept: Bucket ({bucket})" in account.run("destroy", typed="shop\n").stdout
     assert account.stacks() == []
     assert "nothing deleted" in account.run("destroy", "--yes", "shop").stdout
 

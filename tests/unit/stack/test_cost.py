@@ -110,7 +110,7 @@ def test_the_command_stands_beside_the_document(tmp_path: Path) -> None:
     assert shown in (ROOT / "docs" / "first-push-aws.md").read_text("utf-8"), "show what it prints now"
     assert lines[0].split() == ["USD", "a", "month", "month", "1st", "year", "document"]
     assert next(line for line in lines if line.startswith("EC2")).split()[-1] == "15.00"
-    assert f"Prices of {prices().date}" in said()
+    assert f"by hand on {prices().date}" in said()
     found = json.loads(said("--json"))
     assert found["total"] == pytest.approx(sum(item["monthly"] for item in found["items"]), abs=0.05)
     assert found["document"]["EC2"] == 15
