@@ -306,7 +306,7 @@ class StackAlarms(Section):
         default="Deployer", description="Namespace of the metrics that the deployer itself sends."
     )
     failed_deploys: Text = Field(
-        default="DeploysFailed",
+        default="FailedDeploys",
         description="Metric there that counts deploys that failed, with the dimension Service.",
     )
 

@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from deployer.config.sections.notify import CloudWatchEnd
+from deployer.events import CommandFailed
+from deployer.sinks.end import Run
+from deployer.sinks.metrics import metrics_of
 from deployer.stack.layout import layout
 from deployer.stack.template import templates
 from tests.support import rules, scale
@@ -77,11 +81,23 @@ def test_what_the_issue_names_is_all_there() -> None:
         "swap_used_percent",
         "disk_used_percent",
         "FreeStorageSpace",
-        "DeploysFailed",
+        "FailedDeploys",
         "5xxErrorRate",
         "OriginLatency",
     }
     assert all("RetentionInDays" in each for each in rules.of_type(main, "AWS::Logs::LogGroup").values())
+
+
+def test_the_alarm_for_failed_deploys_watches_what_the_deployer_puts() -> None:
+    (found,) = (
+        each
+        for each in rules.of_type(documents({"names": "made"})["main"], "AWS::CloudWatch::Alarm").values()
+        if each["Namespace"] == CloudWatchEnd(region="ap-northeast-2").namespace
+    )
+    failed = CommandFailed("rollout", 1.0, 8, "BadRelease", "never ready")
+    put = {metric.name for metric in metrics_of(failed, Run("1", "rollout", "shop"))}
+    assert found["MetricName"] in put
+    assert [each["Name"] for each in found["Dimensions"]] == ["Service"]
 
 
 def test_the_instance_reads_its_own_secrets_and_no_others() -> None:
