@@ -29,7 +29,8 @@ def test_a_rollout_does_not_notice_an_end_that_never_answers(project: Project, v
         assert [(end["name"], end["reason"]) for end in lost["ends"]] == [("dead", "it has not answered yet")]
         assert dead.requests
         assert project.status()["active"]["release"] == result["release"]
-        assert alive.texts() == [f":white_check_mark: *rollout of {project.name} is done*"]
+        (told,) = alive.texts()
+        assert told.endswith(f"*rollout of {project.name} is done*")  # a busy host adds a warning's mark
         assert f"{result['release']} serves" in str(alive.requests[0].json["blocks"])
 
         bad = project.run("rollout", "--image", variant(V="bad", EXIT_AT_START="3"), expect=8, env=environ)
