@@ -8,6 +8,7 @@ from typing import Any
 
 from deployer.cli.context import Context
 from deployer.cli.main import Formatter, common
+from deployer.cli.telling import Deed
 
 ACTIONS: dict[str, str] = {
     "render": "show the CloudFormation templates that the config makes",
@@ -49,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         common(sub)
         module.add_arguments(sub)
+
+
+def told(args: argparse.Namespace) -> Deed | None:
+    """What others are told that this does."""
+    return Deed(f"infra {args.action}", commit=False) if args.action in ("apply", "destroy") else None
 
 
 def run(args: argparse.Namespace, context: Context) -> int:

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from deployer.errors import CloudForbidden, CloudUnreachable, Locked, StackFailed, StackStuck
+from deployer.errors import CloudForbidden, CloudUnreachable, ExitStatus, Locked, StackFailed, StackStuck
 from deployer.stack import changeset, plan
 from deployer.stack.parameters import PublicParameter, SecretParameter, StackOutput
 from tests.support.formation import (
@@ -96,7 +96,7 @@ def test_what_is_found_wrong_before_is_told_by_resource(script: Script) -> None:
     assert error.value.details == (
         "Database: db.t3.nano is no class (/Resources/Database/Properties/DBInstanceClass)",
     )
-    assert error.value.exit_status == 15
+    assert error.value.exit_status == ExitStatus.STACK
     assert script.words("describe_events") == [
         {"ChangeSetName": CHANGE_SET, "Filters": {"FailedEvents": True}}
     ]

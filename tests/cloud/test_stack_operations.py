@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from deployer.errors import CloudUnreachable, Interrupted, Locked, PreflightError, StackFailed
+from deployer.errors import CloudUnreachable, ExitStatus, Interrupted, Locked, PreflightError, StackFailed
 from deployer.stack import removal, secrets
 from deployer.stack.apply import apply
 from deployer.stack.follow import Following
@@ -117,7 +117,7 @@ def test_a_failure_shows_the_resources_own_reason_first() -> None:
     assert error.value.message.startswith("shop: Role (AWS::SNS::Topic): User x is not authorized")
     assert error.value.details == ("the stack is in UPDATE_ROLLBACK_COMPLETE: the stack is as it was before",)
     assert "right" in str(error.value.remedy)
-    assert error.value.exit_status == 15
+    assert error.value.exit_status == ExitStatus.STACK
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def test_adopting_killed_midway_and_run_again_converges(
     """At each effect of the takeover: before it, the old container serves; after it, the new release does."""
     image = variant(V="1")
     taken = 0
-    for strike in range(times(24, 3), 60, times(9, 1)):
+    for strike in range(times(23, 3), 60, times(4, 1)):
         old = by_hand(image)
         done = accident(project, "KILL", strike, "adopt", old.name or "")
         if done.returncode == 0:

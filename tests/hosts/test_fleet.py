@@ -235,7 +235,8 @@ def test_a_host_that_was_made_anew_gets_all_it_lacks_and_where_its_disk_is_full_
         assert "are to stay so (rollout.disk_free)" in str(failed["details"])
         assert fleet.one_version(failed) == first
         # One that is there, but no room to run it.
-        failed = fleet.json("rollout", "--image", releases[1], expect=14)
+        there = fleet.json("status")["hosts"][fleet.names[2]]["active"]["image"]
+        failed = fleet.json("rollout", "--image", there, expect=14)
         assert failed["outcome"] == "rolled_back"
         assert fleet.one_version(failed) == first
         small.empty_disk()

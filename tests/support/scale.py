@@ -6,7 +6,7 @@ import os
 
 from benchmarks.load import MODERATE, Mix
 
-QUICK = Mix(keepalive=4, oneshot=2, post=2, pausing=1, slow=0, stream=0, upload=0, rate=100.0)
+QUICK = Mix(keepalive=4, oneshot=2, post=2, pausing=1, slow=0, stream=0, upload=0, rate=60.0)
 """Load without long requests: a test that is not about them need not wait for them."""
 
 SOAK = bool(os.environ.get("DEPLOYER_SOAK"))
