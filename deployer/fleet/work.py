@@ -37,6 +37,8 @@ Value = TypeVar("Value")
 _telling = threading.Lock()
 AT_ONCE = 10
 """Hosts that are asked something at the same time, where no batch says otherwise."""
+_GLANCE = 0.2
+"""Seconds after which whoever waits for all looks up for signals."""
 
 
 class Member:
@@ -207,8 +209,10 @@ def each(
 
     def await_all() -> None:
         # Not by joining: interrupted by an exception in that, Python 3.11 takes a thread for ended.
+        # Nor for ever at once: a signal that comes right before a wait, or to another thread, does not end it.
         with told:
-            told.wait_for(lambda: len(done) == len(started))
+            while not told.wait_for(lambda: len(done) == len(started), _GLANCE):
+                pass
 
     try:
         for thread in threads:

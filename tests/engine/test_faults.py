@@ -20,7 +20,7 @@ from tests.support.waiting import until
 def test_a_serving_release_that_keeps_dying_does_not_stop_the_rollout_of_a_better_one(
     project: Project, variant: Variant, engine: DockerClient
 ) -> None:
-    project.config(rollout={"observe": "0s", "ready_timeout": "3s", "keep_warm": "0s"})
+    project.config(rollout={"observe": "0s", "ready_timeout": "8s", "keep_warm": "0s"})
     bad = project.json("rollout", "--image", variant(V="1"))["container"]
     # The image is good, the release is not: its process leaves as soon as it is there.
     engine.containers.get(bad).exec_run(["sh", "-c", "rm -rf /usr/lib/python3*"], user="root")
