@@ -209,7 +209,7 @@ def each(
 
     def await_all() -> None:
         # Not by joining: interrupted by an exception in that, Python 3.11 takes a thread for ended.
-        # Nor for ever at once: a signal that comes right before a wait, or to another thread, does not end it.
+        # Nor for ever at once: a signal right before a wait, or in another thread, does not end it.
         with told:
             while not told.wait_for(lambda: len(done) == len(started), _GLANCE):
                 pass
