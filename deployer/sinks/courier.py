@@ -184,7 +184,7 @@ class Courier:
                 if not error.again:
                     self._closed_ways[sending.way] = error.message
                     return error.message
-                pause = self._pace.first_pause * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311
+                pause = self._pace.first_pause * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311 -- no secret
                 if attempt == self._pace.attempts or not self._pause(max(pause, error.after)):
                     return error.message
         return self._reason

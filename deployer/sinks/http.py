@@ -9,10 +9,15 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from deployer import proxy
 from deployer.errors import NotDelivered
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
+    from urllib.request import OpenerDirector
 
 LIMIT = 64 * 1024
 """Bytes of an answer that are read: nobody has more to say than that."""
@@ -68,7 +73,7 @@ def post(
                 return _read(answer, timeout)
         except HTTPError as error:
             with error:
-                return _read(error, timeout)
+                return _read(cast("HTTPResponse", error), timeout)  # which an answer with a status is, too
     except URLError as error:
         raise NotDelivered(_why(error.reason, timeout), again=True) from None
     except (OSError, HTTPException, ValueError) as error:
@@ -107,7 +112,7 @@ def retry_after(headers: Mapping[str, str]) -> float:
         return 0.0
 
 
-def _opener(host: str, environ: Mapping[str, str]):  # type: ignore[no-untyped-def]  # imported when used
+def _opener(host: str, environ: Mapping[str, str]) -> OpenerDirector:
     from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
 
     class Stay(HTTPRedirectHandler):
@@ -119,7 +124,7 @@ def _opener(host: str, environ: Mapping[str, str]):  # type: ignore[no-untyped-d
     return build_opener(ProxyHandler(proxies), Stay())
 
 
-def _read(answer, timeout: float) -> Answer:  # type: ignore[no-untyped-def]  # a response, or an error that is one
+def _read(answer: HTTPResponse, timeout: float) -> Answer:
     from http.client import HTTPException
 
     ends = time.monotonic() + timeout

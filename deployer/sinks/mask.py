@@ -67,12 +67,15 @@ def secrets_of(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
     for reference in references(said):
         if reference.scheme == "ssm":
             continue  # a question to AWS for each, only to hide what was not asked for
-        if reference.scheme == "file" and not os.path.isfile(reference.name):  # noqa: PTH113
+        if reference.scheme == "file" and not os.path.isfile(reference.name):  # noqa: PTH113 -- as below
             continue  # a pipe can be read once, by whoever needs the secret
         with contextlib.suppress(ConfigError):
             found.append(resolve(str(reference), environ))
     # Some variables whose name says "key" hold the path of one.
-    yield from (secret for secret in found if secret not in openly and not os.path.exists(secret))  # noqa: PTH110
+    for secret in found:
+        # pathlib raises for what cannot be a path: most secrets are too long for one, or have lines.
+        if secret not in openly and not os.path.exists(secret):  # noqa: PTH110
+            yield secret
 
 
 def _written_out(value: Any, key: str = "") -> Iterator[str]:

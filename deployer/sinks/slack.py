@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,7 @@ class Line:
         return post(url, data, headers, timeout=self.timeout, environ=self.environ)
 
 
-class Teller:
+class Teller(ABC):
     """What both ways have in common: the story, and when it is worth a message."""
 
     def __init__(self, wanted: Wanted, run: Run, writer: Writer, memory: Memory) -> None:
@@ -70,11 +71,13 @@ class Teller:
     def _news(self, message: Message, events: int) -> Sequence[Sending]:
         return (Sending(events, lambda: self._say(message)),)
 
+    @abstractmethod
     def _say(self, message: Message) -> None:
-        raise NotImplementedError
+        """Post what is news by itself. :raises NotDelivered: it was not taken."""
 
+    @abstractmethod
     def _tell(self, story: Story) -> Sequence[Sending]:
-        raise NotImplementedError
+        """What to send for the story as it now stands."""
 
     def _worthy(self, event: Event) -> bool:
         """Whether a person is to be told for the sake of this one."""

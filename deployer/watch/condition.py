@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypedDict
 
 from deployer.doctor.finding import Finding, Severity
 
@@ -50,6 +50,16 @@ class Condition:
     def bad(self) -> bool:
         """Whether a person should hear of it."""
         return self.severity >= Severity.WARNING
+
+
+class Counted(TypedDict, total=False):
+    """What goes into `Counts`, as it is found."""
+
+    oom: int
+    restarts: Mapping[str, tuple[str, int]]
+    errors: int
+    answers: int
+    maintenance: bool
 
 
 @dataclass(frozen=True, slots=True)

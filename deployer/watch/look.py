@@ -19,7 +19,7 @@ from deployer.fleet.work import Outcome, each, reached
 from deployer.host.engine import Engine
 from deployer.host.facts import DOCKER_ROOT
 from deployer.rollout.status import described, observe
-from deployer.watch.condition import OUTSIDE, Condition, Counts, Key, Sight
+from deployer.watch.condition import OUTSIDE, Condition, Counted, Counts, Key, Sight
 
 HYSTERESIS = 1.2
 """What was told to be too little must become so much more than too little before it is well again."""
@@ -82,7 +82,7 @@ def _host(name: str, patient: Patient, told: Collection[Key]) -> Sight:
     """What a host shows that can be reached. :raises HostUnreachable: it cannot, any more."""
     found: list[Condition] = []
     blind: set[str] = set()
-    counts: dict[str, object] = {}
+    counts: Counted = {}
     serves = False
     folder = DOCKER_ROOT
     try:
@@ -96,7 +96,7 @@ def _host(name: str, patient: Patient, told: Collection[Key]) -> Sight:
     except DeployerError as error:
         found = [Condition(Key(name, "host", "engine"), Severity.ERROR, error.message, error.remedy or "")]
         blind |= {"engine", "service"}
-        counts.clear()
+        counts = {}
     try:
         _room(name, patient, folder, told, found, counts)
     except (HostUnreachable, Interrupted):
@@ -112,12 +112,12 @@ def _host(name: str, patient: Patient, told: Collection[Key]) -> Sight:
         hosts=frozenset({name}),
         conditions=tuple(found),
         blind=frozenset((name, area) for area in blind),
-        counts={name: Counts(**counts)},  # type: ignore[arg-type]
+        counts={name: Counts(**counts)},
         serving=frozenset({name} if serves else ()),
     )
 
 
-def _containers(name: str, engine: Engine, found: list[Condition], counts: dict[str, object]) -> None:
+def _containers(name: str, engine: Engine, found: list[Condition], counts: Counted) -> None:
     restarts = {}
     for container in inspected(engine):
         restarts[name_of(container)] = (container["Id"], container["RestartCount"])
@@ -127,9 +127,7 @@ def _containers(name: str, engine: Engine, found: list[Condition], counts: dict[
     counts["restarts"] = restarts
 
 
-def _service(
-    name: str, engine: Engine, config: Config, found: list[Condition], counts: dict[str, object]
-) -> bool:
+def _service(name: str, engine: Engine, config: Config, found: list[Condition], counts: Counted) -> bool:
     """Whether the service is there at all."""
     situation = observe(engine, config)
     status = described(situation, config)
@@ -150,7 +148,7 @@ def _room(
     folder: str,
     told: Collection[Key],
     found: list[Condition],
-    counts: dict[str, object],
+    counts: Counted,
 ) -> None:
     facts = patient.facts(folder)
     limits = limits_of(patient.config)

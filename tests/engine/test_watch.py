@@ -21,12 +21,13 @@ from tests.support.project import Project
 from tests.support.waiting import until
 
 # What this machine lacks, and what becomes of containers of other tests, is not what is looked at here.
-WATCH = {"looks": 1, "quiet": "0s", "state": "state", "ignore": ["swap", "memory", "disk*", "inodes*", "oom"]}
+IGNORED = ["swap", "memory", "disk*", "inodes*", "oom"]
+WATCH = {"looks": 1, "quiet": "0s", "state": "state", "ignore": IGNORED}
 
 
 @pytest.fixture
 def watched(shop_project: Project) -> Project:
-    shop_project.config(watch={**WATCH, "ignore": [*WATCH["ignore"], "restarts [!t]*"]})  # type: ignore[misc]
+    shop_project.config(watch={**WATCH, "ignore": [*IGNORED, "restarts [!t]*"]})
     return shop_project
 
 

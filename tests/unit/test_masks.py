@@ -19,8 +19,8 @@ from deployer.sinks.masked import masking
 
 def hidden(folder: Path, config: Mapping[str, Any], environ: Mapping[str, str]) -> set[str]:
     path = folder / "config.yaml"
-    given = {"service": {"name": "interview", "image": "shop:1", "port": 80, **config.pop("service", {})}}  # type: ignore[attr-defined]
-    path.write_text(yaml.safe_dump({**given, **config}))
+    given = {"service": {"name": "interview", "image": "shop:1", "port": 80, **config.get("service", {})}}
+    path.write_text(yaml.safe_dump({**config, **given}))
     return set(secrets_of(load(path, environ={}), environ))
 
 
@@ -100,5 +100,5 @@ def test_files_that_no_build_is_sent(tmp_path: Path) -> None:
         Path("/run/secrets/a"),
         tmp_path / "tls/both.pem",
         tmp_path / "keys/deploy",
-        Path(os.path.expanduser("~/.ssh/web1")),  # noqa: PTH111
+        Path("~/.ssh/web1").expanduser(),
     }

@@ -13,6 +13,7 @@ from deployer.events import CommandFinished, Event, Note
 from deployer.sinks.courier import Courier, Pace
 from deployer.sinks.end import End, Happening, Sending
 from deployer.sinks.wanted import Wanted
+from tests.support.waiting import until
 
 PACE = Pace(gather=0.0, first_pause=0.001, attempts=3)
 
@@ -88,8 +89,7 @@ def test_a_message_that_tells_all_makes_up_for_those_before() -> None:
     memo = Memo(busy, busy, busy, whole=True)
     one = courier(lambda: memo)
     put(one, Note("a"))
-    while memo.failures:
-        time.sleep(0.001)
+    until(lambda: not memo.failures, "it has been tried three times")
     put(one, Note("b"))
     assert ended(one).lost() is None
 
