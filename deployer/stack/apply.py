@@ -118,9 +118,7 @@ def _current(work: Work, made: StackPlan, agree: Agree, agreed: Collection[Conse
         execution.delete_dead(work, made.template)
     else:
         inputs = gather(work.cloud, made.template, work.standing(made.template), work.outputs)
-        if made.action == "nothing" and inputs == made.inputs:
-            return made
-        if made.change_set is not None and inputs == made.inputs:
+        if inputs == made.inputs and (made.action == "nothing" or made.change_set is not None):
             return made
     plan.discard(work, [made])
     newer = plan.prepare(work, made.template)

@@ -65,6 +65,8 @@ def project(second: SecondEngine, shop: str, tmp_path_factory: pytest.TempPathFa
     project = Project(second.client, tmp_path_factory.mktemp("project"), shop)
     project.keep_orders()
     project.config(
+        # An engine that is told to end waits so long for a candidate that is still booting and hears nothing.
+        service={"stop_timeout": "3s"},
         edge={"image": "edge:copied", "subnet": subnet(project.port)},
         rollout={"observe": "0s"},
         host={"docker": second.address},
