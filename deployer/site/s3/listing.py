@@ -88,8 +88,8 @@ def _query(prefix: str, *, start: str = "", token: str = "") -> str:
 def parse(page: bytes) -> Page:
     """What a page lists.
 
-    By patterns: an XML parser that calls back takes four times as long, 80 ms for 5,000 objects. What they rely
-    on is counted, so that a page that is written otherwise is refused and not misread.
+    By patterns: an XML parser that calls back takes four times as long, 80 ms for 5,000 objects. What they
+    rely on is counted, so that a page that is written otherwise is refused and not misread.
 
     :raises ValueError: it is no page of a listing.
     """
