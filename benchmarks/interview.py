@@ -106,7 +106,7 @@ def streams(stand: Stand, image: str, model: double.Gemini) -> list[Figure]:
     others: list[float] = []
     broken: list[float] = []
     for _ in range(stand.runs(3, 1)):
-        settings = {"INTERVIEW_PER_MINUTE": "1", "INTERVIEW_MAX_WAIT": "3600", "INTERVIEW_PLAIN_WAIT": "1"}
+        settings = {"INTERVIEW_PER_MINUTE": "1", "INTERVIEW_MAX_WAIT": "3600", "INTERVIEW_PLAIN_WAIT": "10"}
         with running(Service(stand, image, model, **settings)) as service, contextlib.ExitStack() as stack:
             path, headers = service.begin()
             answer = {"question": 1, "text": ANSWER}

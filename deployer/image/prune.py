@@ -17,6 +17,8 @@ from deployer.host.engine import Engine, Inspect
 from deployer.image.build import CONTENT
 
 _NO_NAME = "<none>:<none>"
+STAGES = 2
+"""Stages of a Dockerfile that are kept for the next build though no kept release is as old as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,11 @@ def plan_prune(
     releases = [image for image in newest_first if CONTENT in _labels(image) and _tags(image)]
     kept = releases[:keep]
     # Layers of earlier stages are the engine's cache: the next build reuses them if nothing changed there.
-    # Those of a release that is kept, or of a build that runs right now, are younger than this.
+    # Those of a kept release, or of a build that runs right now, are younger than this, except stages
+    # that have not changed for long: the engine does not tell what was built on them.
     oldest_kept = min((image["Created"] for image in kept), default=float("inf"))
+    stages = [image for image in newest_first if not _tags(image) and CONTENT not in _labels(image)]
+    unchanged = [image for image in stages if image["Created"] < oldest_kept][:STAGES] if kept else []
     removals = []
     for image in reversed(newest_first):
         tags = _tags(image)
@@ -82,7 +87,7 @@ def plan_prune(
             reason = f"older than the newest {keep} release(s)"
         elif CONTENT in _labels(image):
             reason = "replaced by a newer build of the same content"
-        elif image["Created"] < oldest_kept:
+        elif image["Created"] < oldest_kept and image not in unchanged:
             reason = "layers that a failed or an old build left"
         else:
             continue
