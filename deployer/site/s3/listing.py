@@ -8,10 +8,10 @@ goes on until it meets the first key of another one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_plus
-from xml.parsers.expat import ExpatError, ParserCreate
 
 from deployer.site.store import Listed
 
@@ -88,63 +88,43 @@ def _query(prefix: str, *, start: str = "", token: str = "") -> str:
 def parse(page: bytes) -> Page:
     """What a page lists.
 
+    By patterns: an XML parser that calls back takes four times as long, 80 ms for 5,000 objects. What they
+    rely on is counted, so that a page that is written otherwise is refused and not misread.
+
     :raises ValueError: it is no page of a listing.
     """
-    reader = _Reader()
-    parser = ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.text
-    try:
-        parser.Parse(page, True)
-    except ExpatError as error:
-        raise ValueError(f"a listing that is no XML: {error}") from None
-    return reader.page()
+    text = page.decode("utf-8", "replace")
+    if not _ROOT.match(text) or not text.rstrip().endswith("</ListBucketResult>"):
+        raise ValueError(f"a listing that is none: {text[:100]!r}")
+    encoded = "<EncodingType>url</EncodingType>" in text
+    keys = [_key(key, encoded=encoded) for key in _KEY.findall(text)]
+    sizes, etags = _SIZE.findall(text), _ETAG.findall(text)
+    if not text.count("<Contents>") == len(keys) == len(sizes) == len(etags):
+        raise ValueError("a listing with objects that lack a key, a size or an etag")
+    token = _TOKEN.search(text)
+    more = "<IsTruncated>true</IsTruncated>" in text
+    if more and token is None:
+        raise ValueError("a listing that does not say how it goes on")
+    objects = [Listed(key, int(size), etag) for key, size, etag in zip(keys, sizes, etags, strict=True)]
+    return Page(objects, _plain(token[1]) if more and token else "")
 
 
-class _Reader:
-    """Expat tells it what a page holds."""
+_ROOT = re.compile(r"\s*(<\?xml[^>]*>)?\s*<ListBucketResult[\s>]")
+_KEY = re.compile(r"<Key>([^<]*)</Key>")
+_SIZE = re.compile(r"<Size>(\d+)</Size>")
+_ETAG = re.compile(r"<ETag>(?:&quot;|&#34;|\")?([^<&\"]*)(?:&quot;|&#34;|\")?</ETag>")
+_TOKEN = re.compile(r"<NextContinuationToken>([^<]+)</NextContinuationToken>")
 
-    def __init__(self) -> None:
-        self._root = ""
-        self._text = ""
-        self._object: dict[str, str] = {}
-        self._inside = False
-        self._found: list[dict[str, str]] = []
-        self._about: dict[str, str] = {}
 
-    def start(self, name: str, _attributes: dict[str, str]) -> None:
-        self._root = self._root or name
-        self._text = ""
-        if name == "Contents":
-            self._inside, self._object = True, {}
+def _key(text: str, *, encoded: bool) -> str:
+    text = _plain(text)
+    return unquote_plus(text) if encoded and ("%" in text or "+" in text) else text
 
-    def text(self, text: str) -> None:
-        self._text += text
 
-    def end(self, name: str) -> None:
-        if name == "Contents":
-            self._inside = False
-            self._found.append(self._object)
-        elif self._inside:
-            self._object[name] = self._text
-        else:
-            self._about[name] = self._text
-        self._text = ""
+def _plain(text: str) -> str:
+    """Without XML's entities."""
+    if "&" not in text:
+        return text
+    from html import unescape
 
-    def page(self) -> Page:
-        if self._root != "ListBucketResult":
-            raise ValueError(f"a listing that is a {self._root}")
-        read = unquote_plus if self._about.get("EncodingType") == "url" else str
-        try:
-            objects = [
-                Listed(read(each["Key"]), int(each["Size"]), each["ETag"].strip('"')) for each in self._found
-            ]
-        except KeyError as error:
-            raise ValueError(f"a listing without {error}") from None
-        more = self._about.get("IsTruncated") == "true"
-        token = self._about.get("NextContinuationToken", "")
-        if more and not token:
-            raise ValueError("a listing that does not say how it goes on")
-        return Page(objects, token if more else "")
+    return unescape(text)

@@ -99,11 +99,35 @@ def test_what_is_known_saves_waiting_and_costs_no_request() -> None:
         b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
         b"<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>",
         b"<ListBucketResult><Contents>",
+        b"<ListBucketResult><Contents><Key>a</Key><Size>1</Size></Contents><ETag>x</ETag></ListBucketResult>!",
+        b"<ListBucketResult><Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>",
     ],
 )
 def test_what_is_no_listing_is_said_to_be_none(page: bytes) -> None:
     with pytest.raises(ValueError, match="listing"):
         listing.parse(page)
+
+
+@pytest.mark.parametrize(
+    ("written", "encoding", "key"),
+    [
+        ("a%20b%2Bc+d%26%EA%B0%80", "<EncodingType>url</EncodingType>", "a b+c d&가"),
+        ("a%20b+c", "", "a%20b+c"),
+        ("&lt;&amp;&gt;&#13;가", "", "<&>\r가"),
+        ("plain/key.js", "<EncodingType>url</EncodingType>", "plain/key.js"),
+    ],
+)
+@pytest.mark.parametrize("quote", ["&quot;", "&#34;", '"', ""])
+def test_keys_and_etags_are_read_as_they_are_written(
+    written: str, encoding: str, key: str, quote: str
+) -> None:
+    page = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+        f"<Name>b</Name>{encoding}<IsTruncated>false</IsTruncated><Contents><Key>{written}</Key>"
+        f"<LastModified>2026-11-28T02:37:59Z</LastModified><ETag>{quote}0123-2{quote}</ETag><Size>7</Size>"
+        "<Owner><ID>1</ID><DisplayName>x</DisplayName></Owner></Contents></ListBucketResult>\n"
+    )
+    assert listing.parse(page.encode()) == listing.Page([Listed(key, 7, "0123-2")], "")
 
 
 def test_a_page_without_objects_is_not_the_end() -> None:
