@@ -25,6 +25,7 @@ LONGEST_KEY = 1024
 _PIECE = 1024 * 1024
 _SMALL = 64 * 1024
 _SHOWN = 10
+Packed = tuple[list[tuple[str, str | bytes, int, bytes, str, str]], list[str]]
 
 
 @dataclass(slots=True)
@@ -56,6 +57,18 @@ class Scan:
 
     files: list[LocalFile]
     doubts: list[str] = field(default_factory=list)
+
+    def packed(self) -> Packed:
+        """The same, as it travels between processes."""
+        return [
+            (each.path, each.source, each.size, each.md5, each.etag, each.redirect) for each in self.files
+        ], self.doubts
+
+    @classmethod
+    def of(cls, packed: Packed) -> Scan:
+        """What was packed."""
+        rows, doubts = packed
+        return cls([LocalFile(*row) for row in rows], doubts)
 
 
 def scan(site: Site, root: Path) -> Scan:

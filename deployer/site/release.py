@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
 
-from deployer.errors import PreflightError, Superseded
+from deployer.errors import DeployerError, PreflightError, Superseded
 from deployer.events import Warned
 from deployer.rollout.phases import Phases
 from deployer.site import files
+from deployer.site.aside import Aside
 from deployer.site.claim import await_turn, locked, read_pointer
 from deployer.site.facts import Facts, Observer
+from deployer.site.files import Scan
 from deployer.site.headers import Rules
 from deployer.site.manifest import Manifest, Pointer, Record
 from deployer.site.patterns import compile_patterns
@@ -23,8 +22,6 @@ _ATTEMPTS = 3
 """How often a deploy begins anew because somebody else has just changed the site."""
 
 _SHOWN = 10
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +58,13 @@ def prepare(operation: SiteOperation, choices: Choices) -> Prepared:
     """
     site = operation.site
     observer = Observer(operation.store, operation.keys, operation.emit)
-    reading = Beside(lambda: observer.look(listing=not choices.trust_manifest))
-    try:
-        scan = files.scan(site, operation.root)
-    except PreflightError:
-        reading.end()
-        raise
-    facts = reading.result()
+    with Aside(lambda: files.scan(site, operation.root).packed()) as scanning:
+        try:
+            facts = observer.look(listing=not choices.trust_manifest)
+        except DeployerError:
+            scanning.result()  # what is wrong on this side is said first
+            raise
+        scan = Scan.of(scanning.result())
     rules = Rules(site)
     current = facts.pointer.release
     plan = plan_deploy(scan.files, rules.of, facts.bucket, facts.of([current or ""]), current=current)
@@ -213,34 +210,3 @@ def _refuse_excess(plan: Plan, limit: str, rules: Rules) -> None:
         details=[f"{deletion.reason} {deletion.path}" for deletion in plan.deletions[:_SHOWN]],
         remedy="is site.dist the right folder, and site.bucket the right bucket? If so: --delete-limit 100%",
     )
-
-
-class Beside(Generic[T]):
-    """A call in a thread of its own, while this one does something else."""
-
-    def __init__(self, call: Callable[[], T]) -> None:
-        self._call = call
-        self._found: list[T] = []
-        self._error: BaseException | None = None
-        self._ended = threading.Event()
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        try:
-            self._found.append(self._call())
-        except BaseException as error:  # noqa: BLE001  (raised again where the result is wanted)
-            self._error = error
-        finally:
-            self._ended.set()
-
-    def end(self) -> None:
-        """Wait for the call, whatever it came to."""
-        # Not Thread.join: interrupted by a signal's exception, it takes the thread for ended from then on.
-        self._ended.wait()
-
-    def result(self) -> T:
-        """What the call gave, once it has ended. :raises: what it raised."""
-        self.end()
-        if self._error is not None:
-            raise self._error
-        return self._found[0]

@@ -1,0 +1,87 @@
+"""A computation in a child process: what it gives, and what is done where it cannot give anything."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from deployer.errors import PreflightError
+from deployer.site.aside import Aside
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the deployer is; a test's own runner may have threads, which none of these calls needs."""
+    monkeypatch.setattr("threading.active_count", lambda: 1)
+
+
+def no_child_is_left() -> bool:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return True
+    return False
+
+
+@pytest.mark.usefixtures("alone")
+def test_it_is_computed_by_another_process() -> None:
+    rows = [("한글.js", b"\0" * 100_000, 2**40), ("b", "\udcff", 0)]
+    with Aside(lambda: (os.getpid(), rows)) as aside:
+        process, found = aside.result()
+    assert process != os.getpid()
+    assert found == rows
+    assert no_child_is_left()
+
+
+@pytest.mark.usefixtures("alone")
+def test_what_it_raises_is_raised_here() -> None:
+    def refuse() -> None:
+        raise PreflightError("there is no folder", remedy="build it")
+
+    with Aside(refuse) as aside, pytest.raises(PreflightError) as caught:
+        aside.result()
+    assert caught.value.remedy == "build it"
+    assert no_child_is_left()
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_killed_child_is_stood_in_for() -> None:
+    here = os.getpid()
+
+    def compute() -> int:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return os.getpid()
+
+    with Aside(compute) as aside:
+        assert aside.result() == here
+    assert no_child_is_left()
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_child_that_nobody_waits_for_is_ended(tmp_path: Path) -> None:
+    def compute() -> None:
+        time.sleep(60)
+        (tmp_path / "late").touch()
+
+    with pytest.raises(KeyError), Aside(compute):
+        raise KeyError
+    assert no_child_is_left()
+    assert not list(tmp_path.iterdir())
+
+
+def test_beside_other_threads_there_is_no_child() -> None:
+    done = threading.Event()
+    other = threading.Thread(target=done.wait)
+    other.start()
+    try:
+        with Aside(os.getpid) as aside:
+            assert aside.result() == os.getpid()
+    finally:
+        done.set()
+        other.join()
