@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence as SequenceABC
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from deployer.errors import ConfigError
 
 DEFAULT_NAME = "config.yaml"
 ENVIRONMENTS = "environments"
+PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 TEXTS = frozenset({"env", "labels", "args", "credentials", "metadata", "redirects"})
 """Mappings whose keys are the operator's own: dots belong to the key, a null is no way to say 'default'."""
 
@@ -100,7 +103,8 @@ def assemble(source: Source, env: str | None = None, sets: SequenceABC[str] = ()
     from pydantic import ValidationError
 
     try:
-        config = Config.model_validate(plain(tree))
+        with _no_plugins():
+            config = Config.model_validate(plain(tree))
     except ValidationError as error:
         from deployer.config import complaints
 
@@ -109,6 +113,21 @@ def assemble(source: Source, env: str | None = None, sets: SequenceABC[str] = ()
     if problems:
         raise document.invalid(source.name, problems)
     return config.located(source.path, env)
+
+
+@contextlib.contextmanager
+def _no_plugins() -> Iterator[None]:
+    """Within: pydantic does not look through every installed package for plugins, which takes 20 ms."""
+    before = os.environ.get(PLUGINS)
+    os.environ[PLUGINS] = "__all__"
+    try:
+        yield
+    finally:
+        # The commands that a pipeline runs are to see what the person set, and nothing else.
+        if before is None:
+            del os.environ[PLUGINS]
+        else:
+            os.environ[PLUGINS] = before
 
 
 def merged(source: Source, env: str | None, sets: SequenceABC[str]) -> tuple[Mapping, list[Problem]]:

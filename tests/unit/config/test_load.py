@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -431,3 +433,23 @@ def test_a_choice_among_numbers_takes_them_and_says_which(write: Write) -> None:
     with pytest.raises(ConfigError) as wrong:
         load(write(text.replace("30", "61")), environ={})
     assert "must be one of 1, 3, 5" in str(wrong.value.details)
+
+
+@pytest.mark.parametrize("before", ["", "some-plugin"])
+def test_packages_are_not_searched_for_plugins_and_the_environment_stays_as_it_was(
+    write: Write, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    write("service: {name: shop, image: shop:1, port: 80}")
+    if before:
+        monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", before)
+    program = """
+import importlib.metadata, os
+def searched(**_):
+    raise SystemExit("searched")
+importlib.metadata.entry_points = searched
+from deployer.config.load import load
+load()
+print(os.environ.get("PYDANTIC_DISABLE_PLUGINS", ""))
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == before
