@@ -12,7 +12,7 @@ from deployer.config import document, outline, units
 from deployer.config.document import Location, Mapping, Problem
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 _FIXED = {
     "missing": "is required",
@@ -41,9 +41,9 @@ _LIMITS = {
 }
 
 
-def explain(error: ValidationError, tree: Mapping) -> list[Problem]:
+def explain(found: list[ErrorDetails], tree: Mapping) -> list[Problem]:
     """One problem for each thing pydantic found in the merged `tree`."""
-    return [_explain(dict(found), tree) for found in error.errors(include_url=False)]
+    return [_explain(dict(each), tree) for each in found]
 
 
 def _explain(found: dict[str, Any], tree: Mapping) -> Problem:

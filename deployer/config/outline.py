@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel, BeforeValidator, Field, create_model
 from pydantic.fields import FieldInfo
 
 from deployer.config import units
+from deployer.config.parts import REQUIRED, Part
 from deployer.config.schema import Config
+from deployer.config.sections.kinds import Section, below
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,27 @@ class Key:
         return self.field.examples[0] if self.field.examples else None
 
 
-def keys_of(model: type[BaseModel] = Config, path: tuple[str, ...] = ()) -> Iterator[Key]:
-    """Every key below `model`, in the schema's order, each section before its own keys."""
-    for name, field in model.model_fields.items():
+@functools.cache
+def whole() -> type[Section]:
+    """The whole file as one model, with every section."""
+    return create_model(
+        "Config", __base__=Section, __doc__=Config.__doc__, **dict(map(_field, Config.parts()))
+    )
+
+
+def _field(part: Part[Any]) -> tuple[str, Any]:
+    if part.default is REQUIRED:
+        return part.name, (part.kind, Field(description=part.description))
+    if part.default is None:
+        return part.name, (part.kind | None, Field(default=None, description=part.description))
+    if isinstance(part.default, list):
+        return part.name, (part.kind, Field(default_factory=list, description=part.description))
+    return part.name, (part.kind, below(part.description))
+
+
+def keys_of(model: type[BaseModel] | None = None, path: tuple[str, ...] = ()) -> Iterator[Key]:
+    """Every key below `model`, or of the whole file; in its order, each section before its own keys."""
+    for name, field in (model or whole()).model_fields.items():
         section, many = _section(field.annotation)
         key = Key((*path, name), field, section, many)
         yield key
@@ -78,7 +99,7 @@ def keys_of(model: type[BaseModel] = Config, path: tuple[str, ...] = ()) -> Iter
 
 def section_at(location: Sequence[str | int]) -> type[BaseModel] | None:
     """The model that describes the mapping at `location`; None where none does, as below `env`."""
-    model: type[BaseModel] | None = Config
+    model: type[BaseModel] | None = whole()
     for step in location:
         if isinstance(step, int):
             continue

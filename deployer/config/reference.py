@@ -15,7 +15,6 @@ from pydantic import BaseModel
 
 from deployer.config import outline, units
 from deployer.config.outline import Key
-from deployer.config.schema import Config
 
 _WIDTH = 100
 _INDENT = "  "
@@ -98,7 +97,7 @@ Keys with their defaults. A key behind `#` is not set unless you set it; it show
 def markdown() -> str:
     """The whole page."""
     parts = [_INTRODUCTION]
-    for name, field in Config.model_fields.items():
+    for name, field in outline.whole().model_fields.items():
         parts.append(f"\n### {name}\n\n{field.description}\n\n```yaml\n" + "\n".join(_top(name)) + "\n```\n")
     return "".join(parts)
 
@@ -120,7 +119,7 @@ def as_data() -> list[dict[str, Any]]:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the file, environments included, for editors."""
-    schema = _strict(Config.model_json_schema())
+    schema = _strict(outline.whole().model_json_schema())
     definitions = schema.setdefault("$defs", {})
     definitions |= {f"Part{name}": _partial(found) for name, found in copy.deepcopy(definitions).items()}
     environment = _partial({key: copy.deepcopy(schema[key]) for key in ("type", "properties")})

@@ -1,87 +1,152 @@
 """What `config.yaml` may say: typed, frozen, each key with its meaning, unit and default.
 
-This module is the one source of the reference (`docs/configuration.md`, `deployer config docs`), of the
-JSON Schema for editors and of the validation. `load` reads a file into a `Config`.
+This module and `sections` are the one source of the reference (`docs/configuration.md`, `deployer config
+docs`), of the JSON Schema for editors and of the validation. `load` reads a file into a `Config`.
 
 Units: durations are float seconds, sizes are int bytes; both may be written as people do ("5m", "1g").
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import (
-    Field,
-    PrivateAttr,
-    field_validator,
-)
+from deployer.config.parts import REQUIRED, Part
 
-from deployer.config.sections.edge import Edge
-from deployer.config.sections.hosts import Host, Machine, Prepare, Ssh
-from deployer.config.sections.jenkins import Jenkins
-from deployer.config.sections.kinds import Section, all_differ, below
-from deployer.config.sections.notify import Notify
-from deployer.config.sections.pipelines import Pipelines
-from deployer.config.sections.rollout import Rollout
-from deployer.config.sections.service import Service
-from deployer.config.sections.site import Site
-from deployer.config.sections.stack import Stack
-from deployer.config.sections.watch import Watch
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from deployer.config.sections.edge import Edge
+    from deployer.config.sections.hosts import Host, Machine, Prepare, Ssh
+    from deployer.config.sections.jenkins import Jenkins
+    from deployer.config.sections.notify import Notify
+    from deployer.config.sections.pipelines import Pipelines
+    from deployer.config.sections.rollout import Rollout
+    from deployer.config.sections.service import Service
+    from deployer.config.sections.site import Site
+    from deployer.config.sections.stack import Stack
+    from deployer.config.sections.watch import Watch
 
 
-class Config(Section):
-    """A whole config, with its environment merged in."""
+class Invalid(ValueError):
+    """What is said is no config.
 
-    service: Service = Field(description="The container that is deployed.")
-    edge: Edge = below("The proxy in front of the service.")
-    site: Site | None = Field(
-        default=None, description="The front end beside the API; without it all goes to the service."
+    :ivar found: everything that is wrong, as pydantic's `ValidationError.errors` gives it.
+    """
+
+    def __init__(self, found: list[ErrorDetails]) -> None:
+        super().__init__("; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found))
+        self.found = found
+
+
+class Config:
+    """A whole config, with its environment merged in.
+
+    :ivar made: the sections that the file has, and those that were asked for since.
+    :ivar environment: name of the environment that was merged in; None for the base.
+    :ivar path: the file it was read from, absolute; None for a config made in memory.
+    """
+
+    service: Part[Service] = Part("service:Service", "The container that is deployed.")
+    edge: Part[Edge] = Part("edge:Edge", "The proxy in front of the service.", {})
+    site: Part[Site | None] = Part(
+        "site:Site", "The front end beside the API; without it all goes to the service.", None
     )
-    rollout: Rollout = below("How a new release takes over.")
-    host: Host = below(
-        "The Docker engine everything runs on; with `hosts`, the one that images are built on."
+    rollout: Part[Rollout] = Part("rollout:Rollout", "How a new release takes over.", {})
+    host: Part[Host] = Part(
+        "hosts:Host",
+        "The Docker engine everything runs on; with `hosts`, the one that images are built on.",
+        {},
     )
-    hosts: list[Machine] = Field(
-        default_factory=list,
-        description="Hosts reached over SSH; with any, commands work on all, or on those of `--host`.",
+    hosts: Part[list[Machine]] = Part(
+        "hosts:Machines",
+        "Hosts reached over SSH; with any, commands work on all, or on those of `--host`.",
+        [],
     )
-    ssh: Ssh = below("How `hosts` are reached.")
-    prepare: Prepare = below("What `deployer host prepare` makes of a host.")
-    watch: Watch = below("What `deployer watch` tells, and when.")
-    pipelines: Pipelines = below("What `python -m pipelines` runs before it deploys.")
-    notify: Notify = below("Who is told what happens, beside the terminal.")
-    jenkins: Jenkins = below("The Jenkins controller that runs the pipelines.")
-    stack: Stack | None = Field(
-        default=None, description="What `deployer infra` makes in an AWS account; without it, nothing."
+    ssh: Part[Ssh] = Part("hosts:Ssh", "How `hosts` are reached.", {})
+    prepare: Part[Prepare] = Part("hosts:Prepare", "What `deployer host prepare` makes of a host.", {})
+    watch: Part[Watch] = Part("watch:Watch", "What `deployer watch` tells, and when.", {})
+    pipelines: Part[Pipelines] = Part(
+        "pipelines:Pipelines", "What `python -m pipelines` runs before it deploys.", {}
+    )
+    notify: Part[Notify] = Part("notify:Notify", "Who is told what happens, beside the terminal.", {})
+    jenkins: Part[Jenkins] = Part("jenkins:Jenkins", "The Jenkins controller that runs the pipelines.", {})
+    stack: Part[Stack | None] = Part(
+        "stack:Stack", "What `deployer infra` makes in an AWS account; without it, nothing.", None
     )
 
-    @field_validator("hosts")
+    def __init__(
+        self, made: Mapping[str, Any], path: Path | None = None, environment: str | None = None
+    ) -> None:
+        self.made = dict(made)
+        self.path = path
+        self.environment = environment
+
     @classmethod
-    def _hosts_differ(cls, hosts: list[Machine]) -> list[Machine]:
-        all_differ([host.name for host in hosts], "two hosts are named")
-        return hosts
+    def of(cls, said: Mapping[str, object]) -> Config:
+        """What a file says, merged, as dicts, lists and text.
 
-    _environment: str | None = PrivateAttr(None)
-    _path: Path | None = PrivateAttr(None)
+        :raises Invalid: with every problem.
+        """
+        from pydantic import ValidationError
 
-    @property
-    def environment(self) -> str | None:
-        """Name of the environment that was merged in; None for the base."""
-        return self._environment
+        made: dict[str, Any] = {}
+        found: list[ErrorDetails] = []
+        parts = {part.name: part for part in cls.parts()}
+        for name, value in said.items():
+            part = parts.get(name)
+            if part is None:
+                found.append(_wrong("extra_forbidden", name, value))
+                continue
+            try:
+                made[name] = part.make(value)
+            except ValidationError as error:
+                found += [
+                    cast("ErrorDetails", {**each, "loc": (name, *each["loc"])})
+                    for each in error.errors(include_url=False)
+                ]
+        found += [
+            _wrong("missing", name, None)
+            for name, part in parts.items()
+            if part.default is REQUIRED and name not in said
+        ]
+        if found:
+            raise Invalid(found)
+        return cls(made)
 
-    @property
-    def path(self) -> Path | None:
-        """The file it was read from, absolute; None for a config made in memory."""
-        return self._path
+    @classmethod
+    def parts(cls) -> Iterator[Part[Any]]:
+        """All sections that a file may have, in order."""
+        return (part for part in vars(cls).values() if isinstance(part, Part))
 
     @property
     def root(self) -> Path:
         """The folder relative paths of the config start from: the file's own, else the current one."""
-        return self._path.parent if self._path else Path.cwd()
+        return self.path.parent if self.path else Path.cwd()
 
     def located(self, path: Path | None, environment: str | None = None) -> Config:
         """The same config, knowing where it came from."""
-        copy = self.model_copy()
-        copy._path = path.absolute() if path else None  # noqa: SLF001 -- one of us
-        copy._environment = environment  # noqa: SLF001
-        return copy
+        return Config(self.made, path.absolute() if path else None, environment)
+
+    def replaced(self, **sections: Any) -> Config:
+        """The same config with other sections."""
+        return Config({**self.made, **sections}, self.path, self.environment)
+
+    def dump(self, *names: str, mode: str = "python") -> dict[str, Any]:
+        """Sections as dicts, lists and plain values: those of `names`, else all.
+
+        :param mode: `json` for what JSON can hold.
+        """
+        named = names or [part.name for part in self.parts()]
+        return {name: _dumped(getattr(self, name), mode) for name in named}
+
+
+def _dumped(section: Any, mode: str) -> Any:
+    if isinstance(section, list):
+        return [_dumped(each, mode) for each in section]
+    return None if section is None else section.model_dump(mode=mode)
+
+
+def _wrong(kind: str, name: str, value: object) -> ErrorDetails:
+    return {"type": kind, "loc": (name,), "msg": kind, "input": value}

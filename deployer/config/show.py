@@ -14,7 +14,7 @@ from deployer.config.schema import Config
 
 def masked(config: Config) -> dict[str, Any]:
     """The whole config, defaults included, for `--json`: seconds, bytes, secrets masked."""
-    return _section(config, written=False)
+    return _whole(config, written=False)
 
 
 def as_yaml(config: Config) -> str:
@@ -22,8 +22,15 @@ def as_yaml(config: Config) -> str:
     import yaml
 
     return yaml.safe_dump(
-        _without_none(_section(config, written=True)), sort_keys=False, allow_unicode=True, width=100
+        _without_none(_whole(config, written=True)), sort_keys=False, allow_unicode=True, width=100
     )
+
+
+def _whole(config: Config, *, written: bool) -> dict[str, Any]:
+    return {
+        part.name: _value(part.name, getattr(config, part.name), "", written=written)
+        for part in Config.parts()
+    }
 
 
 def _section(section: BaseModel, *, written: bool) -> dict[str, Any]:

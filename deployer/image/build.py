@@ -134,7 +134,9 @@ def secret_files(config: Config) -> set[Path]:
     if config.edge.tls:
         keys += [config.edge.tls.key, None if config.edge.tls.key else config.edge.tls.certificate]
     named = {config.root / key.expanduser() for key in keys if key}
-    return named | {Path(each.name) for each in references(config.model_dump()) if each.scheme == "file"}
+    return named | {
+        Path(each.name) for each in references(config.dump(*config.made)) if each.scheme == "file"
+    }
 
 
 def present(engine: Engine, plan: BuildPlan) -> bool:

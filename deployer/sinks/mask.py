@@ -60,7 +60,7 @@ def secrets_of(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
     that is run inherits. What the config says openly elsewhere is none: a password that is the service's name
     cannot be hidden, and its name must not be.
     """
-    said = config.model_dump()
+    said = config.dump(*config.made)
     openly = "\n".join(_openly(said))
     inherited = (value for name, value in environ.items() if looks_secret(name) and len(value) >= INHERITED)
     found = [*_written_out(said), *inherited]

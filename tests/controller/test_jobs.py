@@ -245,7 +245,7 @@ class TestOnAController:
 
 
 def test_a_config_without_a_repository_is_refused(config: Config) -> None:
-    bare = config.model_copy(update={"jenkins": config.jenkins.model_copy(update={"repository": None})})
+    bare = config.replaced(jenkins=config.jenkins.model_copy(update={"repository": None}))
     with pytest.raises(ConfigError, match=r"jenkins\.repository is missing"):
         jobs.jobs_of(bare)
 

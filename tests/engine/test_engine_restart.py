@@ -44,7 +44,7 @@ def second(engine: DockerClient, shop: str) -> Iterator[SecondEngine]:
     sweep()
     before = docker0()
     first = Engine()
-    config = Config.model_validate({"service": {"name": "x", "image": shop, "port": 8080}})
+    config = Config.of({"service": {"name": "x", "image": shop, "port": 8080}})
     edge = edge_image(first, config, silent)
     store = store_image(first, BASE, silent)
     first.close()

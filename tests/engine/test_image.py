@@ -48,7 +48,7 @@ class Source:
 
     def config(self, **settings: Any) -> Config:
         service = {"name": self.name, "port": 80, "build": settings}
-        return Config.model_validate({"service": service}).located(self.folder / "config.yaml")
+        return Config.of({"service": service}).located(self.folder / "config.yaml")
 
     def build(self, *, force: bool = False, **settings: Any) -> Built:
         self.said.clear()
@@ -241,7 +241,7 @@ from deployer.events import ignore
 from deployer.host.engine import Engine
 from deployer.image.build import build
 service = {{"name": {source.name!r}, "port": 80, "build": {{}}}}
-config = Config.model_validate({{"service": service}}).located(Path({str(source.folder / "config.yaml")!r}))
+config = Config.of({{"service": service}}).located(Path({str(source.folder / "config.yaml")!r}))
 build(Engine(), config, ignore)
 print(re.search(r"VmHWM:\\s+([0-9]+) kB", Path("/proc/self/status").read_text())[1])
 """

@@ -22,14 +22,15 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel
 
-from deployer.config.schema import Config
+from deployer.config.outline import whole
 from deployer.config.sections import kinds
 
 _SECRET = kinds._secret_text
 
 
-def secret_keys(section: type[BaseModel] = Config, above: str = "") -> Iterator[str]:
+def secret_keys(section: type[BaseModel] | None = None, above: str = "") -> Iterator[str]:
     """Every key of the schema whose value may refer to a secret, as `site.secret_key`; lists add nothing."""
+    section = section or whole()
     for name, kind in typing.get_type_hints(section, include_extras=True).items():
         if name in section.model_fields:
             yield from _keys(kind, f"{above}{name}")

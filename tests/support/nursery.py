@@ -169,7 +169,9 @@ def _import_all(of_app: bool) -> None:
         engine._sdk()  # without paramiko, as on a local socket
         importlib.import_module("tests.support.crash")
         # Pydantic makes its validators when they are first used.
-        schema.Config.model_validate({"service": {"name": "shop", "image": "shop:1", "port": 8080}})
+        config = schema.Config.of({"service": {"name": "shop", "image": "shop:1", "port": 8080}})
+        for part in config.parts():
+            getattr(config, part.name)
     gc.collect()
     gc.freeze()  # or each child's first collection would copy every page of it
 

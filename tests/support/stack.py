@@ -131,7 +131,7 @@ def config(choice: Choice | None = None, **more: Any) -> Config:
 
     :param more: sections merged over it.
     """
-    return Config.model_validate(merged(settings(choice or {}), more))
+    return Config.of(merged(settings(choice or {}), more))
 
 
 def fits(choice: Choice) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import (
-    Field,
-)
+from pydantic import AfterValidator, Field
 
 from deployer.config.sections.kinds import (
     DockerAddress,
@@ -20,6 +19,7 @@ from deployer.config.sections.kinds import (
     Size,
     Text,
     Wait,
+    all_differ,
 )
 
 
@@ -95,6 +95,14 @@ class Prepare(Section):
         description="Further ports that stay open. Those that containers publish are open in any case.",
         examples=[[9100]],
     )
+
+
+def _differ(hosts: list[Machine]) -> list[Machine]:
+    all_differ([host.name for host in hosts], "two hosts are named")
+    return hosts
+
+
+Machines = Annotated[list[Machine], AfterValidator(_differ)]
 
 
 class Host(Section):

@@ -15,7 +15,7 @@ from deployer.edge.state import EdgeState
 
 
 def config(**site: Any) -> Config:
-    return Config.model_validate({"service": {"name": "shop", "image": "shop:1", "port": 80}, "site": site})
+    return Config.of({"service": {"name": "shop", "image": "shop:1", "port": 80}, "site": site})
 
 
 def haproxy(found: Config) -> str:
@@ -65,7 +65,7 @@ def test_the_way_to_the_site(name: str) -> None:
 
 
 def test_without_a_site_all_goes_to_the_service() -> None:
-    found = Config.model_validate({"service": {"name": "shop", "image": "shop:1", "port": 80}})
+    found = Config.of({"service": {"name": "shop", "image": "shop:1", "port": 80}})
     assert route(found.site) is None
     assert "backend site" not in haproxy(found)
 

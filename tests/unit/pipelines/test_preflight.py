@@ -20,7 +20,7 @@ from pipelines.job import Job
 from pipelines.parameters import Parameters
 from pipelines.preflight import Room, judge
 
-CONFIG = Config.model_validate({"service": {"name": "shop", "image": "shop:1", "port": 8080}})
+CONFIG = Config.of({"service": {"name": "shop", "image": "shop:1", "port": 8080}})
 LIMITS = CONFIG.pipelines.preflight
 G = 1024**3
 ROOMY = Room(2 * G, 8 * G, 0, 50 * G, 50 * G)

@@ -85,7 +85,7 @@ class Workshop:
     def _runner(
         self, *, force: bool = False, environment: str | None = None, **environ: str
     ) -> AbstractContextManager[Runner]:
-        config = Config.model_validate(CONFIG).located(self.folder / "config.yaml", environment)
+        config = Config.of(CONFIG).located(self.folder / "config.yaml", environment)
         files = files_of(config, "backend")
         return opened(
             self.pipeline(), Job(config, Parameters(force=force), environ, self.events.append, files)

@@ -8,7 +8,7 @@ from deployer.rollout.plan import plan_rollout
 from deployer.rollout.run import choose_strategy
 from deployer.rollout.situation import Member, Situation
 
-CONFIG = Config.model_validate(
+CONFIG = Config.of(
     {
         "service": {"name": "shop", "image": "shop:1", "port": 8080, "health": "/health"},
         "rollout": {
