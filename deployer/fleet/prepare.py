@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 
 from deployer.config.schema import Config
 from deployer.config.sections.hosts import Machine
+from deployer.edge.network import POOL
 from deployer.errors import HostError, HostForbidden
 from deployer.events import Emit, Note, PhaseProgress, Warned
 from deployer.fleet.inventory import target
@@ -49,9 +51,15 @@ def script(config: Config, host: Machine | None = None) -> str:
         swap=config.prepare.swap,
         firewall=config.prepare.firewall,
         ports=sorted(ports),
+        without_metadata=[] if config.prepare.metadata else _networks_of_releases(config),
         log_max_size=config.service.log_max_size,
         log_max_files=config.service.log_max_files,
     )
+
+
+def _networks_of_releases(config: Config) -> list[str]:
+    own = config.edge.subnet
+    return [str(POOL), *([own] if own and not IPv4Network(own).subnet_of(POOL) else [])]
 
 
 def prepare(

@@ -9,6 +9,27 @@ from docker import DockerClient
 from tests.hosts.conftest import Fleet
 from tests.support.machines import machines
 
+# A release, the metadata service, and the host between them; Docker forwards for its own networks only.
+METADATA = """
+set -e
+ip netns add release; ip netns add metadata
+ip link add to-release type veth peer name eth0 netns release
+ip link add to-metadata type veth peer name eth0 netns metadata
+ip address add 10.213.77.1/28 dev to-release; ip address add 172.31.77.1/28 dev to-release
+ip address add 169.254.1.1/30 dev to-metadata
+ip link set to-release up; ip link set to-metadata up
+ip route add 169.254.169.254/32 dev to-metadata
+ip -n release link set eth0 up
+ip -n release address add 10.213.77.11/28 dev eth0; ip -n release address add 172.31.77.11/28 dev eth0
+ip -n metadata link set eth0 up; ip -n metadata link set lo up
+ip -n metadata address add 169.254.169.254/32 dev eth0
+ip -n metadata route add default via 169.254.1.1 dev eth0 onlink
+iptables -I DOCKER-USER -j ACCEPT
+for gateway in 10.213.77.1 172.31.77.1; do
+    ip -n release route replace 169.254.169.254/32 via "$gateway" src "${gateway}1"
+    ip netns exec release timeout 5 bash -c 'echo > /dev/tcp/169.254.169.254/80' 2>&1 || true
+done
+"""
 KERNEL = [Path("/proc/swaps"), Path("/proc/sys/vm/swappiness"), Path("/proc/sys/net/core/somaxconn")]
 
 
@@ -47,6 +68,10 @@ def test_an_empty_host_becomes_one_that_can_be_deployed_to(engine: DockerClient,
         assert host.run("stat -c '%a %s' /swapfile").split() == ["600", str(64 * 1024**2)]
         assert "policy drop" in host.run("nft list table inet deployer")
         host.run("test -e /run/deployer-firewall.ok")
+        # A release gets nothing of the instance's; Jenkins is let through, to where nobody listens here.
+        release, other = (line for line in host.run(METADATA).splitlines() if "connect:" in line)
+        assert "No route to host" in release
+        assert "Connection refused" in other
         # Whoever deploys may use Docker and nothing else.
         fleet.settings["ssh"]["user"] = "deploy"
         del fleet.settings["hosts"][0]["user"]

@@ -90,6 +90,10 @@ class Prepare(Section):
         default=True,
         description="Close all ports that the host itself listens on, but SSH's, the edge's and `ports`.",
     )
+    metadata: bool = Field(
+        default=False,
+        description="Let releases ask the instance's metadata, and so have the keys of its role.",
+    )
     ports: list[Port] = Field(
         default_factory=list,
         description="Further ports that stay open. Those that containers publish are open in any case.",

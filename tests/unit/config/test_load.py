@@ -126,7 +126,14 @@ def test_two_lines_are_enough_and_have_every_default(write: Write) -> None:
             "jump": None,
             "timeout": 10.0,
         },
-        "prepare": {"user": "deploy", "keys": [], "swap": 2 * 1024**3, "firewall": True, "ports": []},
+        "prepare": {
+            "user": "deploy",
+            "keys": [],
+            "swap": 2 * 1024**3,
+            "firewall": True,
+            "metadata": False,
+            "ports": [],
+        },
         "jenkins": {
             "url": None,
             "public_url": None,

@@ -22,6 +22,8 @@ PLAIN = "service: {name: shop, image: shop:1, port: 8080}\nhosts: [{name: web1, 
         "prepare: {firewall: false, swap: 0}",
         "prepare: {keys: ['ssh-ed25519 AAAA one', 'ssh-rsa BBBB two'], ports: [9100], user: ops}",
         "edge: {port: 80, tls: {certificate: a.pem}}",
+        "edge: {subnet: 10.99.0.0/24}\nprepare: {metadata: false}",
+        "prepare: {metadata: true}",
     ],
 )
 def test_it_is_right_shell(tmp_path: Path, more: str) -> None:
@@ -33,6 +35,8 @@ def test_it_is_right_shell(tmp_path: Path, more: str) -> None:
     text = script(config, config.hosts[0])
     assert ("nft -f" in text) == ("firewall: false" not in more)
     assert ("mkswap" in text) == ("swap: 0" not in more)
+    kept_out = "10.213.0.0/16, 10.99.0.0/24" if "10.99" in more else "10.213.0.0/16"
+    assert (f"ip saddr {{ {kept_out} }}" in text) == ("firewall" not in more and "metadata: true" not in more)
     if "9100" in more:
         assert "tcp dport { 2222, 8080, 9100 } accept" in text
         assert "ssh-rsa BBBB two\n" in text
