@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePath
 
 import pytest
 from docker.utils.build import exclude_paths
 
 from deployer.errors import ConfigError
-from deployer.image.ignore import Ignore
+from deployer.image.ignore import Ignore, Pattern
 from tests.support.scale import times
 
 FOLDERS = ("a", "b", "dd", "node_modules")
@@ -50,7 +51,26 @@ def test_generated_trees_are_walked_as_the_sdk_walks_them(tmp_path: Path) -> Non
         sdk = exclude_paths(str(root), list(lines))
         # The SDK always brings these two back.
         ours = Ignore.parse("\n".join([*lines, "!Dockerfile", "!.dockerignore"])).walk(root)
-        assert sorted(ours) == sorted(sdk), (seed, lines)
+        assert sorted(ours) == sorted(set(sdk) - forgotten(lines, sdk)), (seed, lines)
+
+
+def forgotten(lines: list[str], kept: Iterable[str]) -> set[str]:
+    """What the SDK keeps of folders that it has left out, where Docker does not: the table below has a case.
+
+    It compares as many names of a path as the pattern has, and `**/a` has one more than the `a` it matches.
+    """
+    deep = [Pattern.parse(line) for line in lines if "**/" in line and not line.startswith("!")]
+    back = [Pattern.parse(line) for line in lines if line.startswith("!")]
+    return {
+        path
+        for path in kept
+        if any(
+            pattern.matches(str(above)) and len(above.parts) < len(PurePath(pattern.text).parts)
+            for pattern in deep
+            for above in list(PurePath(path).parents)[:-1]
+        )
+        and not any(pattern.matches(path) for pattern in back)
+    }
 
 
 TREE = ("a/c", "a/d", "a/deep/e.py", "a/deep/f.txt", "b/x.py", "top.py", "#note")
@@ -64,6 +84,8 @@ IGNORED = {
     "! on a folder in an ignored folder": ("a\n!a/deep", ("a/c", "a/d")),
     "! that begins with ** opens no ignored folder": ("*\n!**/*.py", (*A, "b/x.py", "#note")),
     "nor does one with * before the folder": ("a\n!*/deep", A),
+    "** and a ! that names nothing in the folder": ("**/a\n!a/none", A),
+    "** and a ! that names one of its files": ("**/a\n!a/d", ("a/c", "a/deep/e.py", "a/deep/f.txt")),
     "the last line wins": ("!a\na", A),
     "** is any number of folders, or none": ("**/*.py", ("a/deep/e.py", "b/x.py", "top.py")),
     "** in the middle": ("a/**/e.py", ("a/deep/e.py",)),
