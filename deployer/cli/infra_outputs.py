@@ -9,7 +9,7 @@ from deployer.errors import ExitStatus
 
 EPILOG = """examples:
   deployer infra outputs                      what the stacks give: addresses, names, ids
-  eval "$(deployer infra outputs --shell)"    as variables of the shell: SITE_BUCKET, ...
+  eval "$(deployer infra outputs --shell)"    as variables of the shell: BUCKET_NAME, ...
   deployer infra outputs --json               as one object
 """
 

@@ -52,7 +52,10 @@ def run(args: argparse.Namespace, context: Context) -> int:
             remedy=f"there are {', '.join(work.secrets) or 'none'}; stack.secrets.names lists further ones",
         )
     path = f"{work.secrets_prefix}/{args.name}"
-    secrets.put(work.cloud, work.region, path, _value(args, context))
+    value = _value(args, context)
+    if wrong := secrets.wrong(args.name, value):
+        raise UsageError(f"the value of {args.name} {wrong}", remedy="nothing was written; give another one")
+    secrets.put(work.cloud, work.region, path, value)
     if args.json:
         context.print_json({"written": path})
     else:

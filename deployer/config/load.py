@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence as SequenceABC
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ DEFAULT_NAME = "config.yaml"
 ENVIRONMENTS = "environments"
 TEXTS = frozenset({"env", "labels", "args", "credentials", "metadata", "redirects"})
 """Mappings whose keys are the operator's own: dots belong to the key, a null is no way to say 'default'."""
+
+
+_ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+"""It becomes a part of names of files, units and messages, and an argument in crontabs."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,11 @@ def open_source(path: Path) -> Source:
             problem(node.place, "must be a mapping, like the whole file")
             for node in named.values()
             if isinstance(node, Sequence) or (isinstance(node, Scalar) and node.text is not None)
+        ]
+        problems += [
+            problem(node.place, "an environment's name must be letters, digits, '-' and '_'")
+            for name, node in named.items()
+            if not _ENVIRONMENT.fullmatch(name)
         ]
     elif environments is not None and not _is_null(environments):
         problems.append(problem(environments.place, "must be a mapping of names to parts of a config"))

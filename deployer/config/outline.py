@@ -73,7 +73,10 @@ class Key:
 def whole() -> type[Section]:
     """The whole file as one model, with every section."""
     return create_model(
-        "Config", __base__=Section, __doc__=Config.__doc__, **dict(map(_field, Config.parts()))
+        "Config",
+        __base__=Section,
+        __doc__=(Config.__doc__ or "").partition("\n")[0],
+        **dict(map(_field, Config.parts())),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import threading
 from collections.abc import Iterator
 from typing import Any, Generic, Never, Self, TypeVar, overload
 
@@ -12,6 +13,8 @@ PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 REQUIRED = object()
 """In place of a default: the file must have the section."""
 T = TypeVar("T")
+_making = threading.RLock()
+"""Hosts are worked on in threads, and the environment is everybody's."""
 
 
 class Part(Generic[T]):
@@ -44,7 +47,9 @@ class Part(Generic[T]):
             return self
         made: dict[str, T] = vars(holder)["made"]
         if self.name not in made:
-            made[self.name] = self.make(self.default)
+            with _making:
+                if self.name not in made:
+                    made[self.name] = self.make(self.default)
         return made[self.name]
 
     def __set__(self, holder: object, value: Never) -> None:
@@ -61,7 +66,7 @@ class Part(Generic[T]):
         if value is None:
             return value  # type: ignore[return-value]  # whose T has None in it
         kind = self.kind
-        with _no_plugins():
+        with _making, _no_plugins():
             if isinstance(kind, type):
                 return kind.model_validate(value)  # type: ignore[attr-defined, no-any-return]
             from pydantic import TypeAdapter

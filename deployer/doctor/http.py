@@ -43,6 +43,7 @@ def get(url: str, headers: Mapping[str, str] | None = None, *, follow: bool = Fa
     :param headers: may hold a secret, which is why redirects are not followed unless `follow` says so.
     """
     import requests
+    import urllib3
 
     given = {"User-Agent": "deployer-doctor", **(headers or {})}
     try:
@@ -55,5 +56,6 @@ def get(url: str, headers: Mapping[str, str] | None = None, *, follow: bool = Fa
                 if len(body) > MOST:
                     break
             return Answer(answer.status_code, body, answer.headers)
-    except requests.RequestException as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+        # Of a name that is none, as a..b, the libraries tell in their own ways.
         return Answer(0, reason=type(error).__name__)

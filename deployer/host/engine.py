@@ -71,6 +71,7 @@ def _mapped(what: str, address: str) -> Iterator[None]:
     """Translate whatever the SDK raises while doing `what` into our tree."""
     sdk = _sdk()
     import requests
+    import urllib3
 
     try:
         yield
@@ -87,7 +88,13 @@ def _mapped(what: str, address: str) -> Iterator[None]:
                 f"{what}: that is no name of an image", remedy="write name:tag, the name in lower case"
             ) from error
         raise EngineError(f"{what}: the engine answered {error.status_code}: {text}") from error
-    except (sdk.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+    except (
+        sdk.errors.DockerException,
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+        ValueError,  # a port, or a name, that is none
+        OSError,
+    ) as error:
         raise _unreachable(what, address, error) from error
 
 
@@ -139,6 +146,11 @@ class Engine:
     ) -> None:
         self.address = address or environ.get("DOCKER_HOST") or DEFAULT_ADDRESS
         self._dial = dial
+        if dial is None and self.address.startswith("ssh://"):
+            raise EngineUnreachable(
+                f"{self.address} is no address of an engine here",
+                remedy="name the host in `hosts` (docs/hosts.md), or forward its socket and give unix:///path",
+            )
         with self._mapped("connecting"):
             self.api: APIClient = self._client(VERSION)
             answer = self.api.get(f"{self.api.base_url}/_ping", timeout=TIMEOUT)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import os
 import signal
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 
 class Aside:
@@ -24,30 +25,36 @@ class Aside:
     def __init__(self, call: Callable[[], Any]) -> None:
         self._call = call
         self._child = 0
-        self._pipe = -1
+        self._result = -1
+        self._life = -1
 
     def __enter__(self) -> Self:
         if hasattr(os, "fork") and threading.active_count() == 1:
-            self._pipe, writing = os.pipe()
+            self._result, writing = os.pipe()
+            living, self._life = os.pipe()
             self._child = os.fork()
             if not self._child:
-                self._compute(writing)
+                os.close(self._life)
+                self._compute(living, writing)
             os.close(writing)
+            os.close(living)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._child:
-            os.kill(self._child, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._child, signal.SIGKILL)
             self._reap()
-        if self._pipe >= 0:
-            os.close(self._pipe)
+        for descriptor in (self._result, self._life):
+            if descriptor >= 0:
+                os.close(descriptor)
 
     def result(self) -> Any:
         """What the call gives. :raises: what it raises."""
         if self._child:
-            with open(self._pipe, "rb", closefd=False) as pipe:
+            with open(self._result, "rb", closefd=False) as pipe:
                 said = pipe.read()
             if self._reap() == 0:
                 return marshal.loads(said)  # noqa: S302  (from our own child)
@@ -56,13 +63,17 @@ class Aside:
 
     def _reap(self) -> int:
         child, self._child = self._child, 0
-        return os.waitpid(child, 0)[1]
+        try:
+            return os.waitpid(child, 0)[1]
+        except ChildProcessError:
+            return 1  # whoever started us has children reaped by the kernel, and how it ended is unknown
 
-    def _compute(self, writing: int) -> None:
+    def _compute(self, living: int, writing: int) -> NoReturn:
         status = 1
         try:
             for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
+            threading.Thread(target=_end_with, args=(living,), daemon=True).start()
             said = marshal.dumps(self._call())
             with open(writing, "wb") as pipe:
                 pipe.write(said)
@@ -70,3 +81,9 @@ class Aside:
         finally:
             # Whatever happened: what this process shares with its parent is the parent's to flush and close.
             os._exit(status)
+
+
+def _end_with(living: int) -> None:
+    """End this process when nobody holds the other end any more: the parent was killed."""
+    os.read(living, 1)
+    os._exit(1)

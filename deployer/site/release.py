@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from deployer.errors import DeployerError, PreflightError, Superseded
+from deployer.errors import DeployerError, Interrupted, PreflightError, Superseded
 from deployer.events import Warned
 from deployer.rollout.phases import Phases
 from deployer.site import files
@@ -61,6 +61,8 @@ def prepare(operation: SiteOperation, choices: Choices) -> Prepared:
     with Aside(lambda: files.scan(site, operation.root).packed()) as scanning:
         try:
             facts = observer.look(listing=not choices.trust_manifest)
+        except Interrupted:
+            raise
         except DeployerError:
             scanning.result()  # what is wrong on this side is said first
             raise

@@ -93,7 +93,13 @@ def settle(work: Work, of: Template | Place) -> None:
 
 
 def _consent(made: Sequence[StackPlan], agree: Agree, agreed: Collection[Consent]) -> Collection[Consent]:
-    """What is agreed to. :raises PreflightError: something that is needed is not."""
+    """What is agreed to. :raises PreflightError: something that is needed is not, or something refuses."""
+    if refusing := [line for each in made for line in each.refuses]:
+        raise PreflightError(
+            "something that would be removed refuses to be deleted, and would be left outside of the stack",
+            details=refusing,
+            remedy="take the protection off first (stack.database.protected: false, `deployer infra apply`)",
+        )
     needed = plan.consents(made)
     given = {*agreed, *agree(made, {key: needed[key] for key in needed if key not in agreed})}
     lacking = [consent for consent in needed if consent not in given]

@@ -224,3 +224,8 @@ def policy(resource: Mapping[str, Any], key: str) -> str:
     if not said and resource.get("Type") == "AWS::RDS::DBInstance" and key == "DeletionPolicy":
         return "Snapshot"  # CloudFormation's own default for one that belongs to no cluster
     return {"RetainExceptOnCreate": "Retain"}.get(said, said) or "Delete"
+
+
+def protected(resource: Mapping[str, Any]) -> bool:
+    """Whether a template has a resource refuse to be deleted."""
+    return resource.get("Properties", {}).get("DeletionProtection") in (True, "true")

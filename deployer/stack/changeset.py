@@ -86,7 +86,7 @@ def make(formation: Formation, template: Template, parameters: Parameters, kind:
         changes = _changes(formation, template.name, identity, first)
     except BaseException:
         with contextlib.suppress(CloudError):
-            discard(formation, template.name, identity)
+            undo(formation, ChangeSet(identity, template.name, str(made["StackId"]), kind, ()))
         raise
     return ChangeSet(identity, template.name, str(made["StackId"]), kind, changes)
 
@@ -98,6 +98,17 @@ def discard(formation: Formation, stack: str, identity: str) -> None:
     except CloudError as error:
         if answered(error)[0] != "ChangeSetNotFound":
             raise
+
+
+def undo(formation: Formation, made: ChangeSet) -> None:
+    """Delete a change set, and what is only there for it."""
+    discard(formation, made.stack, made.id)
+    if made.kind == "CREATE":
+        # A change set for a stack that is not there makes one, empty; its id, since the name may be
+        # somebody's by now.
+        found = formation.standing(made.stack_id)
+        if found is not None and found.status == "REVIEW_IN_PROGRESS":
+            formation.ask("delete_stack", made.stack, StackName=found.id)
 
 
 def discard_stale(formation: Formation, stack: str) -> None:

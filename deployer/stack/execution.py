@@ -48,6 +48,9 @@ def execute(work: Work, todo: StackPlan) -> None:
             ChangeSetName=change_set.id,
             StackName=name,
             ClientRequestToken=changeset.token(),
+            # What was made by an operation that failed goes again, also what is kept otherwise: it is empty,
+            # and its name would be taken when the operation is tried again.
+            RetainExceptOnCreate=True,
         )
     except CloudError as error:
         plan.discard(work, [todo])
@@ -64,6 +67,10 @@ def execute(work: Work, todo: StackPlan) -> None:
         failure = failed(following, found, name)
         work.emit(PhaseFailed(f"stack_{todo.template.kind}", seconds, failure.message))
         raise failure
+    for left in progress.failures(following.events):
+        # At the end CloudFormation deletes what is not wanted any more, and calls it done in any case.
+        if left.status == "DELETE_FAILED":
+            work.emit(Warned(f"{left.sentence()}; it is outside of the stack now, and goes on costing"))
     work.emit(PhaseFinished(f"stack_{todo.template.kind}", seconds, f"{operation} {name}"))
 
 

@@ -10,7 +10,7 @@ from deployer.aws.refusals import answered
 from deployer.aws.session import mapped
 from deployer.errors import CloudError
 from deployer.stack.cloud import Cloud
-from deployer.stack.parameters import PrefixList, PublicParameter, SecretParameter, StackOutput
+from deployer.stack.parameters import PrefixList, PublicParameter, SecretParameter, SecretVersion, StackOutput
 from deployer.stack.standing import Condition, Standing
 from deployer.stack.template import Template
 
@@ -59,6 +59,10 @@ def gather(cloud: Cloud, template: Template, found: Standing | None, outputs: Ou
                 value = parameter(cloud, template.region, path)
                 if value is None:
                     missing[name] = path
+            case SecretVersion(path):
+                value = parameter(cloud, template.region, path, version=True)
+                if value is None:
+                    missing[name] = path
             case PublicParameter(path):
                 if name not in present:
                     value = parameter(cloud, template.region, path)
@@ -71,16 +75,16 @@ def gather(cloud: Cloud, template: Template, found: Standing | None, outputs: Ou
     return Inputs(values, missing)
 
 
-def parameter(cloud: Cloud, region: str, path: str) -> str | None:
-    """A parameter of the store, decrypted; None where there is none."""
+def parameter(cloud: Cloud, region: str, path: str, *, version: bool = False) -> str | None:
+    """A parameter of the store, decrypted, or the number of its version; None where there is none."""
     try:
         with mapped(f"reading parameter {path} in {region}"):
-            found = cloud.client("ssm", region).get_parameter(Name=path, WithDecryption=True)
+            found = cloud.client("ssm", region).get_parameter(Name=path, WithDecryption=not version)
     except CloudError as error:
         if answered(error)[0] in ("ParameterNotFound", "ParameterVersionNotFound"):
             return None
         raise
-    return str(found["Parameter"]["Value"])
+    return str(found["Parameter"]["Version" if version else "Value"])
 
 
 def prefix_list(cloud: Cloud, region: str, name: str) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 
 from deployer.config.schema import Config
 from deployer.config.sections.site import Site
 from deployer.config.sections.stack import Stack
+from deployer.edge.network import POOL
 from deployer.errors import ConfigError
 
 GLOBAL_REGION = "us-east-1"
@@ -95,6 +97,19 @@ class Layout:
         return wanted and self.stack.alarms.topic is None
 
     @property
+    def global_topic(self) -> str | None:
+        """The config's topic, where CloudFront's alarms can tell it."""
+        topic = self.stack.alarms.topic
+        return topic if topic and f":{GLOBAL_REGION}:" in topic else None
+
+    @property
+    def tells_nobody_of_cloudfront(self) -> bool:
+        """There is a topic for all other alarms, and nobody for those on what CloudFront measures."""
+        alarms = self.stack.alarms
+        made = self.stack.cdn.enabled and alarms.enabled
+        return made and bool(alarms.topic) and not self.global_topic and not alarms.emails
+
+    @property
     def is_empty(self) -> bool:
         """Nothing at all is made in the region."""
         stack = self.stack
@@ -172,8 +187,6 @@ def _problems(found: Layout) -> list[str]:
         problems.append("stack.cdn.origin: is for an API elsewhere, and stack.instance makes one here")
     if stack.cdn.origin and _is_address(stack.cdn.origin):
         problems.append("stack.cdn.origin: must be a name; CloudFront takes no address")
-    if re.match(r"[a-z]+\d+g", stack.instance.type) and stack.instance.enabled and not stack.instance.image:
-        problems.append("stack.instance.type: is an ARM machine, and the image that is looked up is for x86")
     if stack.network.vpc and stack.database.enabled and not stack.network.database_subnets:
         problems.append("stack.network.database_subnets: the database needs two subnets of the VPC")
     if found.site is not None and found.site.store is not None and found.bucket is not None:
@@ -191,6 +204,26 @@ def _problems(found: Layout) -> list[str]:
         problems.append(f"stack.aliases: {strangers[0]} is not below {stack.domain}, whose zone is made")
     if stack.alarms.topic and f":{stack.region}:" not in stack.alarms.topic:
         problems.append(f"stack.alarms.topic: must be in stack.region, {stack.region}")
+    return problems + _problems_of_machines(found)
+
+
+def _problems_of_machines(found: Layout) -> list[str]:
+    stack, problems = found.stack, []
+    arm = re.match(r"[a-z]+\d+g|a1\.", stack.instance.type)
+    if arm and stack.instance.enabled and not stack.instance.image:
+        problems.append("stack.instance.type: is an ARM machine, and the image that is looked up is for x86")
+    if found.tells_nobody_of_cloudfront:
+        problems.append(
+            f"stack.alarms.emails: is empty, and CloudFront's alarms tell no topic outside of {GLOBAL_REGION}"
+        )
+    if stack.instance.enabled and found.config.ssh.port != 22:
+        problems.append("ssh.port: a new machine's SSH server listens on 22")
+    if found.origin_name and found.origin_name in found.names:
+        problems.append(f"stack.aliases: {found.origin_name} is where CloudFront finds the API")
+    own = [str(POOL), *([found.config.edge.subnet] if found.config.edge.subnet else [])]
+    for network in own if stack.instance.enabled and found.makes_vpc else ():
+        if IPv4Network(network).overlaps(IPv4Network(stack.network.cidr)):
+            problems.append(f"stack.network.cidr: overlaps with the releases' own network, {network}")
     return problems
 
 

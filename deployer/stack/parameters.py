@@ -21,6 +21,13 @@ class SecretParameter:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretVersion:
+    """Which version of a SecureString is the newest: a reference without it is the same after a change."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class PublicParameter:
     """A public parameter of AWS's own.
 
@@ -38,4 +45,4 @@ class PrefixList:
     name: str
 
 
-Source = StackOutput | SecretParameter | PublicParameter | PrefixList
+Source = StackOutput | SecretParameter | SecretVersion | PublicParameter | PrefixList

@@ -50,6 +50,16 @@ class StackPlan:
     notes: tuple[str, ...] = ()
     present: Document | None = field(default=None, repr=False)
 
+    @property
+    def refuses(self) -> tuple[str, ...]:
+        """What would be removed and does not let itself be deleted, a line each."""
+        resources = (self.present or {}).get("Resources", {})
+        return tuple(
+            f"{self.template.name}: {each.resource} ({each.physical}) has deletion protection"
+            for each in self.changes
+            if each.action == "remove" and change.protected(resources.get(each.resource, {}))
+        )
+
     def consents(self) -> dict[Consent, list[str]]:
         """What a person has to agree to, each with its reasons."""
         found: dict[Consent, list[str]] = {}
@@ -71,6 +81,7 @@ class StackPlan:
             "from": "change set" if self.change_set or self.action == "nothing" else "template",
             "changes": [each.as_dict() for each in self.changes],
             "consents": {consent.value: reasons for consent, reasons in self.consents().items()},
+            "refuses": list(self.refuses),
             "notes": list(self.notes),
         }
 
@@ -84,6 +95,7 @@ class StackPlan:
             mark = "-/+" if each.replaces else f"  {_MARKS.get(each.action, '?')}"
             lines.append(f"  {mark} {each.resource:<28} {each.type}")
             lines += [f"        {line}" for line in _about(each)]
+        lines += [f"    refuses: {line}" for line in self.refuses]
         return lines + [f"    note: {note}" for note in self.notes]
 
 
@@ -141,20 +153,9 @@ def discard(work: Work, plans: Iterable[StackPlan]) -> None:
         if plan.change_set is None:
             continue
         try:
-            _discard(work, plan.template, plan.change_set)
+            changeset.undo(work.formation(plan.template), plan.change_set)
         except CloudError as error:
             work.emit(Warned(f"a change set of {plan.template.name} is left: {error.message}"))
-
-
-def _discard(work: Work, template: Template, change_set: ChangeSet) -> None:
-    formation = work.formation(template)
-    changeset.discard(formation, template.name, change_set.id)
-    if change_set.kind == "CREATE":
-        # A change set for a stack that is not there makes one, empty; its id, since the name may be
-        # somebody's by now.
-        found = formation.standing(change_set.stack_id)
-        if found is not None and found.status == "REVIEW_IN_PROGRESS":
-            formation.ask("delete_stack", template.name, StackName=found.id)
 
 
 def plans(work: Work) -> list[StackPlan]:

@@ -9,19 +9,22 @@ from typing import Any
 
 from deployer.aws.refusals import answered
 from deployer.aws.session import mapped
-from deployer.errors import CloudError, ConfigError, PreflightError
+from deployer.errors import CloudError, PreflightError, UsageError
 from deployer.events import Note, PhaseFailed, PhaseFinished, PhaseStarted
 from deployer.stack import changeset, progress
 from deployer.stack.apply import settle
-from deployer.stack.change import Change, policy
+from deployer.stack.change import Change, policy, protected
 from deployer.stack.execution import failed
 from deployer.stack.follow import Following, newest
-from deployer.stack.formation import Formation
+from deployer.stack.formation import Formation, Resource
 from deployer.stack.standing import Condition, Standing, condition, refuse_busy
 from deployer.stack.work import KINDS, Place, Work
 
 _GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")
 _BUCKET = "AWS::S3::Bucket"
+_DATABASE = "AWS::RDS::DBInstance"
+_NEVER_MADE = ("CREATE_FAILED", "ROLLBACK_FAILED")
+"""Where a stack is whose first creation failed: nothing in it was ever in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Removal:
     :ivar kept: what stays, a line each.
     :ivar refuses: what does not let itself be deleted, a line each.
     :ivar buckets: logical names of those that hold something and are therefore kept.
+    :ivar opens: databases of a stack that was never made, whose protection is taken off.
     """
 
     place: Place
@@ -42,6 +46,7 @@ class Removal:
     kept: tuple[str, ...]
     refuses: tuple[str, ...]
     buckets: tuple[str, ...] = ()
+    opens: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -61,6 +66,7 @@ class Removal:
             f"{self.place.name} in {self.place.region}: {len(self.goes)} resource(s) are deleted",
             *(f"    DATA LOSS: {line}" for line in self.lost),
             *(f"    kept: {line}" for line in self.kept),
+            *(f"    its deletion protection is taken off: {each}, which never served" for each in self.opens),
             *(f"    refuses: {line}" for line in self.refuses),
         ]
 
@@ -73,7 +79,7 @@ def prepare(work: Work, kinds: Collection[str] = ()) -> list[Removal]:
     """
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
-        raise ConfigError(f"there is no stack '{unknown[0]}'", remedy=f"there are {', '.join(KINDS)}")
+        raise UsageError(f"there is no stack '{unknown[0]}'", remedy=f"there are {', '.join(KINDS)}")
     found = []
     for place in reversed(work.places()):
         standing = work.standing(place) if not kinds or place.kind in kinds else None
@@ -103,8 +109,7 @@ def destroy(work: Work, kinds: Collection[str], agree: Callable[[Sequence[Remova
         raise PreflightError(
             "something refuses to be deleted, so nothing was",
             details=refusing,
-            remedy="take the protection off in the config (stack.database.protected: false), "
-            "`deployer infra apply`, and destroy again",
+            remedy=_remedy(todo),
         )
     if todo and not agree(todo):
         raise PreflightError("nobody has agreed to this, so nothing was deleted", remedy=f"--yes {work.name}")
@@ -113,10 +118,23 @@ def destroy(work: Work, kinds: Collection[str], agree: Callable[[Sequence[Remova
     return todo
 
 
+def _remedy(todo: Sequence[Removal]) -> str:
+    stuck = next((each for each in todo if each.refuses and each.standing.condition is Condition.STUCK), None)
+    if stuck is None:
+        return (
+            "take the protection off in the config (stack.database.protected: false), "
+            "`deployer infra apply`, and destroy again"
+        )
+    return (  # nothing can be applied to it
+        "`aws rds modify-db-instance --no-deletion-protection --apply-immediately "
+        f"--region {stuck.place.region} --db-instance-identifier NAME`, and destroy again"
+    )
+
+
 def _removal(work: Work, place: Place, standing: Standing) -> Removal:
     formation = work.formation(place)
     template: Mapping[str, Any] = formation.template(place.name).get("Resources", {})
-    goes, lost, kept, refuses, buckets = [], [], [], [], []
+    goes, lost, kept, refuses, buckets, opens = [], [], [], [], [], []
     for resource in formation.resources(place.name):
         if resource.status in _GONE or not resource.physical:
             continue
@@ -129,8 +147,11 @@ def _removal(work: Work, place: Place, standing: Standing) -> Removal:
             policy=policy(described, "DeletionPolicy"),
         )
         where = f"{resource.name} ({resource.physical})"
-        if described.get("Properties", {}).get("DeletionProtection") in (True, "true"):
-            refuses.append(f"{where} has deletion protection")
+        if _protected(work, place.region, resource, described):
+            if standing.status in _NEVER_MADE:
+                opens.append(resource.physical)
+            else:
+                refuses.append(f"{where} has deletion protection")
         if change.policy == "Retain":
             kept.append(f"{where}, with all it holds")
         elif resource.type == _BUCKET and _holds(work, place.region, resource.physical):
@@ -142,7 +163,30 @@ def _removal(work: Work, place: Place, standing: Standing) -> Removal:
                 kept.append(f"a last snapshot of {where}")
             if change.loss:
                 lost.append(f"{where}: {change.loss}")
-    return Removal(place, standing, tuple(goes), tuple(lost), tuple(kept), tuple(refuses), tuple(buckets))
+    return Removal(
+        place,
+        standing,
+        tuple(goes),
+        tuple(lost),
+        tuple(kept),
+        tuple(refuses),
+        tuple(buckets),
+        tuple(opens),
+    )
+
+
+def _protected(work: Work, region: str, resource: Resource, described: Mapping[str, Any]) -> bool:
+    """Whether it refuses to be deleted: a database is asked, since somebody may have opened it by hand."""
+    if resource.type != _DATABASE:
+        return protected(described)
+    try:
+        with mapped(f"looking at database {resource.physical}"):
+            found = work.cloud.client("rds", region).describe_db_instances(
+                DBInstanceIdentifier=resource.physical
+            )
+    except CloudError as error:
+        return answered(error)[0] != "DBInstanceNotFound" and protected(described)
+    return any(each.get("DeletionProtection") for each in found["DBInstances"])
 
 
 def _holds(work: Work, region: str, bucket: str) -> bool:
@@ -169,6 +213,12 @@ def _delete(work: Work, removal: Removal) -> None:
             StackName=standing.id,
             EnableTerminationProtection=False,
         )
+    for name in removal.opens:
+        # It was made protected, and so what was made before the failure could not be taken back.
+        with mapped(f"taking the deletion protection off database {name}"):
+            work.cloud.client("rds", place.region).modify_db_instance(
+                DBInstanceIdentifier=name, DeletionProtection=False, ApplyImmediately=True
+            )
     following = _ask(formation, removal, work, retain=())
     after = following.end()
     if after is not None and after.status == "DELETE_FAILED":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets as chance
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from deployer.aws.session import mapped
 from deployer.errors import CloudError
 from deployer.events import Note
 from deployer.stack.cloud import Cloud
+from deployer.stack.layout import DATABASE_PASSWORD, ORIGIN_SECRET
 from deployer.stack.work import Work
 
 _LONGEST = 4096
@@ -61,15 +63,35 @@ def listed(work: Work) -> list[Secret]:
     return [_secret(name, path, name in work.generated, found.get(path)) for path, name in paths.items()]
 
 
+def wrong(name: str, value: str) -> str:
+    """What is wrong with a value, empty for nothing; AWS would only say so when the stack is changed."""
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        return "is no text in UTF-8; PowerShell's `>` writes UTF-16"
+    if not 0 < size <= _LONGEST:
+        return f"has {size:,} bytes: 1 to {_LONGEST:,} are taken"
+    if name in _SHAPES and not re.fullmatch(_SHAPES[name][0], value):
+        return _SHAPES[name][1]
+    return ""
+
+
+_SHAPES = {
+    DATABASE_PASSWORD: (
+        r"(?![^ ]*[/@\" ])[!-~]{8,41}",
+        'must be 8 to 41 letters, digits and signs, but / @ "',
+    ),
+    ORIGIN_SECRET: (r"[!-~]{20,}", "must be 20 letters, digits and signs at least: it is sent as a header"),
+}
+
+
 def put(cloud: Cloud, region: str, path: str, value: str, *, replace: bool = True) -> bool:
     """Write a value; whether it was written.
 
     :param replace: False leaves one that is there as it is, whoever was first.
+    :param value: that `wrong` says nothing of.
     :raises CloudError: it is refused; the value is in no message.
     """
-    size = len(value.encode())
-    if not value or size > _LONGEST:
-        raise CloudError(f"parameter {path}: a value has 1 to {_LONGEST:,} bytes, this one {size:,}")
     try:
         with mapped(f"writing parameter {path} in {region}"):
             cloud.client("ssm", region).put_parameter(

@@ -94,7 +94,7 @@ def outputs(work: Work) -> dict[str, str]:
 
 
 def as_shell(found: Mapping[str, str]) -> list[str]:
-    """Lines for `eval`: `SITE_BUCKET=shop-site`."""
+    """Lines for `eval`: `BUCKET_NAME=shop-site`."""
     return [f"{shell_name(key)}={shlex.quote(value)}" for key, value in sorted(found.items())]
 
 

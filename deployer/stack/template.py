@@ -19,8 +19,23 @@ from deployer.edge.site import viewer_request
 from deployer.errors import TemplateError
 from deployer.render import render
 from deployer.stack.document import parse
-from deployer.stack.layout import GLOBAL_REGION, LATEST_IMAGE, ORIGIN_FACING, ORIGIN_SECRET, Layout, layout
-from deployer.stack.parameters import PrefixList, PublicParameter, SecretParameter, Source, StackOutput
+from deployer.stack.layout import (
+    DATABASE_PASSWORD,
+    GLOBAL_REGION,
+    LATEST_IMAGE,
+    ORIGIN_FACING,
+    ORIGIN_SECRET,
+    Layout,
+    layout,
+)
+from deployer.stack.parameters import (
+    PrefixList,
+    PublicParameter,
+    SecretParameter,
+    SecretVersion,
+    Source,
+    StackOutput,
+)
 from deployer.stack.userdata import user_data
 
 LIMIT = 51_200
@@ -86,6 +101,8 @@ def _main(found: Layout) -> Template:
         parameters["CloudFrontPrefixList"] = PrefixList(ORIGIN_FACING)
     if found.api:
         parameters["OriginSecret"] = SecretParameter(f"{found.secrets_prefix}/{ORIGIN_SECRET}")
+    if stack.database.enabled:
+        parameters["DatabasePasswordVersion"] = SecretVersion(f"{found.secrets_prefix}/{DATABASE_PASSWORD}")
     return _template(
         found,
         "main",

@@ -45,14 +45,17 @@ class Record:
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Self:
-        """:raises (ValueError, TypeError, KeyError): it was none of ours."""
+        """:raises (ValueError, TypeError, KeyError, OverflowError): it was none of ours."""
+        times = {name: float(found[name]) for name in ("began", "recovered", "told_at")}
+        for time in times.values():
+            datetime.fromtimestamp(time, UTC)  # or it could not be told
         return cls(
             told=Severity[found["told"]],
             counted=bool(found["counted"]),
             turns=tuple(map(float, found["turns"])),
             bad=int(found["bad"]),
             well=int(found["well"]),
-            **{name: float(found[name]) for name in ("began", "recovered", "told_at")},
+            **times,
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deployer.config.schema import Config
-from deployer.errors import DeployerError, Locked
+from deployer.errors import ConfigError, DeployerError, Locked
 from deployer.watch.condition import Counts, Key
 from deployer.watch.judgement import Known, Record
 
@@ -26,7 +26,10 @@ def name(config: Config) -> str:
 def path(config: Config, environ: Mapping[str, str]) -> Path:
     """The file: in `watch.state`, in what systemd gives, or where this user keeps such things."""
     if config.watch.state:
-        folder = config.root / config.watch.state.expanduser()
+        try:
+            folder = config.root / config.watch.state.expanduser()
+        except RuntimeError as error:
+            raise ConfigError(f"watch.state: {config.watch.state}: {error}") from None
     elif environ.get("STATE_DIRECTORY"):
         folder = Path(environ["STATE_DIRECTORY"].split(":")[0])
     elif os.geteuid() == 0:
@@ -68,7 +71,7 @@ def load(file: Path) -> tuple[Known, str]:
         return _known(found), ""
     except FileNotFoundError:
         return Known(), ""
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         return Known(), f"{file} cannot be read ({type(error).__name__}); it begins anew"
 
 

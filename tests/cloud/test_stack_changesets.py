@@ -149,6 +149,15 @@ def test_a_plan_of_what_is_not_there_leaves_no_empty_stack(script: Script) -> No
     assert script.words("delete_stack") == [{"StackName": IDENTITY}]
 
 
+def test_nor_does_one_that_cloudformation_does_not_take(script: Script) -> None:
+    script.answer("describe_stacks", absent(), stack("REVIEW_IN_PROGRESS"))
+    script.answer("describe_change_set", change_set(status="FAILED", StatusReason="Transform failed"))
+    script.answer("describe_events", {"OperationEvents": []})
+    with pytest.raises(StackFailed, match="Transform failed"):
+        plan.prepare(script.work(template()), template())
+    assert script.words("delete_stack") == [{"StackName": IDENTITY}]
+
+
 def test_a_plan_never_deletes_a_stack_that_somebody_made_meanwhile(script: Script) -> None:
     script.answer("describe_stacks", absent(), stack("CREATE_IN_PROGRESS"))
     script.answer("describe_change_set", change_set(ADDED))

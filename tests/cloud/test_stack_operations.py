@@ -70,6 +70,7 @@ def test_the_change_set_that_was_planned_is_executed_and_followed_in_order() -> 
     assert applied.outcomes == {"shop": "update"}
     executed = script.words("execute_change_set")[0]
     assert (executed["ChangeSetName"], executed["ClientRequestToken"][:9]) == (CHANGE_SET, "deployer-")
+    assert executed["RetainExceptOnCreate"] is True
     told_events = [
         each.sentence().split("|")[1].split()[0] for each in script.events if "|" in each.sentence()
     ]
@@ -336,19 +337,102 @@ def test_what_else_cannot_be_deleted_is_an_error_with_its_reason() -> None:
     assert len(script.words("delete_stack")) == 1
 
 
-def test_a_database_that_is_protected_refuses_before_anything_goes() -> None:
+DATABASE = {"Type": "AWS::RDS::DBInstance", "Properties": {"DeletionProtection": True}}
+
+
+def with_database(status: str, *, protected: bool = True) -> tuple[Script, Work]:
+    """A stack with a database whose template protects it, and whether RDS does."""
     script = Script()
-    script.answer("describe_stacks", stack("CREATE_COMPLETE"))
-    database = {"Type": "AWS::RDS::DBInstance", "Properties": {"DeletionProtection": True}}
-    script.answer("get_template", {"TemplateBody": json.dumps({"Resources": {"Database": database}})})
-    script.answer(
-        "list_stack_resources",
-        {"StackResourceSummaries": [summary("Database", "AWS::RDS::DBInstance", "db-1")]},
-    )
+    script.answer("describe_stacks", stack(status))
+    script.answer("get_template", {"TemplateBody": json.dumps({"Resources": {"Database": DATABASE}})})
+    found = summary("Database", "AWS::RDS::DBInstance", "db-1")
+    script.answer("list_stack_resources", {"StackResourceSummaries": [found]})
+    script.answer("describe_db_instances", {"DBInstances": [{"DeletionProtection": protected}]})
+    script.answer("modify_db_instance", {})
+    return script, script.work(template(resources={"Database": DATABASE}))
+
+
+@pytest.mark.parametrize(
+    ("status", "way"), [("CREATE_COMPLETE", "infra apply"), ("DELETE_FAILED", "aws rds")]
+)
+def test_a_database_that_is_protected_refuses_before_anything_goes(status: str, way: str) -> None:
+    script, work = with_database(status)
     with pytest.raises(PreflightError, match="refuses") as error:
-        removal.destroy(script.work(template(resources={"Database": database})), ["main"], lambda _: True)
+        removal.destroy(work, ["main"], lambda _: True)
     assert error.value.details == ("shop: Database (db-1) has deletion protection",)
+    assert way in str(error.value.remedy)
     assert script.words("delete_stack") == []
+
+
+def test_one_whose_protection_was_taken_off_by_hand_goes() -> None:
+    script, work = with_database("DELETE_FAILED", protected=False)
+    script.answer("describe_stacks", stack("DELETE_FAILED"), stack("DELETE_FAILED"), stack("DELETE_COMPLETE"))
+    script.answer("describe_stack_events", told(BEFORE), told(BEFORE, happened("shop", "DELETE_COMPLETE")))
+    removal.destroy(work, ["main"], lambda _: True)
+    assert script.words("modify_db_instance") == []
+    assert len(script.words("delete_stack")) == 1
+
+
+@pytest.mark.parametrize("status", ["CREATE_FAILED", "ROLLBACK_FAILED"])
+def test_one_that_never_served_is_opened_so_that_what_failed_can_be_taken_away(status: str) -> None:
+    script, work = with_database(status)
+    script.answer("describe_stacks", stack(status), stack(status), stack("DELETE_COMPLETE"))
+    script.answer("describe_stack_events", told(BEFORE), told(BEFORE, happened("shop", "DELETE_COMPLETE")))
+    shown: list[str] = []
+
+    def agreed(todo: Sequence[removal.Removal]) -> bool:
+        shown.extend(line for each in todo for line in each.lines())
+        return True
+
+    removal.destroy(work, ["main"], agreed)
+    assert any("db-1, which never served" in line for line in shown)
+    opened = {"DBInstanceIdentifier": "db-1", "DeletionProtection": False, "ApplyImmediately": True}
+    assert script.words("modify_db_instance") == [opened]
+    assert len(script.words("delete_stack")) == 1
+
+
+def test_a_protected_database_is_not_removed_by_an_update() -> None:
+    gone = resource(
+        "Database", "AWS::RDS::DBInstance", "Remove", PhysicalResourceId="db-1", PolicyAction="Snapshot"
+    )
+    script = updating(gone)
+    script.answer("get_template", {"TemplateBody": json.dumps({"Resources": {"Database": DATABASE}})})
+    with pytest.raises(PreflightError, match="refuses to be deleted") as error:
+        apply(script.work(template()), agree(*Consent))
+    assert error.value.details == ("shop: Database (db-1) has deletion protection",)
+    assert script.words("execute_change_set") == []
+    assert len(script.words("delete_change_set")) == 1
+
+
+def test_what_an_update_could_not_delete_is_told_though_it_ended_well() -> None:
+    script = updating(ADDED)
+    left = happened("Old", "DELETE_FAILED", "in use")
+    script.answer("describe_stack_events", told(BEFORE), told(BEFORE, BEGUN, MADE, left, DONE))
+    applied = apply(script.work(template()), agree())
+    assert applied.outcomes == {"shop": "update"}
+    assert any("in use" in each and "outside of the stack" in each for each in script.sentences())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("gemini-key", "any thing, 한국어\n", ""),
+        ("gemini-key", "", "0 bytes"),
+        ("gemini-key", "x" * 4097, "4,097 bytes"),
+        ("gemini-key", "k\udcff", "UTF-16"),
+        ("database-password", "eight-8!", ""),
+        ("database-password", "with/slash8", "8 to 41"),
+        ("database-password", "with space8", "8 to 41"),
+        ("database-password", "short", "8 to 41"),
+        ("origin-secret", "x" * 20, ""),
+        ("origin-secret", "x" * 19, "20 letters"),
+        ("origin-secret", "x" * 20 + "\n", "20 letters"),
+    ],
+)
+def test_values_that_aws_would_refuse_later_are_refused_now(name: str, value: str, said: str) -> None:
+    found = secrets.wrong(name, value)
+    assert said in found
+    assert bool(said) == bool(found)
 
 
 def test_a_killed_destroy_is_followed_by_the_next() -> None:

@@ -16,6 +16,7 @@ import time
 import traceback
 
 from app.storage.database import Database
+from app.storage.errors import Busy
 from app.storage.quota import Grant, Quota
 
 
@@ -54,7 +55,11 @@ def _ask_all(quota: Quota, seconds: float, threads: int, limit: int) -> None:
         ticket = secrets.token_hex(16)
         try:
             while time.monotonic() < until:
-                match quota.take(ticket):
+                try:
+                    turn = quota.take(ticket)
+                except Busy:  # as the service answers 503, and is asked again
+                    continue
+                match turn:
                     case Grant(at):
                         os.write(1, f"{limit} {at}\n".encode())  # at once, so that lines do not mix
                         ticket = secrets.token_hex(16)

@@ -190,7 +190,7 @@ Share = Annotated[
     ),
 ]
 DockerAddress = Annotated[
-    str, *_matching(r"unix:///\S+|(tcp|ssh)://\S+", "must begin with unix:///, tcp:// or ssh://")
+    str, *_matching(r"(unix:///|tcp://)\S+", "must begin with unix:/// or tcp://; for SSH there is `hosts`")
 ]
 LogSize = Annotated[
     str,

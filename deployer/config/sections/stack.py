@@ -189,7 +189,8 @@ class StackInstance(Section):
     type: InstanceType = Field(default="t3.small", description="Instance type, of the x86 kind.")
     image: ImageId | None = Field(
         default=None,
-        description="Machine image; else the newest Amazon Linux 2023 of the day on which it is made.",
+        description="Machine image; else the newest Amazon Linux 2023 of the day on which it is made. Debian "
+        "and Ubuntu cannot tell that they are ready: `wait: false` with them.",
         examples=["ami-0123456789abcdef0"],
     )
     disk: Annotated[int, Field(ge=8, le=16384)] = Field(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from deployer.config.document import parse
 from deployer.config.load import load, merge, parse_set, plain
@@ -485,3 +486,34 @@ def test_a_config_does_not_change() -> None:
     config = Config.of({"service": {"name": "a", "image": "a", "port": 1}})
     with pytest.raises(AttributeError, match="does not change: edge"):
         config.edge = None  # type: ignore[assignment]
+
+
+def test_sections_that_are_made_in_threads_leave_the_environment_as_it_was(write: Write) -> None:
+    write("service: {name: shop, image: shop:1, port: 80}")
+    program = """
+import os, sys, threading
+from deployer.config.load import load
+sys.setswitchinterval(1e-6)
+config = load()
+barrier = threading.Barrier(9)
+found = []
+
+def ask(name):
+    barrier.wait()
+    found.append(getattr(config, name))
+
+names = ("edge", "rollout", "watch") * 3
+threads = [threading.Thread(target=ask, args=(name,)) for name in names]
+for each in threads: each.start()
+for each in threads: each.join()
+print(len(found), len({id(each) for each in found}), os.environ.get("PYDANTIC_DISABLE_PLUGINS", ""))
+"""
+    assert in_a_process(program) == "9 3"
+
+
+@pytest.mark.parametrize("name", ["x'; touch /tmp/x; : '", "../up", "my env", "eu.west", "-e"])
+def test_an_environment_has_a_name_that_files_and_crontabs_can_have(write: Write, name: str) -> None:
+    text = yaml.safe_dump({"service": {"name": "a", "image": "a", "port": 1}, "environments": {name: {}}})
+    with pytest.raises(ConfigError) as caught:
+        load(write(text), environ={})
+    assert "environment's name must be letters" in str(caught.value.details)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from deployer.errors import PreflightError
 from deployer.site.aside import Aside
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -73,6 +76,39 @@ def test_a_child_that_nobody_waits_for_is_ended(tmp_path: Path) -> None:
         raise KeyError
     assert no_child_is_left()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("alone")
+def test_where_the_kernel_reaps_children_it_is_computed_here() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # as some who start us leave it
+    try:
+        with Aside(lambda: 7) as aside:
+            assert aside.result() == 7
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_a_killed_process_leaves_no_child() -> None:
+    program = """
+import os, time
+from deployer.site.aside import Aside
+from tests.support.waiting import until
+
+def compute():
+    print(os.getpid(), flush=True)
+    time.sleep(300)
+
+with Aside(compute) as aside:
+    aside.result()
+"""
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = Path(f"/proc/{int(parent.stdout.readline())}")
+        assert child.exists()
+        parent.kill()
+        parent.wait()
+        until(lambda: not child.exists() or "Z" in (child / "stat").read_text().split()[2], "gone")
 
 
 def test_beside_other_threads_there_is_no_child() -> None:

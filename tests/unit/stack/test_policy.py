@@ -58,7 +58,8 @@ def test_what_the_issue_names_is_all_there() -> None:
     assert [disk["Ebs"]["VolumeType"] for disk in instance["BlockDeviceMappings"]] == ["gp3"]
     database = rules.of_type(main, "AWS::RDS::DBInstance")["Database"]
     assert (database["EngineVersion"], database["StorageEncrypted"]) == ("11.4", True)
-    assert database["MasterUserPassword"] == "{{resolve:ssm-secure:/preview/database-password}}"
+    password = "{{resolve:ssm-secure:/preview/database-password:${DatabasePasswordVersion}}}"
+    assert database["MasterUserPassword"] == {"Fn::Sub": password}
     assert main["Parameters"]["OriginSecret"]["NoEcho"] is True
     records = rules.of_type(main, "AWS::Route53::RecordSet").values()
     assert {(each["Name"], each["Type"]) for each in records} == {

@@ -22,7 +22,7 @@ from deployer.errors import ConfigError, TemplateError
 from deployer.fleet.prepare import script
 from deployer.stack.document import parse
 from deployer.stack.layout import layout
-from deployer.stack.parameters import PrefixList, PublicParameter, SecretParameter, StackOutput
+from deployer.stack.parameters import PrefixList, PublicParameter, SecretParameter, SecretVersion, StackOutput
 from deployer.stack.template import templates
 from deployer.stack.userdata import LIMIT, text
 from tests.support.stack import ALL, BASE, config, every_two, merged, settings
@@ -72,6 +72,7 @@ def test_where_parameters_come_from() -> None:
         "ImageId": PublicParameter("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"),
         "CloudFrontPrefixList": PrefixList("com.amazonaws.global.cloudfront.origin-facing"),
         "OriginSecret": SecretParameter("/preview/origin-secret"),
+        "DatabasePasswordVersion": SecretVersion("/preview/database-password"),
     }
     for each in made.values():
         for source in each.parameters.values():
@@ -142,6 +143,9 @@ def test_short_tags_become_long_ones() -> None:
     }
 
 
+OPS = "arn:aws:sns:ap-northeast-2:123456789012:ops"
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -155,6 +159,11 @@ def test_short_tags_become_long_ones() -> None:
         ({"edge": {"port": 81}}, "edge.port"),
         ({"stack": {"alarms": {"topic": "arn:aws:sns:us-east-1:123456789012:x"}}}, "stack.alarms.topic"),
         ({"stack": {"domain": "a.kr", "aliases": ["b.kr"]}}, "stack.aliases"),
+        ({"stack": {"domain": "a.kr", "aliases": ["origin.a.kr"]}}, "where CloudFront finds the API"),
+        ({"stack": {"alarms": {"topic": OPS, "emails": []}}}, "stack.alarms.emails"),
+        ({"stack": {"instance": {"type": "a1.medium"}}}, "ARM"),
+        ({"stack": {"network": {"cidr": "10.213.0.0/20"}}}, "stack.network.cidr"),
+        ({"ssh": {"port": 2222}}, "ssh.port"),
         ({"site": None, "stack": {"instance": {"enabled": False}}}, "neither a bucket"),
     ],
 )

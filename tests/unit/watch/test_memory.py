@@ -10,7 +10,7 @@ import pytest
 from deployer.config.load import load as load_config
 from deployer.config.schema import Config
 from deployer.doctor.finding import Severity
-from deployer.errors import DeployerError, Locked
+from deployer.errors import ConfigError, DeployerError, Locked
 from deployer.watch.condition import Counts, Key
 from deployer.watch.judgement import Known, Record
 from deployer.watch.memory import alone, forget, load, name, path, save
@@ -48,6 +48,11 @@ def whole() -> str:
     return json.dumps({"format": 1, "conditions": [], "counts": {}, "serving": []})
 
 
+def record(**changes: float) -> str:
+    said = {"key": ["a", "disk", "/", ""], "told": "OK", "counted": True, "turns": [], "bad": 0, "well": 0}
+    return json.dumps({**said, "began": 0.0, "recovered": 0.0, "told_at": 0.0, **changes})
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -60,7 +65,10 @@ def whole() -> str:
         whole().replace('"format": 1', '"format": 99'),
         whole().replace('"counts": {}', '"counts": {"web1": {"oom": "many"}}'),
         whole().replace('"counts": {}', '"counts": {"web1": 3}'),
+        whole().replace('"counts": {}', '"counts": {"web1": {"oom": Infinity}}'),
+        "[" * 100_000,
         whole().replace('"conditions": []', '"conditions": [{"key": ["a"], "told": "OK"}]'),
+        whole().replace('"conditions": []', '"conditions": [' + record(began=1e300) + "]"),
         whole().replace('"conditions": []', '"conditions": [{"key": ["a", "b", "c", "d"], "told": "?"}]'),
     ],
 )
@@ -110,3 +118,11 @@ def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert path(plain, {"XDG_STATE_HOME": "/home/a/s"}) == Path("/home/a/s/deployer/deployer-watch-shop.json")
     live = config(tmp_path, "watch: {state: state}", "live")
     assert path(live, {"STATE_DIRECTORY": "/run/a"}) == tmp_path / "state/deployer-watch-shop-live.json"
+
+
+def test_a_home_that_nobody_has_is_an_error_of_the_config() -> None:
+    config = Config.of(
+        {"service": {"name": "a", "image": "a", "port": 1}, "watch": {"state": "~nobody-is-called-so/x"}}
+    )
+    with pytest.raises(ConfigError, match=r"watch\.state"):
+        path(config, {})
