@@ -71,7 +71,6 @@ def _mapped(what: str, address: str) -> Iterator[None]:
     """Translate whatever the SDK raises while doing `what` into our tree."""
     sdk = _sdk()
     import requests
-    import urllib3
 
     try:
         yield
@@ -88,13 +87,7 @@ def _mapped(what: str, address: str) -> Iterator[None]:
                 f"{what}: that is no name of an image", remedy="write name:tag, the name in lower case"
             ) from error
         raise EngineError(f"{what}: the engine answered {error.status_code}: {text}") from error
-    except (
-        sdk.errors.DockerException,
-        requests.exceptions.RequestException,
-        urllib3.exceptions.HTTPError,
-        ValueError,  # a port, or a name, that is none
-        OSError,
-    ) as error:
+    except (sdk.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
         raise _unreachable(what, address, error) from error
 
 
@@ -151,15 +144,22 @@ class Engine:
                 f"{self.address} is no address of an engine here",
                 remedy="name the host in `hosts` (docs/hosts.md), or forward its socket and give unix:///path",
             )
-        with self._mapped("connecting"):
-            self.api: APIClient = self._client(VERSION)
-            answer = self.api.get(f"{self.api.base_url}/_ping", timeout=TIMEOUT)
-            answer.raise_for_status()
-            # Engines refuse versions that are too new or too old for them; a ping has none, and says theirs.
-            spoken = answer.headers.get("Api-Version", VERSION)
-            if spoken != VERSION:
-                self.api.close()
-                self.api = self._client(spoken)
+        try:
+            with self._mapped("connecting"):
+                self.api: APIClient = self._connected()
+        except ValueError as error:  # the libraries' own word for a port, or a name, that is none
+            raise _unreachable("connecting", self.address, error) from error
+
+    def _connected(self) -> APIClient:
+        api = self._client(VERSION)
+        answer = api.get(f"{api.base_url}/_ping", timeout=TIMEOUT)
+        answer.raise_for_status()
+        # Engines refuse versions that are too new or too old for them; a ping has none, and says theirs.
+        spoken = answer.headers.get("Api-Version", VERSION)
+        if spoken == VERSION:
+            return api
+        api.close()
+        return self._client(spoken)
 
     def _client(self, version: str) -> APIClient:
         sdk = _sdk()
