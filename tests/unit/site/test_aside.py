@@ -18,42 +18,53 @@ from tests.support.waiting import until
 
 
 @pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the deployer is; a test's own runner may have threads, which none of these calls needs."""
+def children(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The forks that are made from here on, in a process that is alone, as the deployer is.
+
+    A test's own runner may have threads, which none of these calls needs, and children, which are its own.
+    """
+    made: list[int] = []
+    fork = os.fork
+
+    def noted() -> int:
+        made.append(fork())
+        return made[-1]
+
+    monkeypatch.setattr("os.fork", noted)
     monkeypatch.setattr("threading.active_count", lambda: 1)
+    return made
 
 
-def no_child_is_left() -> bool:
+def gone(children: list[int]) -> bool:
+    """Whether there was one child, which has ended and is waited for."""
+    (child,) = children
     try:
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(child, os.WNOHANG)
     except ChildProcessError:
         return True
     return False
 
 
-@pytest.mark.usefixtures("alone")
-def test_it_is_computed_by_another_process() -> None:
+def test_it_is_computed_by_another_process(children: list[int]) -> None:
     rows = [("한글.js", b"\0" * 100_000, 2**40), ("b", "\udcff", 0)]
     with Aside(lambda: (os.getpid(), rows)) as aside:
         process, found = aside.result()
     assert process != os.getpid()
     assert found == rows
-    assert no_child_is_left()
+    assert gone(children)
 
 
-@pytest.mark.usefixtures("alone")
-def test_what_it_raises_is_raised_here() -> None:
+def test_what_it_raises_is_raised_here(children: list[int]) -> None:
     def refuse() -> None:
         raise PreflightError("there is no folder", remedy="build it")
 
     with Aside(refuse) as aside, pytest.raises(PreflightError) as caught:
         aside.result()
     assert caught.value.remedy == "build it"
-    assert no_child_is_left()
+    assert gone(children)
 
 
-@pytest.mark.usefixtures("alone")
-def test_a_killed_child_is_stood_in_for() -> None:
+def test_a_killed_child_is_stood_in_for(children: list[int]) -> None:
     here = os.getpid()
 
     def compute() -> int:
@@ -63,27 +74,26 @@ def test_a_killed_child_is_stood_in_for() -> None:
 
     with Aside(compute) as aside:
         assert aside.result() == here
-    assert no_child_is_left()
+    assert gone(children)
 
 
-@pytest.mark.usefixtures("alone")
-def test_a_child_that_nobody_waits_for_is_ended(tmp_path: Path) -> None:
+def test_a_child_that_nobody_waits_for_is_ended(children: list[int], tmp_path: Path) -> None:
     def compute() -> None:
         time.sleep(60)
         (tmp_path / "late").touch()
 
     with pytest.raises(KeyError), Aside(compute):
         raise KeyError
-    assert no_child_is_left()
+    assert gone(children)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.usefixtures("alone")
-def test_where_the_kernel_reaps_children_it_is_computed_here() -> None:
+def test_where_the_kernel_reaps_children_it_is_computed_here(children: list[int]) -> None:
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # as some who start us leave it
     try:
         with Aside(lambda: 7) as aside:
             assert aside.result() == 7
+        assert gone(children)
     finally:
         signal.signal(signal.SIGCHLD, before)
 
