@@ -143,6 +143,17 @@ def test_short_tags_become_long_ones() -> None:
     }
 
 
+def test_a_topic_in_us_east_1_is_told_of_cloudfront_too() -> None:
+    topic = "arn:aws:sns:us-east-1:123456789012:ops"
+    found = config(stack={"region": "us-east-1", "alarms": {"topic": topic, "emails": []}})
+    metrics = next(each for each in templates(found) if each.kind == "metrics").document()
+    resources = metrics["Resources"].values()
+    assert "AWS::SNS::Topic" not in [each["Type"] for each in resources]
+    alarms = [each["Properties"] for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"]
+    assert {topic} == {each for alarm in alarms for each in alarm["AlarmActions"]}
+    assert len(alarms) == 2
+
+
 OPS = "arn:aws:sns:ap-northeast-2:123456789012:ops"
 
 
