@@ -7,7 +7,7 @@ import importlib
 import os
 import threading
 from collections.abc import Iterator
-from typing import Any, Generic, Never, Self, TypeVar, overload
+from typing import Any, Generic, Never, Self, TypeVar, cast, overload
 
 PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 REQUIRED = object()
@@ -64,14 +64,16 @@ class Part(Generic[T]):
     def make(self, value: object) -> T:
         """What `value`, as the file gives it, is. :raises ValidationError: it is not as it must be."""
         if value is None:
-            return value  # type: ignore[return-value]  # whose T has None in it
-        kind = self.kind
+            return cast(T, None)
         with _making, _no_plugins():
-            if isinstance(kind, type):
-                return kind.model_validate(value)  # type: ignore[attr-defined, no-any-return]
-            from pydantic import TypeAdapter
+            kind = self.kind
+            validate = getattr(kind, "model_validate", None)
+            if validate is None:  # a list
+                from pydantic import TypeAdapter
 
-            return TypeAdapter(kind).validate_python(value)  # type: ignore[no-any-return]
+                validate = TypeAdapter(kind).validate_python
+            made: T = validate(value)
+            return made
 
 
 @contextlib.contextmanager

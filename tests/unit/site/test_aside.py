@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -79,7 +78,7 @@ def test_a_killed_child_is_stood_in_for(children: list[int]) -> None:
 
 def test_a_child_that_nobody_waits_for_is_ended(children: list[int], tmp_path: Path) -> None:
     def compute() -> None:
-        time.sleep(60)
+        signal.pause()
         (tmp_path / "late").touch()
 
     with pytest.raises(KeyError), Aside(compute):
@@ -100,13 +99,13 @@ def test_where_the_kernel_reaps_children_it_is_computed_here(children: list[int]
 
 def test_a_killed_process_leaves_no_child() -> None:
     program = """
-import os, time
+import os, signal
 from deployer.site.aside import Aside
 from tests.support.waiting import until
 
 def compute():
     print(os.getpid(), flush=True)
-    time.sleep(300)
+    signal.pause()
 
 with Aside(compute) as aside:
     aside.result()
