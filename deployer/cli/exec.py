@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from deployer.cli.context import Context
-from deployer.cli.serving import serving_container
+from deployer.cli.serving import serving_container, texts
 from deployer.errors import UsageError
 
 EPILOG = """examples:
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     config = context.config(args)
     engine = context.engine(config)
     exec_id, chunks = engine.exec_stream(serving_container(engine, config), words, user=args.user)
-    for chunk in chunks:
-        context.stdout.write(chunk.decode("utf-8", "replace"))
+    for text in texts(chunks):
+        context.stdout.write(text)
         context.stdout.flush()
     return engine.exec_exit_code(exec_id)

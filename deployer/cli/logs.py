@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from collections.abc import Iterable, Iterator
 
 from deployer.cli.context import Context
-from deployer.cli.serving import serving_container
+from deployer.cli.serving import serving_container, texts
 from deployer.errors import ExitStatus, Interrupted
 
 EPILOG = """examples:
   deployer logs -f
   deployer logs --release 20261122-2215 -n 500
+  deployer logs --json | jq -r .line
 """
 
 
@@ -36,7 +38,20 @@ def run(args: argparse.Namespace, context: Context) -> int:
     name = serving_container(engine, config, args.release)
     chunks = engine.follow_logs(name, tail=args.tail, follow=args.follow, timestamps=args.timestamps)
     with contextlib.suppress(Interrupted):
-        for chunk in chunks:
-            context.stdout.write(chunk.decode("utf-8", "replace"))
-            context.stdout.flush()
+        if args.json:
+            for line in _lines(chunks):
+                context.print_json({"container": name, "line": line})
+        else:
+            for text in texts(chunks):
+                context.stdout.write(text)
+                context.stdout.flush()
     return ExitStatus.OK
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    begun = ""
+    for text in texts(chunks):
+        *whole, begun = (begun + text).split("\n")
+        yield from whole
+    if begun:
+        yield begun

@@ -1,6 +1,9 @@
-"""Which container a command means when it names none."""
+"""The container that a command means when it names none, and the text that comes out of one."""
 
 from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Iterator
 
 from deployer.config.schema import Config
 from deployer.errors import UsageError
@@ -29,3 +32,11 @@ def serving_container(engine: Engine, config: Config, release: str | None = None
             details=[f"{member.release}  {member.status}" for member in situation.members.values()],
         )
     return fitting[0].name
+
+
+def texts(chunks: Iterable[bytes]) -> Iterator[str]:
+    """The text of chunks, in the middle of whose characters one may end."""
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    for chunk in chunks:
+        yield decode(chunk)
+    yield decode(b"", True)

@@ -140,6 +140,8 @@ def test_foreign_containers_and_images_stay_untouched(
 def test_logs_and_exec_reach_the_serving_release(project: Project, variant: Variant) -> None:
     project.run("rollout", "--image", variant(V="7"))
     assert "listening v=7" in project.run("logs").stdout
+    lines = [json.loads(line) for line in project.run("logs", "--json").stdout.splitlines()]
+    assert any("listening v=7" in each["line"] and each["container"] for each in lines)
     assert project.run("exec", "--", "python3", "-c", "print(6 * 7)").stdout.strip() == "42"
     assert project.run("exec", "--", "sh", "-c", "exit 5", expect=5).returncode == 5
 
