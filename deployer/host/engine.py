@@ -1,8 +1,8 @@
 """A Docker engine: the one place that speaks to the SDK.
 
-Everything above asks this class; what the SDK raises is mapped to `deployer.errors` here and nowhere
-else. Answers of the engine are passed on as the engine's own JSON (`Inspect`), whose shape Docker
-documents better than we could.
+Everything above asks this class; what the SDK raises is mapped to `deployer.errors` by `deployer.host.sdk`.
+Answers of the engine are passed on as the engine's own JSON (`Inspect`), whose shape Docker documents better
+than we could.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -19,12 +17,12 @@ from typing import TYPE_CHECKING, Any, cast
 from deployer.errors import (
     Conflict,
     EngineError,
-    EngineForbidden,
     EngineUnreachable,
     ImageError,
     ImageMissing,
     NotFound,
 )
+from deployer.host.sdk import TIMEOUT, explanation, mapped, sdk, unreachable
 from deployer.interrupts import checkpoint
 
 if TYPE_CHECKING:
@@ -38,87 +36,6 @@ Inspect = dict[str, Any]
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 VERSION = "1.41"
 """Of the engine's API that is tried first: the one of Docker 20.10."""
-TIMEOUT = 120.0
-"""Seconds that one answer of the engine may take; a busy small host is slow, a dead one must not hang us."""
-
-
-_importing = threading.Lock()
-
-
-def _sdk() -> Any:
-    """Import the Docker SDK, without paramiko unless SSH is wanted.
-
-    The SDK imports paramiko whenever it is installed, which costs 0.15 s that a local socket does not
-    need; its own `except ImportError` makes leaving it out safe.
-    """
-    with _importing:  # another thread must not meet half of it
-        if "docker" in sys.modules:
-            return sys.modules["docker"]
-        hidden = "paramiko" not in sys.modules
-        if hidden:
-            sys.modules["paramiko"] = cast(Any, None)
-        try:
-            import docker
-            import docker.errors
-        finally:
-            if hidden:
-                del sys.modules["paramiko"]
-        return docker
-
-
-@contextlib.contextmanager
-def _mapped(what: str, address: str) -> Iterator[None]:
-    """Translate whatever the SDK raises while doing `what` into our tree."""
-    sdk = _sdk()
-    import requests
-
-    try:
-        yield
-    except sdk.errors.ImageNotFound as error:
-        raise ImageMissing(f"{what}: {_explanation(error)}") from error
-    except sdk.errors.NotFound as error:
-        raise NotFound(f"{what}: {_explanation(error)}") from error
-    except sdk.errors.APIError as error:
-        text = _explanation(error)
-        if error.status_code == 409:
-            raise Conflict(f"{what}: {text}") from error
-        if "invalid reference format" in text:
-            raise ImageError(
-                f"{what}: that is no name of an image", remedy="write name:tag, the name in lower case"
-            ) from error
-        raise EngineError(f"{what}: the engine answered {error.status_code}: {text}") from error
-    except (sdk.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
-        raise _unreachable(what, address, error) from error
-
-
-def _explanation(error: Any) -> str:
-    return str(getattr(error, "explanation", None) or error)
-
-
-def _unreachable(what: str, address: str, error: BaseException) -> EngineError:
-    text = str(error)
-    if "Permission denied" in text or "Errno 13" in text:
-        return EngineForbidden(
-            f"{what}: no permission to open the Docker engine's socket at {address}",
-            remedy="add this user to the group that owns the socket (usually `usermod -aG docker $USER`, "
-            "then log in again; for a container: group_add with the socket's group id)",
-        )
-    if "timed out" in text or "Timeout" in type(error).__name__:
-        return EngineUnreachable(
-            f"{what}: the Docker engine at {address} did not answer within {TIMEOUT:.0f} s",
-            remedy="look at the engine's log and at the host's memory and disk",
-        )
-    return EngineUnreachable(
-        f"{what}: no Docker engine answers at {address} ({_reason(error)})",
-        remedy="start the engine, or set host.docker (or DOCKER_HOST) to where it listens",
-    )
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost sentence of the SDK's nested connection errors."""
-    while error.__cause__ or error.__context__:
-        error = cast(BaseException, error.__cause__ or error.__context__)
-    return str(error) or type(error).__name__
 
 
 class Engine:
@@ -148,7 +65,7 @@ class Engine:
             with self._mapped("connecting"):
                 self.api: APIClient = self._connected()
         except ValueError as error:  # the libraries' own word for a port, or a name, that is none
-            raise _unreachable("connecting", self.address, error) from error
+            raise unreachable("connecting", self.address, error) from error
 
     def _connected(self) -> APIClient:
         api = self._client(VERSION)
@@ -162,18 +79,20 @@ class Engine:
         return self._client(spoken)
 
     def _client(self, version: str) -> APIClient:
-        sdk = _sdk()
+        docker = sdk()
         if self._dial is None:
-            return cast("APIClient", sdk.APIClient(base_url=self.address, version=version, timeout=TIMEOUT))
+            return cast(
+                "APIClient", docker.APIClient(base_url=self.address, version=version, timeout=TIMEOUT)
+            )
         from deployer.host.dialled import adapter
 
-        api = sdk.APIClient(base_url="unix:///dialled", version=version, timeout=TIMEOUT)
+        api = docker.APIClient(base_url="unix:///dialled", version=version, timeout=TIMEOUT)
         api.mount("http+docker://", adapter(self._dial, TIMEOUT))
         return cast("APIClient", api)
 
     def _mapped(self, what: str) -> contextlib.AbstractContextManager[None]:
         checkpoint()
-        return _mapped(what, self.address)
+        return mapped(what, self.address)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -220,9 +139,9 @@ class Engine:
         with self._mapped(f"creating container {name}"):
             try:
                 answer = self.api.create_container_from_config(dict(config), name)
-            except _sdk().errors.NotFound as error:
-                if "image" in _explanation(error).lower():
-                    raise ImageMissing(f"creating container {name}: {_explanation(error)}") from error
+            except sdk().errors.NotFound as error:
+                if "image" in explanation(error).lower():
+                    raise ImageMissing(f"creating container {name}: {explanation(error)}") from error
                 raise
             return cast(str, answer["Id"])
 
@@ -233,7 +152,7 @@ class Engine:
 
     def stop(self, name: str, timeout: float) -> None:
         """SIGTERM, and SIGKILL after `timeout` seconds; returns once it is down. Missing is fine."""
-        with self._mapped(f"stopping container {name}"), contextlib.suppress(_sdk().errors.NotFound):
+        with self._mapped(f"stopping container {name}"), contextlib.suppress(sdk().errors.NotFound):
             self.api.stop(name, timeout=round(timeout))
 
     def kill(self, name: str, signal: str = "KILL") -> None:
@@ -241,7 +160,7 @@ class Engine:
         with self._mapped(f"signalling container {name}"):
             try:
                 self.api.kill(name, signal)
-            except _sdk().errors.APIError as error:
+            except sdk().errors.APIError as error:
                 if error.status_code not in (404, 409):
                     raise
 
@@ -250,7 +169,7 @@ class Engine:
         with self._mapped(f"removing container {name}"):
             try:
                 self.api.remove_container(name, v=True, force=True)
-            except _sdk().errors.APIError as error:
+            except sdk().errors.APIError as error:
                 # 409: its removal is already under way.
                 if error.status_code not in (404, 409):
                     raise
@@ -406,14 +325,14 @@ class Engine:
                 self.api.create_network(
                     name, driver="bridge", ipam=ipam, labels=dict(labels), check_duplicate=True
                 )
-            except _sdk().errors.APIError as error:
-                if "overlaps" in _explanation(error) or "conflicts" in _explanation(error):
-                    raise Conflict(f"creating network {name}: {_explanation(error)}") from error
+            except sdk().errors.APIError as error:
+                if "overlaps" in explanation(error) or "conflicts" in explanation(error):
+                    raise Conflict(f"creating network {name}: {explanation(error)}") from error
                 raise
 
     def remove_network(self, name: str) -> None:
         """Remove a network; missing is fine."""
-        with self._mapped(f"removing network {name}"), contextlib.suppress(_sdk().errors.NotFound):
+        with self._mapped(f"removing network {name}"), contextlib.suppress(sdk().errors.NotFound):
             self.api.remove_network(name)
 
     def connect(self, network: str, container: str, address: str | None = None) -> None:
@@ -439,7 +358,7 @@ class Engine:
 
     def remove_volume(self, name: str) -> None:
         """Remove a volume; missing is fine."""
-        with self._mapped(f"removing volume {name}"), contextlib.suppress(_sdk().errors.NotFound):
+        with self._mapped(f"removing volume {name}"), contextlib.suppress(sdk().errors.NotFound):
             self.api.remove_volume(name)
 
     # -- images ------------------------------------------------------------

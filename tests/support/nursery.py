@@ -164,9 +164,9 @@ def _import_all(of_app: bool) -> None:
                 importlib.import_module(found)
     if not of_app:
         from deployer.config import schema
-        from deployer.host import engine
+        from deployer.host.sdk import sdk
 
-        engine._sdk()  # without paramiko, as on a local socket
+        sdk()  # without paramiko, as on a local socket
         importlib.import_module("tests.support.crash")
         # Pydantic makes its validators when they are first used.
         config = schema.Config.of({"service": {"name": "shop", "image": "shop:1", "port": 8080}})
