@@ -528,29 +528,3 @@ class StackChanged(Event):
     def sentence(self) -> str:
         reason = f": {self.reason}" if self.reason else ""
         return f"  {self.stack} | {self.status:<18} {self.resource} ({self.type}){reason}"
-
-
-# -- Jenkins --------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class BuildQueued(Event):
-    """A build waits in the controller's queue; `why` in the controller's own words."""
-
-    job: str
-    why: str
-
-    def sentence(self) -> str:
-        return f"{self.job} waits: {self.why}"
-
-
-@dataclass(frozen=True, slots=True)
-class BuildRuns(Event):
-    """A build has left the queue and runs."""
-
-    job: str
-    number: int
-    url: str
-
-    def sentence(self) -> str:
-        return f"{self.job} #{self.number} runs: {self.url}"

@@ -1,4 +1,4 @@
-"""What happens to stages, beside what the deployer's own events tell."""
+"""What happens to stages, and to builds of a Jenkins, beside what the deployer's own events tell."""
 
 from __future__ import annotations
 
@@ -65,3 +65,29 @@ class StageFailed(StageEvent):
     def sentence(self) -> str:
         # The reason is the command's last word.
         return f"{self.place}: {self.outcome} ({self.seconds:.1f} s)"
+
+
+# -- Jenkins -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BuildQueued(Event):
+    """A build waits in the controller's queue; `why` in the controller's own words."""
+
+    job: str
+    why: str
+
+    def sentence(self) -> str:
+        return f"{self.job} waits: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRuns(Event):
+    """A build has left the queue and runs."""
+
+    job: str
+    number: int
+    url: str
+
+    def sentence(self) -> str:
+        return f"{self.job} #{self.number} runs: {self.url}"

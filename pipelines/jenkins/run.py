@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deployer.errors import DeployerError, ExitStatus, JenkinsMissing
-from deployer.events import BuildQueued, BuildRuns, Emit, LogLine, PhaseFailed, PhaseFinished, PhaseStarted
+from deployer.events import Emit, LogLine, PhaseFailed, PhaseFinished, PhaseStarted
+from pipelines.events import BuildQueued, BuildRuns
 from pipelines.jenkins.client import Client
 from pipelines.jenkins.console import Stages, follow
 
