@@ -277,17 +277,32 @@ class Engine:
             return self.api.exec_start(created["Id"], socket=True)
 
     def exec_stream(
-        self, name: str, command: Sequence[str], *, user: str = "", tty: bool = False
+        self, name: str, command: Sequence[str], *, user: str = ""
     ) -> tuple[str, Iterator[bytes]]:
-        """Run a command in a container; the exec's id and its output as it comes."""
+        """A command in a container: the exec's id, and its output as it comes.
+
+        It starts when its output is read.
+        """
         with self._mapped(f"running a command in {name}"):
-            created = self.api.exec_create(name, list(command), user=user, tty=tty)
-            return created["Id"], self.api.exec_start(created["Id"], stream=True, tty=tty)
+            created = self.api.exec_create(name, list(command), user=user)
+        return created["Id"], self._output(name, created["Id"])
+
+    def _output(self, name: str, exec_id: str) -> Iterator[bytes]:
+        from deployer.host.framed import output
+
+        with self._mapped(f"running a command in {name}"):
+            yield from output(self.api, exec_id)
 
     def exec_exit_code(self, exec_id: str) -> int:
-        """The exit code of a finished exec."""
-        with self._mapped("asking for a command's exit code"):
-            return int(self.api.exec_inspect(exec_id)["ExitCode"] or 0)
+        """The exit code of an exec. Its output may end before it does: this waits for it."""
+        pause = 0.01
+        while True:
+            with self._mapped("asking for a command's exit code"):
+                found = self.api.exec_inspect(exec_id)
+            if not found["Running"] and found["ExitCode"] is not None:
+                return int(found["ExitCode"])
+            time.sleep(pause)
+            pause = min(pause * 2, 0.5)
 
     def attach_stdin(self, name: str) -> Any:
         """The standard input of a container, as a socket; closing it is the container's end of file."""

@@ -10,17 +10,14 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
-import struct
 from typing import TYPE_CHECKING, Any
 
 from deployer.errors import EngineUnreachable
+from deployer.host.framed import HEADER
 from deployer.interrupts import checkpoint
 
 if TYPE_CHECKING:
     from deployer.host.engine import Engine
-
-_HEADER = struct.Struct(">BxxxL")
-"""The engine frames the two output streams of an exec: stream number, three zero bytes, length."""
 
 
 class ShellError(EngineUnreachable):
@@ -98,7 +95,7 @@ class Shell:
             at = output.find(marker)
             if at >= 0 and output.endswith(b"\n"):
                 return int(output[at + len(marker) :]), output[:at].decode("utf-8", "replace")
-            _, length = _HEADER.unpack(self._exactly(stream, _HEADER.size))
+            _, length = HEADER.unpack(self._exactly(stream, HEADER.size))
             output += self._exactly(stream, length)
 
     def _exactly(self, stream: socket.socket, count: int) -> bytes:

@@ -26,6 +26,7 @@ from deployer.image.context import DOCKERFILE, BuildContext, read
 from deployer.image.dockerfile import labelled
 from tests.support import engine as support
 from tests.support import images
+from tests.support.execs import execute
 from tests.support.gemini import Gemini
 from tests.support.names import service_name
 from tests.support.project import Project
@@ -139,9 +140,9 @@ def test_it_serves_an_interview_read_only_and_without_rights(start: Start, volum
     assert created.status_code == 201
     assert "<!doctype html>" in requests.get(f"{base}/", timeout=30).text
 
-    assert release.exec_run(["id", "-u"]).output.strip() == b"10001"
-    assert release.exec_run(["touch", "/srv/interview/x"]).exit_code != 0
-    assert release.exec_run(["sh", "-c", "cat /proc/1/comm"]).output.strip() in (b"docker-init", b"tini")
+    assert execute(release, ["id", "-u"]).output.strip() == b"10001"
+    assert execute(release, ["touch", "/srv/interview/x"]).exit_code != 0
+    assert execute(release, ["sh", "-c", "cat /proc/1/comm"]).output.strip() in (b"docker-init", b"tini")
 
     # The next release finds the interview on the volume.
     successor = start()

@@ -11,6 +11,7 @@ from docker import DockerClient
 from benchmarks.load import MODERATE, Load
 from tests.engine.conftest import Variant
 from tests.support.accidents import accident
+from tests.support.execs import execute
 from tests.support.names import free_port
 from tests.support.project import Project
 from tests.support.scale import SOAK, times
@@ -97,7 +98,7 @@ def test_upgrades_under_mixed_load_lose_nothing(served: Project, variant: Varian
     served.run("rollout", "--image", variant(V="3"))
     assert version(served.url) == "3"
     assert served.leftovers() == []
-    _, files = edge_of(served).exec_run("ls /edge")
+    _, files = execute(edge_of(served), ["ls", "/edge"])
     assert len([name for name in files.decode().split() if name.endswith(".cfg")]) == 1
 
 

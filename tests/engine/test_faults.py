@@ -11,6 +11,7 @@ from docker import DockerClient
 from benchmarks.load import Load
 from deployer.host.engine import Engine
 from tests.engine.conftest import Variant
+from tests.support.execs import execute
 from tests.support.project import Project
 from tests.support.scale import USUAL, times
 from tests.support.striking import accident
@@ -23,7 +24,7 @@ def test_a_serving_release_that_keeps_dying_does_not_stop_the_rollout_of_a_bette
     project.config(rollout={"observe": "0s", "ready_timeout": "8s", "keep_warm": "0s"})
     bad = project.json("rollout", "--image", variant(V="1"))["container"]
     # The image is good, the release is not: its process leaves as soon as it is there.
-    engine.containers.get(bad).exec_run(["sh", "-c", "rm -rf /usr/lib/python3*"], user="root")
+    execute(engine.containers.get(bad), ["sh", "-c", "rm -rf /usr/lib/python3*"], user="root")
     engine.containers.get(bad).kill()
     engine.containers.get(bad).start()
     # 0 if it looks just while the engine has started it once more.
@@ -56,7 +57,7 @@ def test_a_warm_release_that_the_edge_fell_back_to_serves_until_there_is_a_bette
     warm = shop_project.json("rollout", "--image", variant(V="1"))
     stuck = shop_project.json("rollout", "--image", variant(V="2"))
     # It runs, and answers nobody.
-    engine.containers.get(stuck["container"]).exec_run(["sh", "-c", "kill -STOP -1"], user="root")
+    execute(engine.containers.get(stuck["container"]), ["sh", "-c", "kill -STOP -1"], user="root")
     until(lambda: answers(shop_project.url), "the edge has noticed")
     with Load(shop_project.url, USUAL) as load:
         load.wait_for_more(50)
@@ -224,7 +225,7 @@ def test_a_release_whose_switch_was_only_half_written_did_not_serve(
         "outcome": "switched",
     }
     edge = engine.containers.get(f"{project.name}-edge")
-    written = edge.exec_run(["sh", "-c", 'echo "$0" >> /edge/releases.jsonl', json.dumps(record)])
+    written = execute(edge, ["sh", "-c", 'echo "$0" >> /edge/releases.jsonl', json.dumps(record)])
     assert written.exit_code == 0
     project.run("recover")
     assert project.status()["previous"] is None

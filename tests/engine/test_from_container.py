@@ -26,6 +26,7 @@ from tests.engine.conftest import Variant
 from tests.support import cli, controller, images, machines, names, nursery
 from tests.support import engine as support
 from tests.support.cli import Done
+from tests.support.execs import execute
 from tests.support.project import Project
 
 PASSWORD = "pass & wörd's"
@@ -56,7 +57,7 @@ class Controlled:
     def inside(self, *command: str, expect: int = 0, workdir: str = "/tmp") -> str:
         """Run something in the controller's container, as its user."""
         container = self.client.containers.get(f"{self.name}-jenkins")
-        code, output = container.exec_run(list(command), workdir=workdir)
+        code, output = execute(container, list(command), workdir=workdir)
         assert code == expect, output.decode()
         return str(output.decode())
 
@@ -208,7 +209,7 @@ class TestADeploymentFromInside:
                 archive.addfile(entry, io.BytesIO(text.encode()))
         container = controlled.client.containers.get(f"{controlled.name}-jenkins")
         container.put_archive("/tmp", packed.getvalue())
-        container.exec_run(["chown", "jenkins:jenkins", folder], user="root")
+        execute(container, ["chown", "jenkins:jenkins", folder], user="root")
         git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
         for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "first"]):
             controlled.inside(*git, *command, workdir=folder)

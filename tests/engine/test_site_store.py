@@ -15,6 +15,7 @@ from docker import DockerClient
 from scripts.visitor import Visitor
 from tests.support import dist
 from tests.support.engine import belongings
+from tests.support.execs import execute
 from tests.support.names import free_port
 from tests.support.project import Project
 
@@ -101,11 +102,11 @@ def test_a_release_and_the_way_back_break_nothing_for_a_visitor(embedded: Projec
 
 def test_only_the_keys_of_the_volume_may_write_and_nobody_sees_them(embedded: Project) -> None:
     container = store_of(embedded)
-    access, secret = container.exec_run("cat /data/keys", user="10002").output.decode().split()
+    access, secret = execute(container, ["cat", "/data/keys"], user="10002").output.decode().split()
     assert (len(access), len(secret)) == (20, 40)
     shown = json.dumps(container.attrs) + json.dumps(embedded.client.api.inspect_volume(container.name))
     looking = ["sh", "-c", "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ"]
-    processes = container.exec_run(looking, user="10002")
+    processes = execute(container, looking, user="10002")
     for place in (shown, processes.output.decode(errors="replace"), container.logs().decode()):
         assert access not in place
         assert secret not in place

@@ -22,6 +22,7 @@ from docker import DockerClient
 from docker.models.containers import Container
 
 from tests.support import images, names
+from tests.support.execs import execute
 from tests.support.waiting import until
 
 SOCKET = "/var/run/docker.sock"
@@ -114,7 +115,7 @@ class Host:
 
     def run(self, script: str, check: bool = True) -> str:
         """Run a shell script as root; what it printed."""
-        code, output = self.container.exec_run(["bash", "-c", script])
+        code, output = execute(self.container, ["bash", "-c", script])
         text = str(output.decode())
         assert not check or code == 0, text
         return text
