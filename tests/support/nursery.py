@@ -55,7 +55,8 @@ class Process:
     ) -> None:
         self.args = [module, *arguments]
         self.returncode: int | None = None
-        self._line, theirs = socket.socketpair()
+        # Of packets: one that ends at once must not have its exit code read as the end of its pid.
+        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         order = {"module": module, "arguments": list(arguments), "cwd": str(cwd), "env": dict(env)}
         with Path(os.devnull).open("r+b", buffering=0) as nothing:
             streams = [(stream or nothing).fileno() for stream in (stdin, stdout, stderr)]
@@ -85,7 +86,8 @@ class Process:
     def send_signal(self, number: int) -> None:
         """A signal, unless it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and its exit code is on the way
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
@@ -123,15 +125,18 @@ def run(
         )
         try:
             code = process.wait(timeout)
-        except BaseException:
+        except BaseException as error:
             process.kill()
             process.wait()
+            error.add_note(f"it had said: {_said(streams[1])}{_said(streams[2])}")
             raise
-        said = []
-        for stream in streams[1:]:
-            stream.seek(0)
-            said.append(stream.read().decode())
+        said = [_said(stream) for stream in streams[1:]]
     return subprocess.CompletedProcess(process.args, code, said[0], said[1])
+
+
+def _said(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode()
 
 
 @functools.cache
