@@ -30,6 +30,7 @@ from deployer.host.engine import Engine
 from deployer.host.lock import lock_name
 from tests.engine.conftest import Variant
 from tests.support.doctor import saw, shows
+from tests.support.execs import execute
 from tests.support.names import free_port, service_name
 from tests.support.project import Project
 from tests.support.waiting import until
@@ -112,11 +113,17 @@ def test_containers_that_keep_dying(engine: DockerClient, ours: Engine, shop: st
 def test_one_that_the_kernel_killed_for_its_memory(engine: DockerClient, ours: Engine, shop: str) -> None:
     name = service_name()
     eats = ["python3", "-c", "x = [b'1' * 1_000_000 for _ in range(1000)]"]
-    made = engine.containers.run(shop, eats, name=name, detach=True, mem_limit="16m", memswap_limit="16m")
-    try:
+    made = engine.containers.create(shop, eats, name=name, mem_limit="16m", memswap_limit="16m")
+
+    def the_engine_knows() -> bool:
+        """A busy engine may hear of the end before it hears why, and forgets the why."""
+        made.start()
         made.wait(timeout=60)
         made.reload()
-        assert made.attrs["State"]["OOMKilled"]
+        return bool(made.attrs["State"]["OOMKilled"])
+
+    try:
+        until(the_engine_knows, "the engine has noticed that the kernel killed it")
         found = [each for each in checks.restarts(ours) if name in each.evidence]
         assert [each.severity.name for each in found] == ["ERROR"]
     finally:
@@ -145,7 +152,7 @@ def test_a_small_disk_that_fills_a_log_that_grows_and_a_port_that_is_open(
     def looked() -> dict[str, set[str]]:
         """Of each check, the severities."""
         text = facts.script(socket="/nowhere.sock", docker_root=folder)
-        _, said = made.exec_run(["sh", "-c", text])
+        _, said = execute(made, ["sh", "-c", text])
         found = facts.read(said.decode(), time.time(), name)
         assert found.disks[folder].size == 32 << 20
         here = replace(found, disks={folder: found.disks[folder]})
@@ -157,11 +164,11 @@ def test_a_small_disk_that_fills_a_log_that_grows_and_a_port_that_is_open(
     try:
         assert looked() == {"disk": {"OK"}, "inodes": {"OK"}, "logs": {"OK"}}
         log = f"{folder}/containers/abc/abc-json.log"
-        made.exec_run(["sh", "-c", f"mkdir -p {folder}/containers/abc && truncate -s 200M {log}"])
+        execute(made, ["sh", "-c", f"mkdir -p {folder}/containers/abc && truncate -s 200M {log}"])
         assert looked()["logs"] == {"WARNING"}
-        made.exec_run(["sh", "-c", f"head -c 31M /dev/zero > {folder}/ballast"])
+        execute(made, ["sh", "-c", f"head -c 31M /dev/zero > {folder}/ballast"])
         assert looked()["disk"] == {"ERROR"}
-        made.exec_run(["sh", "-c", f"for n in $(seq 55); do : > {folder}/$n; done"])
+        execute(made, ["sh", "-c", f"for n in $(seq 55); do : > {folder}/$n; done"])
         assert looked()["inodes"] == {"ERROR"}
     finally:
         made.remove(force=True)

@@ -26,6 +26,10 @@ import docker
 from docker import DockerClient
 from docker.errors import APIError, ImageNotFound
 
+from deployer.config.schema import Config
+from deployer.events import ignore
+from deployer.host.engine import Engine
+from deployer.image.edge import edge_image
 from tests.support.names import abandoned
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,7 +79,14 @@ def shop(client: DockerClient) -> str:
         tag = f"{REPOSITORY}:{digest(recipe, source)}"
         _build(client, tag, recipe, {"service.py": source})
         client.images.get(tag).tag(REPOSITORY, "1")
+        _edge()
     return tag
+
+
+def _edge() -> None:
+    """The edge's image, which the first command on an engine makes: here once, not by every worker."""
+    config = Config.of({"service": {"name": "shop", "image": "shop:1", "port": 8080}})
+    edge_image(Engine(), config, ignore)
 
 
 def python(client: DockerClient) -> str:
