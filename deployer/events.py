@@ -8,15 +8,14 @@ Every event knows its `kind` (for JSON lines) and its `sentence` (for people). N
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec import Struct, to_builtins
 
-@dataclass(frozen=True, slots=True)
-class Event:
+
+class Event(Struct, frozen=True):
     """The root; `severity` is what its kind is by itself: info, warning or error."""
 
     severity: ClassVar[str] = "info"
@@ -37,7 +36,7 @@ class Event:
 
     def as_dict(self) -> dict[str, object]:
         """For JSON lines: `event`, `level` and the fields."""
-        return {"event": self.kind, "level": self.level, **dataclasses.asdict(self)}
+        return {"event": self.kind, "level": self.level, **to_builtins(self)}
 
 
 Emit = Callable[[Event], None]
@@ -47,8 +46,7 @@ def ignore(event: Event) -> None:
     """The sink of those who are not listening."""
 
 
-@dataclass(frozen=True, slots=True)
-class Note(Event):
+class Note(Event, frozen=True):
     """Something worth a line."""
 
     text: str
@@ -57,8 +55,7 @@ class Note(Event):
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Warned(Event):
+class Warned(Event, frozen=True):
     """Something that a person should look at, though the work goes on."""
 
     severity: ClassVar[str] = "warning"
@@ -71,8 +68,7 @@ class Warned(Event):
 # -- a command as a whole: for those who are not there to see it ------------
 
 
-@dataclass(frozen=True, slots=True)
-class CommandStarted(Event):
+class CommandStarted(Event, frozen=True):
     """A command that changes something began; who runs it, and on what, goes with every event."""
 
     command: str
@@ -81,8 +77,7 @@ class CommandStarted(Event):
         return f"{self.command} begins"
 
 
-@dataclass(frozen=True, slots=True)
-class CommandFinished(Event):
+class CommandFinished(Event, frozen=True):
     """A command came to its end after `seconds`; 31 and 32 of `doctor` are no failures of its own."""
 
     command: str
@@ -95,8 +90,7 @@ class CommandFinished(Event):
         return f"{self.command} is done ({self.seconds:.1f} s)"
 
 
-@dataclass(frozen=True, slots=True)
-class CommandFailed(Event):
+class CommandFailed(Event, frozen=True):
     """A command was given up after `seconds`.
 
     :param error: the class of `deployer.errors`.
@@ -119,8 +113,7 @@ class CommandFailed(Event):
         return f"{self.command} failed: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class RunSettled(Event):
+class RunSettled(Event, frozen=True):
     """A pipeline's processes are over, one way or another: `state` is succeeded, failed or stopped."""
 
     command: str
@@ -135,8 +128,7 @@ class RunSettled(Event):
         return f"{self.command}: {self.state}" + (f", {self.reason}" if self.reason else "")
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorFound(Event):
+class DoctorFound(Event, frozen=True):
     """`deployer doctor` saw something: `severity_found` is warning or error."""
 
     area: str
@@ -153,8 +145,7 @@ class DoctorFound(Event):
         return f"{self.area} {self.check}: {self.evidence}"
 
 
-@dataclass(frozen=True, slots=True)
-class NotifyTested(Event):
+class NotifyTested(Event, frozen=True):
     """`deployer notify test`: every end is told, whatever else it wants to hear."""
 
     text: str = "This is a test: messages of the deployer arrive here."
@@ -163,8 +154,7 @@ class NotifyTested(Event):
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """An end of `notify` that was not told all: how many events, and why."""
 
     name: str
@@ -173,8 +163,7 @@ class Lost:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Undelivered(Event):
+class Undelivered(Event, frozen=True):
     """What could not be told, of all ends; the work itself did not suffer."""
 
     severity: ClassVar[str] = "warning"
@@ -188,8 +177,7 @@ class Undelivered(Event):
 # -- phases of a command --------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseStarted(Event):
+class PhaseStarted(Event, frozen=True):
     """A step of a rollout, a rollback, an upgrade began. `name` is stable, `text` is for people."""
 
     name: str
@@ -199,16 +187,14 @@ class PhaseStarted(Event):
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseProgress(Event):
+class PhaseProgress(Event, frozen=True):
     """How far the running step is; shown by the live display only."""
 
     name: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseFinished(Event):
+class PhaseFinished(Event, frozen=True):
     """A step ended well after `seconds`."""
 
     name: str
@@ -219,8 +205,7 @@ class PhaseFinished(Event):
         return f"{self.text} ({self.seconds:.1f} s)" if self.text else ""
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseFailed(Event):
+class PhaseFailed(Event, frozen=True):
     """A step failed; what follows is the way back."""
 
     severity: ClassVar[str] = "error"
@@ -232,8 +217,7 @@ class PhaseFailed(Event):
         return f"{self.name} failed: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine(Event):
+class LogLine(Event, frozen=True):
     """One line that a container of ours printed: a hook's output, a failed candidate's tail."""
 
     source: str
@@ -246,8 +230,7 @@ class LogLine(Event):
 # -- releases -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Repaired(Event):
+class Repaired(Event, frozen=True):
     """Reconciliation mended something that an interrupted command or a restart left."""
 
     severity: ClassVar[str] = "warning"
@@ -257,8 +240,7 @@ class Repaired(Event):
         return f"repaired: {self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class Switched(Event):
+class Switched(Event, frozen=True):
     """The edge sends new requests to `release` from now on, built from `commit`, if that is known."""
 
     release: str
@@ -269,8 +251,7 @@ class Switched(Event):
         return f"{self.release} serves now, from slot {self.slot}"
 
 
-@dataclass(frozen=True, slots=True)
-class RolledBack(Event):
+class RolledBack(Event, frozen=True):
     """The new release was bad; `release` serves again (or still)."""
 
     severity: ClassVar[str] = "error"
@@ -281,8 +262,7 @@ class RolledBack(Event):
         return f"rolled back to {self.release or 'nothing'}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class LockAwaited(Event):
+class LockAwaited(Event, frozen=True):
     """Somebody else is deploying, and we wait."""
 
     holder: str
@@ -295,8 +275,7 @@ class LockAwaited(Event):
 # -- many hosts -----------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class OnHost(Event):
+class OnHost(Event, frozen=True):
     """Something that happened on one of several hosts."""
 
     host: str
@@ -318,8 +297,7 @@ class OnHost(Event):
         return {"host": self.host, **self.event.as_dict()}
 
 
-@dataclass(frozen=True, slots=True)
-class BatchStarted(Event):
+class BatchStarted(Event, frozen=True):
     """Some of the hosts begin to change, at the same time."""
 
     number: int
@@ -330,8 +308,7 @@ class BatchStarted(Event):
         return f"batch {self.number} of {self.of}: {', '.join(self.hosts)}"
 
 
-@dataclass(frozen=True, slots=True)
-class HostFinished(Event):
+class HostFinished(Event, frozen=True):
     """A host is done: `outcome` in a word or two, `seconds` since it began."""
 
     outcome: str
@@ -341,8 +318,7 @@ class HostFinished(Event):
         return f"{self.outcome} ({self.seconds:.1f} s)"
 
 
-@dataclass(frozen=True, slots=True)
-class HostFailed(Event):
+class HostFailed(Event, frozen=True):
     """A host was given up; `reason` says why."""
 
     severity: ClassVar[str] = "error"
@@ -353,8 +329,7 @@ class HostFailed(Event):
         return f"failed: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class ImageShipped(Event):
+class ImageShipped(Event, frozen=True):
     """An image went to a host: `sent` bytes for `layers` layers that it lacked, of `of`."""
 
     image: str
@@ -369,8 +344,7 @@ class ImageShipped(Event):
 # -- watching -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionChanged(Event):
+class ConditionChanged(Event, frozen=True):
     """Something that is watched got bad, worse, or well again.
 
     :param host: its name in the config, else that of this machine; empty for an address asked from outside.
@@ -418,8 +392,7 @@ def _span(seconds: float) -> str:
 # -- images ---------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class BuildStarted(Event):
+class BuildStarted(Event, frozen=True):
     """An image is being built; `context_bytes` is what will be sent, None where unknown."""
 
     image: str
@@ -429,8 +402,7 @@ class BuildStarted(Event):
         return f"building {self.image}"
 
 
-@dataclass(frozen=True, slots=True)
-class BuildProgress(Event):
+class BuildProgress(Event, frozen=True):
     """One line of a build's or a pull's output."""
 
     text: str
@@ -439,8 +411,7 @@ class BuildProgress(Event):
         return f"  {self.text}"
 
 
-@dataclass(frozen=True, slots=True)
-class BuildFinished(Event):
+class BuildFinished(Event, frozen=True):
     """An image is there; `reused` when nothing had to be built; `size` in bytes."""
 
     image: str
@@ -454,8 +425,7 @@ class BuildFinished(Event):
         return f"built {self.image}, {self.size / 1e6:.0f} MB ({self.seconds:.1f} s)"
 
 
-@dataclass(frozen=True, slots=True)
-class ImagePruned(Event):
+class ImagePruned(Event, frozen=True):
     """An image of ours that nothing needs any more was removed."""
 
     image: str
@@ -466,8 +436,7 @@ class ImagePruned(Event):
         return f"pruned {self.image} ({self.reason})"
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned(Event):
+class Pruned(Event, frozen=True):
     """The end of a prune; `bytes` were freed on the engine's disk."""
 
     images: int
@@ -480,8 +449,7 @@ class Pruned(Event):
 # -- the site -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SiteReleased(Event):
+class SiteReleased(Event, frozen=True):
     """Visitors get `release` of the site from now on."""
 
     release: str
@@ -491,8 +459,7 @@ class SiteReleased(Event):
         return f"{self.release} is the site now"
 
 
-@dataclass(frozen=True, slots=True)
-class Invalidated(Event):
+class Invalidated(Event, frozen=True):
     """The distribution was asked to forget `paths` paths; `cost` in US dollars."""
 
     request: str
@@ -507,8 +474,7 @@ class Invalidated(Event):
 # -- the AWS account's part -----------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class StackChanged(Event):
+class StackChanged(Event, frozen=True):
     """CloudFormation tells of a resource, or of the stack itself; `at` is ISO 8601, `reason` often empty."""
 
     stack: str

@@ -7,16 +7,16 @@ stage, and a laptop has a checkout already.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from deployer.image import git
 
 UNKNOWN = git.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class Checkout:
+class Checkout(Struct, frozen=True):
     """
     :param commit: 40 hex digits, or unknown.
     :param subject: the first line of the commit's message.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from deployer.events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class StageEvent(Event):
+class StageEvent(Event, frozen=True):
     """The root: stage `number` of `count`."""
 
     stage: str
@@ -22,8 +20,7 @@ class StageEvent(Event):
         return f"[{self.number}/{self.count}] {self.stage}"
 
 
-@dataclass(frozen=True, slots=True)
-class StageStarted(StageEvent):
+class StageStarted(StageEvent, frozen=True):
     """A stage runs now; `reason` is why it was not skipped."""
 
     text: str
@@ -33,8 +30,7 @@ class StageStarted(StageEvent):
         return f"{self.place}: {self.text}" + (f" ({self.reason})" if self.reason else "")
 
 
-@dataclass(frozen=True, slots=True)
-class StageSkipped(StageEvent):
+class StageSkipped(StageEvent, frozen=True):
     """A stage has nothing to do."""
 
     reason: str
@@ -43,8 +39,7 @@ class StageSkipped(StageEvent):
         return f"{self.place}: skipped, {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class StageFinished(StageEvent):
+class StageFinished(StageEvent, frozen=True):
     """A stage ended well after `seconds`; `text` is what it came to."""
 
     seconds: float
@@ -54,8 +49,7 @@ class StageFinished(StageEvent):
         return f"{self.place}: {self.text or 'done'} ({self.seconds:.1f} s)"
 
 
-@dataclass(frozen=True, slots=True)
-class StageFailed(StageEvent):
+class StageFailed(StageEvent, frozen=True):
     """A stage ended badly: `outcome` is failed, or aborted where it was told to end."""
 
     severity: ClassVar[str] = "error"
@@ -70,8 +64,7 @@ class StageFailed(StageEvent):
 # -- Jenkins -----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class BuildQueued(Event):
+class BuildQueued(Event, frozen=True):
     """A build waits in the controller's queue; `why` in the controller's own words."""
 
     job: str
@@ -81,8 +74,7 @@ class BuildQueued(Event):
         return f"{self.job} waits: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
-class BuildRuns(Event):
+class BuildRuns(Event, frozen=True):
     """A build has left the queue and runs."""
 
     job: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from deployer.config.schema import Config
 from deployer.events import Emit
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from deployer.rollout.phases import Phases
 
 
-@dataclass(slots=True)
-class Job:
+class Job(Struct):
     """
     :param environ: where secrets are looked up, and what Jenkins tells.
     :param values: what earlier stages have given.

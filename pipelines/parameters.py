@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from deployer.errors import UsageError
 
@@ -21,8 +22,7 @@ STRATEGIES = ("blue-green", "recreate")
 _YES, _NO = ("true", "1", "yes", "on"), ("false", "0", "no", "off", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(Struct, frozen=True):
     """
     :param environment: of the config, merged over its base; None: the base, or DEPLOYER_ENV.
     :param strategy: in place of `rollout.strategy`.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pipelines.stage import Decision, Stage
 from pipelines.state import Completion
@@ -15,8 +16,7 @@ FILES, SETTINGS = "files", "settings"
 _WORDS = {FILES: "files have changed", SETTINGS: "its settings have changed"}
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What is known of a stage before it runs.
 
     :param decided_by: a digest of each kind of thing that decides; None where nothing does: it always runs.

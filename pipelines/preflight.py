@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from deployer.config.sections.pipelines import Preflight
 from deployer.config.units import humanize_size
@@ -34,8 +35,7 @@ WAKE_EXECUTOR = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """What the host has, in bytes; None where nobody could tell.
 
     :param memory: free, with free swap.
@@ -50,8 +50,7 @@ class Room:
     offline: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """Something that is short; `fatal` where a build must not begin."""
 
     fatal: bool

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from deployer.errors import DeployerError, Interrupted, UsageError
 from deployer.interrupts import shielded
@@ -32,8 +34,7 @@ from pipelines.state import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(Struct, frozen=True):
     """A name and its stages, in their order; a stage needs only what those before it give."""
 
     name: str
@@ -48,8 +49,7 @@ class Pipeline:
         return next(stage.name for stage in self.stages if value in stage.gives)
 
 
-@dataclass(slots=True)
-class Result:
+class Result(Struct):
     """What a run came to; `--json` ends with it.
 
     :param stages: those of this process, as they were recorded.
@@ -66,11 +66,10 @@ class Result:
     values: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A stage of a plan."""
 
     stage: str

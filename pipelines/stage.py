@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from pipelines.job import Job
@@ -14,16 +15,14 @@ Values = Mapping[str, Any]
 """What a stage hands to those after it, by name; JSON all the way down, and never a secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """Whether a stage runs, and why or why not, in words."""
 
     runs: bool
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """What a stage came to.
 
     :param text: in words.
@@ -39,8 +38,7 @@ def _nothing_gone(_job: Job, _values: Values) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """What decides whether a stage has to run again, besides what it needs from earlier stages.
 
     :param folder: where `files` are looked for.
@@ -57,8 +55,7 @@ class Inputs:
     gone: Callable[[Job, Values], str] = _nothing_gone
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """One step of a pipeline.
 
     :param text: what it does, for people.

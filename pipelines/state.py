@@ -11,14 +11,15 @@ in which nothing is skipped.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field, to_builtins
+from msgspec.structs import replace
 
 from deployer.errors import DeployerError, Locked
 from pipelines import jsonfile
@@ -30,8 +31,7 @@ RUNNING, PASSED, SKIPPED, FAILED, ABORTED = "running", "passed", "skipped", "fai
 GOOD = (PASSED, SKIPPED)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """One way through the pipeline: all stages of a Jenkins build, or of a laptop's command.
 
     :param id: Jenkins' BUILD_TAG, else made of the time.
@@ -46,8 +46,7 @@ class Run:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """How a stage went in this run.
 
     :param outcome: running, passed, skipped, failed, aborted.
@@ -72,8 +71,7 @@ class Record:
         return self.outcome in GOOD
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(Struct, frozen=True):
     """The last time that a stage was done: when, what decided it (a digest for each kind), what it gave."""
 
     at: str
@@ -81,8 +79,7 @@ class Completion:
     values: Mapping[str, Any]
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """All of the file."""
 
     run: Run | None = None
@@ -161,7 +158,7 @@ def now() -> str:
 def settle(state: State) -> bool:
     """Call aborted what still counts as running: we hold the lock, so whoever ran it is gone."""
     settled = {
-        name: dataclasses.replace(record, outcome=ABORTED, text="the process was killed")
+        name: replace(record, outcome=ABORTED, text="the process was killed")
         for name, record in state.records.items()
         if record.outcome == RUNNING
     }
@@ -171,9 +168,9 @@ def settle(state: State) -> bool:
 
 def _plain(state: State) -> dict[str, Any]:
     return {
-        "run": dataclasses.asdict(state.run) if state.run else None,
-        "records": {name: dataclasses.asdict(record) for name, record in state.records.items()},
-        "completions": {name: dataclasses.asdict(done) for name, done in state.completions.items()},
+        "run": to_builtins(state.run) if state.run else None,
+        "records": {name: to_builtins(record) for name, record in state.records.items()},
+        "completions": {name: to_builtins(done) for name, done in state.completions.items()},
     }
 
 

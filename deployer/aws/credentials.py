@@ -12,19 +12,22 @@ left to it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from deployer.errors import CredentialsMissing
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """Two keys, and a token where they are temporary."""
 
     access_key: str
-    secret_key: str = field(repr=False)
-    token: str = field(default="", repr=False)
+    secret_key: str
+    token: str = ""
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.access_key!r}, ****)"
 
 
 Source = Callable[[], Credentials]

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from deployer.aws.credentials import Credentials
 from deployer.aws.refusals import CREDENTIALS, refusal
@@ -22,8 +23,7 @@ ATTEMPTS = 8
 """Tries of one request; the pauses between them double, with chance, up to 20 s."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """Whose cloud, and where.
 
     :param endpoint: address of a store that is not AWS's; empty for AWS's own.

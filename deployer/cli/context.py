@@ -8,9 +8,10 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+from msgspec import Struct, field
 
 from deployer.errors import DeployerError
 
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from deployer.sinks.mask import Mask
 
 
-@dataclass(slots=True)
-class Context:
+class Context(Struct):
     """Streams and environment of one run of a command."""
 
     stdin: TextIO = field(default_factory=lambda: sys.stdin)

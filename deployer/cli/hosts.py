@@ -7,7 +7,6 @@ import contextlib
 import io
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from deployer.cli.context import Context
@@ -102,8 +101,7 @@ def raise_failures(what: str, outcomes: Sequence[Outcome[Any]]) -> None:
         raise FleetFailed(f"{what} failed on {len(failed)} of {len(outcomes)} hosts", details=details)
 
 
-@dataclass(slots=True, kw_only=True)
-class HostContext(Context):
+class HostContext(Context, kw_only=True):
     """The context of a command on one of several hosts.
 
     :ivar first: of all that the command is for: it does what has to be done once.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
+
+from msgspec import to_builtins
 
 from deployer.cli.context import Context
 from deployer.errors import ExitStatus
@@ -23,7 +24,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     config = context.config(args)
     found = holder(context.engine(config), config.service.name)
     if args.json:
-        context.print_json(dataclasses.asdict(found) if found else None)
+        context.print_json(to_builtins(found) if found else None)
     else:
         context.print(f"held by {found}" if found else f"the lock of {config.service.name} is free")
     return ExitStatus.OK

@@ -7,8 +7,9 @@ import difflib
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
+
+from msgspec import Struct
 
 from deployer import __version__
 from deployer.cli.context import Context
@@ -95,8 +96,7 @@ def near(word: str, known: Iterable[str]) -> str:
     return f"; did you mean '{found[0]}'?" if found else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """A command line of commands, each a module with `add_arguments(parser)`, `run(args, context)`, `EPILOG`.
 
     A module of which others are told has `told(args)` too, which gives a `Deed`, or None for nobody.

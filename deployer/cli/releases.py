@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
+
+from msgspec import to_builtins
 
 from deployer.cli.context import Context
 from deployer.cli.results import count
@@ -27,7 +28,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     active = situation.stored.occupant(situation.stored.active)
     records = list(reversed(situation.records))[: args.last]
     if args.json:
-        context.print_json([dataclasses.asdict(record) for record in records])
+        context.print_json([to_builtins(record) for record in records])
         return ExitStatus.OK
     if not situation.records:
         context.print(f"{config.service.name} has no releases on this host")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from deployer.errors import DeployerError, Interrupted
 
@@ -21,8 +22,7 @@ HASTE = 2.0
 """Seconds that a command waits for its ends after a signal: Jenkins kills what it aborts after five."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
+class Deed(Struct, frozen=True):
     """What others are told that a command does. A command's module says it by `told(args)`.
 
     :param name: as in `site deploy`.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as SequenceABC
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from deployer.config import load, secrets
 from deployer.config.document import Location, problem_at
@@ -19,8 +20,7 @@ Finding = tuple[Location, str]
 """A key, and what is to be said about it."""
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(Struct, frozen=True):
     """What was found.
 
     :ivar environments: those that were checked; None is the base.

@@ -7,9 +7,11 @@ never change a value on its way into `env`. Only an unquoted null is None.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.errors import ConfigError
 
@@ -29,8 +31,7 @@ _TAGS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where something was written.
 
     :ivar source: the file as the person named it, or `--set a.b=...`.
@@ -48,24 +49,21 @@ class Place:
         return replace(self, line=self.line if line is None else line, key=dotted)
 
 
-@dataclass(frozen=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """Text as written, or None for a null. `place` is that of the key it stands behind."""
 
     text: str | None
     place: Place
 
 
-@dataclass(frozen=True)
-class Sequence:
+class Sequence(Struct, frozen=True):
     """A list."""
 
     items: tuple[Node, ...]
     place: Place
 
 
-@dataclass(frozen=True)
-class Mapping:
+class Mapping(Struct, frozen=True):
     """Keys with their values; each value's place is its key's."""
 
     entries: dict[str, Node]
@@ -78,8 +76,7 @@ Location = tuple[str | int, ...]
 """A path into the tree, as ("rollout", "smoke", 0, "path")."""
 
 
-@dataclass(frozen=True, order=True)
-class Problem:
+class Problem(Struct, frozen=True, order=True):
     """One thing that is wrong; prints as `file:line: path.to.key: what`."""
 
     order: int

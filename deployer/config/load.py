@@ -7,8 +7,9 @@ import os
 import re
 from collections.abc import Mapping as MappingABC
 from collections.abc import Sequence as SequenceABC
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from deployer.config import document
 from deployer.config.document import Mapping, Node, Place, Problem, Scalar, Sequence, problem
@@ -25,8 +26,7 @@ _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """It becomes a part of names of files, units and messages, and an argument in crontabs."""
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """A config file that has been read: its base and its environments, not yet merged or validated.
 
     :ivar name: the file as the person named it.

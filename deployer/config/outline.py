@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from msgspec import Struct
 from pydantic import BaseModel, BeforeValidator, Field, create_model
 from pydantic.fields import FieldInfo
 
@@ -18,8 +18,7 @@ from deployer.config.schema import Config
 from deployer.config.sections.kinds import Section, below
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(Struct, frozen=True):
     """One key of the schema.
 
     :ivar path: from the top, as ("rollout", "smoke", "[]", "path"); "[]" stands for an item of a list.

@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 SCHEMES = {
     "env": re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
@@ -20,8 +21,7 @@ _PIECE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _MENTION = re.compile(r"(?<!\$)\$\{(?:env|file|ssm):")
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """One `${scheme:name}`; printing it gives that form back, never what it stands for."""
 
     scheme: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from deployer.config.schema import Config
 from deployer.doctor.finding import Area, Finding, Findings, Severity
@@ -17,8 +18,7 @@ HOST_AREAS = {"host", "engine", "service", "jenkins"}
 AREAS = ("host", "engine", "service", "jenkins", "cloud")
 
 
-@dataclass(frozen=True, slots=True)
-class Patient:
+class Patient(Struct, frozen=True):
     """What is looked at; whatever of it cannot be had is told as a finding.
 
     :param engine: opens the engine. :param facts: reads the host's facts, given the engine's data folder.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 
 class Severity(enum.IntEnum):
@@ -17,8 +18,7 @@ class Severity(enum.IntEnum):
     ERROR = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One answer of one check.
 
     :param evidence: what was seen, with numbers.
@@ -33,7 +33,7 @@ class Finding:
     severity: Severity
     evidence: str
     remedy: str = ""
-    fix: Callable[[], str] | None = field(default=None, compare=False)
+    fix: Callable[[], str] | None = None
     subject: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -63,8 +63,7 @@ class Baseline:
         return Finding(finding.area, finding.check, Severity.SKIPPED, f"as before: {finding.evidence}")
 
 
-@dataclass(frozen=True, slots=True)
-class Area:
+class Area(Struct, frozen=True):
     """Findings of one area, said briefly: `area.error("disk", "1 GB free", "make room")`."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from deployer.config.schema import Config
 from deployer.config.units import humanize_size
@@ -25,8 +26,7 @@ _PREPARE = "`deployer host prepare`"
 KILLED = f"`dmesg -T | grep -i 'killed process'` says which and when; add swap ({_PREPARE}) or memory"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Free shares, 0 to 1, of memory, swap and disk below which a word is said; far below is an error."""
 
     memory: float

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 PATIENCE = 10.0
 """Seconds to connect, and between two pieces of an answer."""
@@ -14,8 +15,7 @@ MOST = 20 << 20
 """Bytes of an answer that are read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came back; `code` is 0 where nothing did, and `reason` says why."""
 
     code: int

@@ -10,7 +10,8 @@ import secrets
 import shlex
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from deployer.edge.configuration import SETTINGS, Addresses, with_slots
 from deployer.edge.state import SLOTS, EdgeState, Occupant, Slot, from_map, from_pairs, to_map
@@ -29,8 +30,7 @@ HISTORY_LINES = 2000
 """Lines of the history that are kept when it has twice as many: four for each rollout."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """Everything that an edge tells of itself at one moment.
 
     :param stored: the state on disk: what an edge that restarts would follow.

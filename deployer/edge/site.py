@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from urllib.parse import quote, unquote, urlsplit
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from deployer.config.schema import Config
 from deployer.config.sections.site import Site
@@ -22,8 +24,7 @@ _URL = ":/?#[]@!$&()*+,;=~%"
 """What may stand in an address as it is, beside letters, digits and the few that `quote` always leaves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """The way to the site, in words that haproxy.cfg takes as they are.
 
     :param host: what it is asked as, name and port.

@@ -8,8 +8,10 @@ lives inside HAProxy and can be ahead of the file for the few milliseconds betwe
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 Slot = Literal["blue", "green"]
 SLOTS: tuple[Slot, ...] = get_args(Slot)
@@ -21,8 +23,7 @@ def other(slot: Slot) -> Slot:
     return "green" if slot == "blue" else "blue"
 
 
-@dataclass(frozen=True, slots=True)
-class Occupant:
+class Occupant(Struct, frozen=True):
     """Which release stands in a slot, and how the edge reaches it.
 
     :param container: the container's name.
@@ -36,8 +37,7 @@ class Occupant:
     health: str
 
 
-@dataclass(frozen=True, slots=True)
-class EdgeState:
+class EdgeState(Struct, frozen=True):
     """The edge's memory.
 
     :param active: the slot that new requests go to; None before the first release.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from deployer.edge.state import SLOTS, Slot
 
@@ -13,8 +14,7 @@ _UP, _PASSED, _CHECKING = "2", "3", "0"
 the next check runs, the last one's result is not shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(Struct, frozen=True):
     """What a slot has done since the edge started.
 
     :param requests: running ones that are not streams.

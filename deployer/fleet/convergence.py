@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from deployer.errors import EdgeError, ImageError, UsageError
 from deployer.events import HostFinished, Note, OnHost, RolledBack, Warned
@@ -116,8 +117,7 @@ def _converge(fleet: Fleet, members: Sequence[Member], result: FleetResult, supp
     return brought
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
+class _Pattern(Struct, frozen=True):
     """The release that all are to serve, and a host that serves it, in a container of that name."""
 
     release: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from deployer.config.schema import Config
 from deployer.config.sections.hosts import Machine
@@ -14,8 +15,7 @@ from deployer.events import Emit
 from deployer.host.ssh import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(Struct, frozen=True):
     """The hosts that a command is about, and on whose behalf.
 
     :param lock_wait: seconds to wait while somebody else is at it; None: `rollout.lock_wait`.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from deployer.errors import DeployerError
 from deployer.fleet.inventory import Fleet, batches
@@ -12,8 +13,7 @@ from deployer.rollout.plan import RolloutPlan
 from deployer.rollout.plan import plan as plan_one
 
 
-@dataclass(frozen=True, slots=True)
-class FleetPlan:
+class FleetPlan(Struct, frozen=True):
     """The plan of each host in the order of the batches, or why it has none."""
 
     batches: tuple[tuple[str, ...], ...]

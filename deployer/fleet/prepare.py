@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from ipaddress import IPv4Network
+
+from msgspec import Struct, field
 
 from deployer.config.schema import Config
 from deployer.config.sections.hosts import Machine
@@ -18,8 +19,7 @@ from deployer.render import render
 _NO_SUDO = 1
 
 
-@dataclass(slots=True)
-class Preparation:
+class Preparation(Struct):
     """What was, or would be, changed on a host by a script that says `ok`, `change` and `warn`.
 
     :param changes: a line each, with the difference of a file below it, indented.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from deployer.errors import (
     DeployerError,
@@ -16,8 +18,7 @@ from deployer.fleet.work import Member, Outcome, each
 from deployer.rollout.status import observe
 
 
-@dataclass(slots=True)
-class FleetResult:
+class FleetResult(Struct):
     """What a command came to on several hosts; `--json` ends with it.
 
     :param outcome: succeeded; rolled_back (all are where they were); mixed (they are not of one version).
@@ -34,7 +35,7 @@ class FleetResult:
     hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return asdict(self)
 
 
 def look(members: Sequence[Member], result: FleetResult) -> None:

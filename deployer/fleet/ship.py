@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from deployer.errors import EngineError, EngineForbidden, EngineUnreachable, ImageError
 from deployer.events import Emit, ImageShipped, PhaseProgress
@@ -61,8 +62,7 @@ class Fetched:
             ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Layers:
+class Layers(Struct, frozen=True):
     """The layers of an image, bottom first.
 
     :param ids: what they are: digests of their content.

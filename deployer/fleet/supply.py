@@ -6,9 +6,10 @@ import contextlib
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from msgspec import Struct
 
 from deployer.errors import DeployerError, EngineError, ImageMissing, Interrupted
 from deployer.events import Note
@@ -165,8 +166,7 @@ def _passing_over() -> Iterator[None]:
         pass
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     source: Source
     ref: str
     layers: Layers

@@ -9,8 +9,9 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from deployer.config.schema import Config
 from deployer.config.sections.hosts import Machine
@@ -133,8 +134,7 @@ class Member:
             ) from error
 
 
-@dataclass(slots=True)
-class Outcome(Generic[Value]):
+class Outcome(Struct, Generic[Value]):
     """What came of one host: a value, or why there is none."""
 
     host: str

@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from deployer.errors import HostError
 from deployer.host.ssh import Connection
@@ -17,8 +19,7 @@ LOG_LIMIT = 100 * 1024**2
 """Bytes of one container's log from which it is worth a word."""
 
 
-@dataclass(frozen=True, slots=True)
-class Disk:
+class Disk(Struct, frozen=True):
     """A file system: bytes and inodes, all of them and those free."""
 
     size: int = 0
@@ -32,8 +33,7 @@ class Disk:
         return self.free / self.size if self.size else 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What a host says of itself. Sizes in bytes, times in seconds.
 
     :param clock_skew: how far its clock is ahead of ours, as exactly as the way there lets it be known.
@@ -70,11 +70,8 @@ class Facts:
     prepared: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        found = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        found["disks"] = {
-            path: {name: getattr(disk, name) for name in disk.__dataclass_fields__}
-            for path, disk in self.disks.items()
-        }
+        found = asdict(self)
+        found["disks"] = {path: asdict(disk) for path, disk in self.disks.items()}
         return found
 
 
@@ -138,7 +135,7 @@ def read(text: str, now: float, name: str) -> Facts:
     for key, first, second in (("disk", "size", "free"), ("inodes", "inodes", "inodes_free")):
         for value in pairs.get(key, ()):
             path, total, free = value.rsplit(" ", 2)
-            known = {name: getattr(disks.get(path, Disk()), name) for name in Disk.__dataclass_fields__}
+            known = asdict(disks.get(path, Disk()))
             disks[path] = Disk(**{**known, first: _number(total), second: _number(free)})
     logs = {}
     for value in pairs.get("log", ()):

@@ -19,9 +19,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from deployer.errors import Conflict, EngineError, Locked, LockLost, NotFound
 from deployer.host.engine import Engine, Inspect
@@ -39,8 +40,7 @@ _STILLBORN = 4.0
 it was only slow, nothing is lost: `check` tells it so before it has changed anything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """Who holds the lock: `who` is user@machine, `since` an RFC 3339 time."""
 
     who: str

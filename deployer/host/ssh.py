@@ -15,9 +15,10 @@ import shlex
 import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
+
+from msgspec import Struct
 
 from deployer.errors import HostError, HostForbidden, HostKeyChanged, HostKeyUnknown, HostUnreachable
 
@@ -34,8 +35,7 @@ IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
 _PIECE = 32768
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where a host is, and how one gets in.
 
     :param name: what people call it.
@@ -77,8 +77,7 @@ class Target:
         return self.known_hosts or Path("~/.ssh/known_hosts").expanduser()
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(Struct, frozen=True):
     """A command that ended on a host."""
 
     code: int
@@ -86,8 +85,7 @@ class Completed:
     errors: str
 
 
-@dataclass(frozen=True, slots=True)
-class HostKey:
+class HostKey(Struct, frozen=True):
     """A key that a host shows. `line` is its line in known_hosts."""
 
     kind: str

@@ -15,10 +15,11 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from deployer.config.references import references
 from deployer.config.schema import Config
@@ -52,8 +53,7 @@ _NO_REGISTRY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BuildPlan:
+class BuildPlan(Struct, frozen=True):
     """All that a build is made of; `content` is the sha256 that names the image."""
 
     image: str
@@ -76,8 +76,7 @@ class BuildPlan:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(Struct, frozen=True):
     """An image that is there: `reused` where nothing had to be built; `seconds` in all, `size` in bytes."""
 
     image_ref: str

@@ -17,9 +17,10 @@ import os
 import stat
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from deployer.errors import BuildFailed, ConfigError
 from deployer.image.ignore import Ignore, Pattern
@@ -44,8 +45,7 @@ Sent = Callable[[int], None]
 """Told how many bytes of the files' contents have been sent so far."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A file, folder or link; `content` is a file's sha256 or a link's target; `size` in bytes."""
 
     name: str
@@ -55,8 +55,7 @@ class Entry:
     executable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BuildContext:
+class BuildContext(Struct, frozen=True):
     """What is sent for a build: the entries below `root`, and the Dockerfile's text beside them.
 
     :ivar kept_back: files that would have been sent, but hold secrets.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(Struct, frozen=True):
     """`sha` is 40 hex digits, `dirty` is true or false; both are unknown without git or a repository."""
 
     sha: str = UNKNOWN

@@ -16,14 +16,14 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from deployer.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """One line: `text` without its `!`, cleaned; `brings_back` where it had one."""
 
     text: str

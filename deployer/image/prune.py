@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from deployer import events
 from deployer.errors import Conflict, ImageMissing, NotFound
@@ -21,8 +22,7 @@ STAGES = 2
 """Stages of a Dockerfile that are kept for the next build though no kept release is as old as they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(Struct, frozen=True):
     """An image to remove: its id, its tags (none for a leftover), its whole size in bytes, and why."""
 
     image: str
@@ -40,8 +40,7 @@ class Removal:
         return {"image": self.image, "tags": list(self.tags), "bytes": self.size, "reason": self.reason}
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(Struct, frozen=True):
     """What was removed, and how many bytes the engine's disk got back."""
 
     removed: tuple[Removal, ...]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from deployer.config.schema import Config
 from deployer.events import Emit
 from deployer.host.engine import Engine
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """Where to do something, and on whose behalf.
 
     :param emit: told what happens.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from deployer.errors import DeployerError
 from deployer.events import Emit, PhaseFailed, PhaseFinished, PhaseProgress, PhaseStarted
 
 
-@dataclass(slots=True)
-class Phases:
+class Phases(Struct):
     """Runs the steps of one command and keeps how long each took."""
 
     emit: Emit

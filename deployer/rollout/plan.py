@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from deployer.config.schema import Config
 from deployer.config.units import format_duration
@@ -13,8 +15,7 @@ from deployer.rollout.situation import Situation
 from deployer.rollout.status import observe
 
 
-@dataclass(frozen=True, slots=True)
-class RolloutPlan:
+class RolloutPlan(Struct, frozen=True):
     """A rollout as it would go now.
 
     :param image: the reference, or how it is made.
@@ -31,7 +32,7 @@ class RolloutPlan:
     steps: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return asdict(self)
 
     def text(self) -> str:
         """For a terminal."""

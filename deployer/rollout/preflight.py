@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from deployer.config.schema import Config
 from deployer.config.secrets import resolve_all
@@ -17,8 +18,7 @@ from deployer.rollout.situation import Situation
 _LEAST_MEMORY = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """What the host has left, in bytes: memory with free swap, and disk where the engine keeps its data."""
 
     memory: int

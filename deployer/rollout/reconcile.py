@@ -7,8 +7,9 @@ release counts as serving once the edge's state on disk says so, and everything 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from deployer.edge.state import SLOTS, Slot
 from deployer.rollout.situation import Situation
@@ -30,8 +31,7 @@ Action = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Repair:
+class Repair(Struct, frozen=True):
     """One thing to mend.
 
     :param subject: the slot or container that it is about.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct, to_builtins
 
 from deployer.config.schema import Config
 from deployer.config.secrets import resolve_all
@@ -26,8 +26,7 @@ def now() -> str:
     return datetime.now(UTC).replace(microsecond=0).isoformat()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One change of what serves, as the history keeps it.
 
     :param id: of the change itself; later lines with the same id replace earlier ones.
@@ -58,13 +57,13 @@ class Record:
 
     def line(self) -> str:
         """The record as one line of JSON."""
-        return json.dumps(dataclasses.asdict(self), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(to_builtins(self), ensure_ascii=False, separators=(",", ":"))
 
 
 def history(text: str) -> list[Record]:
     """The records of a `releases.jsonl`, oldest first; a line cut short by a crash is passed over."""
     records: dict[str, Record] = {}
-    names = {item.name for item in dataclasses.fields(Record)}
+    names = set(Record.__struct_fields__)
     for line in text.splitlines():
         try:
             values = json.loads(line)
@@ -76,8 +75,7 @@ def history(text: str) -> list[Record]:
     return list(records.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """What is to serve next.
 
     :param existing: the release's own stopped container, when it still has one.

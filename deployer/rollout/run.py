@@ -6,8 +6,10 @@ import contextlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from deployer.config.schema import Config
 from deployer.config.units import humanize_size
@@ -27,8 +29,7 @@ from deployer.rollout.watch import Watch
 from deployer.rollout.work import Work
 
 
-@dataclass(slots=True)
-class Result:
+class Result(Struct):
     """What a rollout or rollback came to; `--json` ends with it.
 
     :param outcome: succeeded, rolled_back (the switch was undone), failed (there was no switch), switched (it
@@ -51,7 +52,7 @@ class Result:
     phases: list[dict[str, object]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return asdict(self)
 
 
 PATIENCE = 5.0
@@ -329,8 +330,7 @@ class Change:
         return f"{self.result.unfinished} request(s) or stream(s) still run on the previous release {until}"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Which strategy is used, and why."""
 
     strategy: str

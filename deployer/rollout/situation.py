@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from deployer.edge import container as edge_container
 from deployer.edge.session import HISTORY, EdgeSession
@@ -14,8 +15,7 @@ from deployer.host.lock import Holder, holder
 from deployer.rollout.release import Record, history
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A container of the service.
 
     :param role: release or hook, as its label says; an adopted container is a release.
@@ -37,8 +37,7 @@ class Member:
         return self.status == "running"
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """What a host shows of one service.
 
     :param edge: running, stopped or missing.

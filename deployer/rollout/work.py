@@ -6,7 +6,8 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from deployer.edge.configuration import Addresses
 from deployer.edge.network import network_name

@@ -10,8 +10,9 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+
+from msgspec import Struct
 
 from deployer.errors import DeployerError, NotDelivered
 from deployer.events import CommandFailed, CommandFinished, Event, Lost
@@ -28,8 +29,7 @@ LAST_WORDS = (CommandFinished, CommandFailed)
 """These find room in any case: there is one of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How long things may take, in seconds.
 
     :param gather: that more events are awaited, to be told at once.

@@ -9,15 +9,15 @@ Who calls that, in which thread, how often and how long: `deployer.sinks.courier
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from deployer.events import Event
 from deployer.sinks.wanted import Wanted
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """What the events of one command have in common.
 
     :param id: Jenkins' BUILD_TAG, or a word of our own.
@@ -45,16 +45,14 @@ class Run:
         return {name: getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+class Happening(Struct, frozen=True):
     """An event and when it was, in seconds since 1970."""
 
     at: float
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(Struct, frozen=True):
     """One thing to send.
 
     :param events: how many are not told if it cannot be sent.

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from deployer import proxy
 from deployer.errors import NotDelivered
@@ -25,8 +26,7 @@ LONGEST_PAUSE = 300.0
 """Seconds; who wants to be left alone for longer is not asked again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """:param cut: the connection ended before the body did."""
 
     status: int

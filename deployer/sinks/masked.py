@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from deployer.events import Emit, Event
 from deployer.sinks.mask import Mask
@@ -23,8 +25,8 @@ def _hidden(value: Any, mask: Mask) -> Any:
         return mask.text(value)
     if isinstance(value, tuple):
         return tuple(_hidden(item, mask) for item in value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        old = {each.name: getattr(value, each.name) for each in dataclasses.fields(value) if each.init}
+    if isinstance(value, Struct):
+        old = asdict(value)
         new = {name: _hidden(item, mask) for name, item in old.items()}
-        return value if new == old else dataclasses.replace(value, **new)
+        return value if new == old else replace(value, **new)
     return value

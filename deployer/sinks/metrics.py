@@ -14,7 +14,8 @@ An event of another kind can have numbers of its own: a method `measures()` that
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from deployer.errors import ExitStatus
 from deployer.events import (
@@ -49,8 +50,7 @@ NO_DEPLOY = {
 BUILDS = {ExitStatus.IMAGE, ExitStatus.COMMAND}
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """:param unit: one of CloudWatch's: Count, Seconds, Bytes, Percent."""
 
     name: str

@@ -10,8 +10,9 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from deployer.errors import NotDelivered
 from deployer.events import CommandStarted, Event, Pruned, RunSettled
@@ -28,8 +29,7 @@ GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "chann
 """What it says of a message that cannot be changed any more: a new one is posted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """How Slack is reached."""
 
     timeout: float

@@ -6,8 +6,9 @@ Text is Slack's mrkdwn, in which only &, < and > mean something that was not mea
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from deployer.config.units import humanize_size
 from deployer.events import Event
@@ -32,8 +33,7 @@ Message = dict[str, Any]
 """`text`, which a notification shows, and `blocks`, which the channel shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(Struct, frozen=True):
     """Writes messages about one run."""
 
     run: Run

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from deployer.events import (
     CommandFailed,
@@ -30,8 +31,7 @@ NOTES = 8
 KEPT = ("command", "state", "began", "release", "commit", "told")
 
 
-@dataclass(slots=True)
-class Story:
+class Story(Struct):
     """What is known by now.
 
     :param began: seconds since 1970.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from deployer.events import BuildProgress, CommandFailed, Event, LogLine, NotifyTested, OnHost, PhaseProgress
 from deployer.sinks.mask import Mask
@@ -16,8 +17,7 @@ NEVER = (PhaseProgress, BuildProgress)
 """Only a display that is looked at has any use for these."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A filter.
 
     :param level: the least that is told.
@@ -47,7 +47,7 @@ class Wanted:
         if isinstance(event, OnHost):
             return OnHost(event.host, self.told(event.event))
         if isinstance(event, CommandFailed) and not self.details:
-            return dataclasses.replace(event, details=())
+            return replace(event, details=())
         return event
 
     def record(self, event: Event) -> Mapping[str, Any]:

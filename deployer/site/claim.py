@@ -16,8 +16,10 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.errors import Locked, LockLost, Superseded
 from deployer.events import Emit, LockAwaited
@@ -32,8 +34,7 @@ _LOOK = 0.25
 Sleep = Callable[[float], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """The pointer as it was read; `etag` is None where there is none yet."""
 
     pointer: Pointer

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from deployer.events import Emit, Warned
 from deployer.site.claim import Seen, read_pointer
@@ -14,8 +15,7 @@ from deployer.site.store import Found, Listed, Store
 _AT_ONCE = 16
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(Struct):
     """What a plan is made from, all of it read after the pointer: who swaps that one knows it is still true.
 
     :ivar manifests: by release; those that were asked for and are there.

@@ -12,8 +12,9 @@ import hashlib
 import os
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from deployer.config.sections.site import Site
 from deployer.errors import PreflightError
@@ -28,8 +29,7 @@ _SHOWN = 10
 Packed = tuple[list[tuple[str, str | bytes, int, bytes, str, str]], list[str]]
 
 
-@dataclass(slots=True)
-class LocalFile:
+class LocalFile(Struct):
     """A file that the site is to have.
 
     :ivar path: its key without the prefix: NFC, with slashes.
@@ -48,8 +48,7 @@ class LocalFile:
     redirect: str = ""
 
 
-@dataclass(slots=True)
-class Scan:
+class Scan(Struct):
     """What was found on disk.
 
     :ivar doubts: what a person should know, though it can be deployed.

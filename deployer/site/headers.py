@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from deployer.config.sections.site import Site
 from deployer.site.media import is_page, media_type
@@ -72,6 +73,6 @@ class Rules:
             found = changes.pop("metadata", None)
             if isinstance(found, dict):
                 metadata.update(found)
-            headers = replace(headers, **changes)  # type: ignore[arg-type]  # of the names above, all text
+            headers = replace(headers, **changes)  # of the names above, all text
         headers = replace(headers, metadata=tuple(sorted(metadata.items())))
         return Treatment(headers, hashed and not is_page(headers.content_type))

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from urllib.parse import quote
+
+from msgspec import Struct
 
 FREE_PATHS = 1000
 """A month, for all distributions of an account."""
@@ -26,8 +27,7 @@ EVERYTHING = "/*"
 _SAFE = "/-_.~!$&'()+,;=:@"
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(Struct, frozen=True):
     """What of the quotas is taken: free paths of this month, paths and wildcards in progress."""
 
     month: int = 0
@@ -35,8 +35,7 @@ class Used:
     wildcards: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Invalidation:
+class Invalidation(Struct, frozen=True):
     """Paths to invalidate, sorted, and what that costs in US dollars; no paths: nothing to do."""
 
     paths: tuple[str, ...]

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from deployer.errors import SiteDamaged
 from deployer.site.store import Headers
@@ -41,8 +43,7 @@ class Entry(NamedTuple):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True):
     """A whole release; `files` by path, without the prefix, sorted."""
 
     release: str
@@ -84,8 +85,7 @@ class Manifest:
             raise _damaged(key) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A release in the pointer's list: enough to show it without reading its manifest.
 
     :ivar at: when it was made, RFC 3339.
@@ -105,8 +105,7 @@ class Record:
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """The process that works on the site, as another one on the same machine can recognise it."""
 
     boot: str
@@ -115,8 +114,7 @@ class Process:
     started: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Struct, frozen=True):
     """Somebody is at work, or was.
 
     :ivar release: that is being made current, or is current already while the rest is done.
@@ -143,8 +141,7 @@ class Pending:
         return f"{self.who} ({self.kind}, since {self.since})"
 
 
-@dataclass(frozen=True, slots=True)
-class Pointer:
+class Pointer(Struct, frozen=True):
     """What serves; what is retained, newest first; who is at work.
 
     :ivar release: None before the first release.
@@ -162,7 +159,7 @@ class Pointer:
 
     def to_json(self) -> bytes:
         """The pointer as it is kept."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False, indent=1).encode()
+        return json.dumps({"format": FORMAT, **to_builtins(self)}, ensure_ascii=False, indent=1).encode()
 
     @classmethod
     def from_json(cls, text: bytes, key: str) -> Pointer:
@@ -237,7 +234,7 @@ class Keys:
 
 
 def _headers_to_json(headers: Headers) -> dict[str, object]:
-    return {name: value for name, value in asdict(headers).items() if value}
+    return {name: value for name, value in to_builtins(headers).items() if value}
 
 
 def _headers_from_json(value: dict[str, Any]) -> Headers:

@@ -18,9 +18,11 @@ the bucket lists. Modification times mean nothing: after a checkout all of them 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 from urllib.parse import quote
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from deployer.site.files import LocalFile
 from deployer.site.headers import Treatment
@@ -36,8 +38,7 @@ page: what visitors open. They are sent in this order."""
 Treat = Callable[[str], Treatment]
 
 
-@dataclass(slots=True)
-class Bucket:
+class Bucket(Struct):
     """What is known of the bucket: all paths without the prefix.
 
     :ivar listing: the site's files; None where the manifest is trusted instead.
@@ -100,8 +101,7 @@ class Retained(NamedTuple):
     by: str
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """What is to be done, in the order of its fields; `files` is the whole release afterwards.
 
     :ivar unsure: paths whose content is right and whose headers nobody knows: ask, and plan again.

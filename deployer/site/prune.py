@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.config.sections.site import Site
 from deployer.errors import CloudError, PreflightError, Superseded
@@ -19,8 +20,7 @@ from deployer.site.work import Change, Result, SiteOperation, inherited
 _ATTEMPTS = 3
 
 
-@dataclass(slots=True)
-class Pruning:
+class Pruning(Struct):
     """What may go.
 
     :ivar pointer: as it will be, without the releases that are no longer retained.

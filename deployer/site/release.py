@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.errors import DeployerError, Interrupted, PreflightError, Superseded
 from deployer.events import Warned
@@ -24,8 +25,7 @@ _ATTEMPTS = 3
 _SHOWN = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(Struct, frozen=True):
     """What the command line says about one deploy.
 
     :ivar trust_manifest: take the manifest's word for what is in the bucket, without listing it: faster, but
@@ -39,8 +39,7 @@ class Choices:
     delete_limit: str | None = None
 
 
-@dataclass(slots=True)
-class Prepared:
+class Prepared(Struct):
     """What is on disk and in the bucket, and what follows from it.
 
     :ivar stay: the manifests that are still retained afterwards, newest first, without the new release's.

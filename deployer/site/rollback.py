@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from deployer.errors import PreflightError, SiteDamaged, Superseded, UsageError
 from deployer.rollout.phases import Phases
@@ -15,8 +15,7 @@ from deployer.site.work import Change, Result, SiteOperation, inherited
 _ATTEMPTS = 3
 
 
-@dataclass(slots=True)
-class Return:
+class Return(Struct):
     """A release to go back to, and what that takes."""
 
     facts: Facts

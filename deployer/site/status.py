@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
+
+from msgspec import to_builtins
 
 from deployer.site.claim import is_gone, read_pointer
 from deployer.site.manifest import Pointer
@@ -12,7 +13,7 @@ from deployer.site.work import SiteOperation
 
 def releases(pointer: Pointer) -> list[dict[str, Any]]:
     """The releases that are retained, newest first; `current` is the one that serves."""
-    return [{**asdict(record), "current": record.id == pointer.release} for record in pointer.releases]
+    return [{**to_builtins(record), "current": record.id == pointer.release} for record in pointer.releases]
 
 
 def status(operation: SiteOperation) -> dict[str, Any]:

@@ -12,9 +12,10 @@ whether two contents are the same object.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 MULTIPART_ABOVE = 64 * 1024**2
 """Bytes above which a file is sent in parts; its etag is then the MD5 of the parts' MD5s, and how many."""
@@ -22,8 +23,7 @@ PART = 16 * 1024**2
 """Bytes of a part; the last one is smaller."""
 
 
-@dataclass(frozen=True, slots=True)
-class Headers:
+class Headers(Struct, frozen=True):
     """What an object is served with.
 
     :param redirect: path or address that a visitor is sent to instead (`x-amz-website-redirect-location`).
@@ -37,8 +37,7 @@ class Headers:
     metadata: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """An object as a listing shows it; its headers are not in there."""
 
     key: str
@@ -46,8 +45,7 @@ class Listed:
     etag: str
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """An object as it is served."""
 
     headers: Headers
@@ -55,8 +53,7 @@ class Found:
     etag: str
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(Struct, frozen=True):
     """A file, or what a file would hold, on its way to a key.
 
     :param md5: of the whole content, 16 bytes; the store refuses content that is another.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from typing import Any
+
+from msgspec import Struct, to_builtins
 
 from deployer.config.sections.site import Site
 from deployer.errors import UsageError
@@ -21,8 +22,7 @@ _AT_ONCE = 16
 _LARGEST_TEXT = 16 * 1024**2
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Something that is not as it should be.
 
     :ivar kind: missing, content, headers, reference, manifest, unfinished.
@@ -33,8 +33,7 @@ class Fault:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What was looked at, and what is wrong."""
 
     release: str
@@ -44,7 +43,7 @@ class Verdict:
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
-        return {"ok": not self.faults, **asdict(self)}
+        return {"ok": not self.faults, **to_builtins(self)}
 
 
 def verify(operation: SiteOperation) -> Verdict:
@@ -92,7 +91,7 @@ def _contents(
         elif listed.etag != entry.etag or listed.size != entry.size:
             yield Fault("content", path, f"has another content: {listed.size} bytes, etag {listed.etag}")
         elif not shows(head.headers, entry.headers):
-            wanted, shown = asdict(entry.headers), asdict(head.headers)
+            wanted, shown = to_builtins(entry.headers), to_builtins(head.headers)
             changes = [
                 f"{name} {shown[name]!r}, not {wanted[name]!r}"
                 for name in wanted

@@ -21,9 +21,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from deployer.config.sections.site import Site
 from deployer.errors import CloudUnreachable, DeployerError, LockLost, Superseded
@@ -47,8 +49,7 @@ _AT_ONCE = 8
 _ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class SiteOperation:
+class SiteOperation(Struct, frozen=True):
     """What every command that changes the site is given.
 
     :ivar root: the config's folder.
@@ -82,8 +83,7 @@ class Distribution(Protocol):
         """Whether a request was done within the time."""
 
 
-@dataclass(slots=True)
-class Result:
+class Result(Struct):
     """What a command came to; `--json` ends with it.
 
     :ivar outcome: unchanged, done, or failed.
@@ -108,7 +108,7 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return asdict(self)
 
 
 class Change:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from deployer.errors import PreflightError
 from deployer.events import Note, Warned
@@ -22,8 +23,7 @@ Agree = Callable[[Sequence[StackPlan], Mapping[Consent, Sequence[str]]], Collect
 """Shown the plans and what they need, says what it agrees to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """What came of it.
 
     :ivar outcomes: by stack's name: create, recreate, update or nothing.

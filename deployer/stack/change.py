@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 from deployer.config.secrets import MASK, looks_secret
 from deployer.stack import interruption
@@ -18,8 +19,7 @@ _LASTING = ("Arn", "GroupId", "VpcId", "Id", "RoleId", "TopicArn", "TopicName")
 """Attributes that stay the same as long as their resource is not replaced."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """A property that changes.
 
     :ivar recreation: what CloudFormation says of it: never, conditionally or always.
@@ -45,8 +45,7 @@ class Cause:
         return f"{self.property} (follows {self.through}{', which stays' if self.void else ''})"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One resource.
 
     :ivar action: add, modify, remove, import or dynamic.
@@ -96,8 +95,8 @@ class Change:
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
         return {
-            **dataclasses.asdict(self),
-            "causes": [dataclasses.asdict(cause) for cause in self.causes],
+            **to_builtins(self),
+            "causes": [to_builtins(cause) for cause in self.causes],
             "interruptions": self.interruptions,
             "loss": self.loss,
         }
@@ -143,12 +142,10 @@ def settled(changes: Sequence[Change]) -> tuple[Change, ...]:
         replaced = {name for name, each in found.items() if each.replaces or each.action != "modify"}
         calmed = {}
         for name, each in found.items():
-            causes = tuple(
-                dataclasses.replace(cause, void=_stays(cause, found, replaced)) for cause in each.causes
-            )
+            causes = tuple(replace(cause, void=_stays(cause, found, replaced)) for cause in each.causes)
             doubt = each.replacement == "maybe" and not _replacing(causes)
             calm = {"replacement": "no", "policy": ""} if doubt else {}
-            calmed[name] = dataclasses.replace(each, causes=causes, **calm)
+            calmed[name] = replace(each, causes=causes, **calm)
         if calmed == found:
             return tuple(sorted(found.values(), key=_order))
         found = calmed

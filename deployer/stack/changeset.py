@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from deployer.aws.refusals import answered
 from deployer.errors import CloudError, StackFailed
@@ -29,8 +30,7 @@ Parameters = Sequence[Mapping[str, Any]]
 """As CreateChangeSet takes them."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeSet:
+class ChangeSet(Struct, frozen=True):
     """A change set that can be executed.
 
     :ivar kind: CREATE or UPDATE.

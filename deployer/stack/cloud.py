@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from deployer.stack.formation import Formation, Pace
 
@@ -19,8 +20,7 @@ def sdk_client(service: str, region: str) -> Any:
     return client(service, Account(region=region))
 
 
-@dataclass
-class Cloud:
+class Cloud(Struct):
     """Clients, kept."""
 
     make: MakeClient = field(default_factory=lambda: sdk_client)

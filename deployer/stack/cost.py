@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from deployer.stack.prices import Prices, RegionPrices, prices
 
@@ -19,8 +20,7 @@ Document = Mapping[str, Any]
 """A template, as `deployer.stack.document.parse` gives it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One line.
 
     :ivar service: as the architecture document calls it, where it does.
@@ -46,8 +46,7 @@ class Item:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Struct, frozen=True):
     """A month."""
 
     items: tuple[Item, ...]
@@ -75,8 +74,7 @@ class Estimate:
         return sums
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """What a change of templates makes of the month.
 
     :ivar lines: what changes, USD before, USD after; None where it is not there, or has no price.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from deployer.errors import CloudUnreachable, Interrupted, Locked
 from deployer.events import Emit, Note, Warned
@@ -20,8 +21,7 @@ _MOST_FAILURES = 20
 """Looks in a row that may fail, each after the SDK's own retries: a network that is away for some minutes."""
 
 
-@dataclass
-class Following:
+class Following(Struct):
     """What was seen of an operation.
 
     :ivar stack: the id of the stack: a deleted one is no longer found by its name.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from deployer.aws.refusals import answered
 from deployer.aws.session import mapped
@@ -18,16 +19,18 @@ Outputs = Callable[[str], Mapping[str, str]]
 """From the kind of one of our stacks to its outputs; empty where it has none yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """What a template is given.
 
     :ivar values: by parameter; None keeps the stack's present value.
     :ivar missing: parameters whose value is not there yet, and where it will come from.
     """
 
-    values: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    values: Mapping[str, str | None] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Inputs(values of {sorted(self.values)}, missing={self.missing!r})"
 
     def listed(self) -> list[dict[str, Any]]:
         """As CreateChangeSet takes them."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Network
+
+from msgspec import Struct
 
 from deployer.config.schema import Config
 from deployer.config.sections.site import Site
@@ -21,8 +22,7 @@ ORIGIN_SECRET = "origin-secret"  # noqa: S105 -- its name
 DATABASE_PASSWORD = "database-password"  # noqa: S105 -- its name
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """A config's stack, with every default filled in and every part that is off left out.
 
     :ivar names: where visitors go: the domain and its aliases, or none.

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class StackOutput:
+class StackOutput(Struct, frozen=True):
     """The output `output` of another of our stacks (`kind`), which is applied before."""
 
     kind: str
     output: str
 
 
-@dataclass(frozen=True, slots=True)
-class SecretParameter:
+class SecretParameter(Struct, frozen=True):
     """A SecureString of the parameter store in the stack's region: read when applied, given with NoEcho."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class SecretVersion:
+class SecretVersion(Struct, frozen=True):
     """Which version of a SecureString is the newest: a reference without it is the same after a change."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class PublicParameter:
+class PublicParameter(Struct, frozen=True):
     """A public parameter of AWS's own.
 
     Read only where the stack does not exist or has no such parameter yet, and kept (`UsePreviousValue`) ever
@@ -38,8 +34,7 @@ class PublicParameter:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class PrefixList:
+class PrefixList(Struct, frozen=True):
     """The id, in the stack's region, of a prefix list that AWS manages, by its name."""
 
     name: str

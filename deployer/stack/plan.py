@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from deployer.errors import CloudError
 from deployer.events import Warned
@@ -31,8 +32,7 @@ class Consent(enum.Enum):
     """Data is lost, or left where the new one does not see it."""
 
 
-@dataclass(frozen=True, slots=True)
-class StackPlan:
+class StackPlan(Struct, frozen=True):
     """What would become of one stack.
 
     :ivar action: create, recreate (it is deleted first), update or nothing.
@@ -48,7 +48,7 @@ class StackPlan:
     change_set: ChangeSet | None = None
     inputs: Inputs = field(default_factory=Inputs)
     notes: tuple[str, ...] = ()
-    present: Document | None = field(default=None, repr=False)
+    present: Document | None = None
 
     @property
     def refuses(self) -> tuple[str, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from deployer.events import StackChanged
 
@@ -21,8 +22,7 @@ _LATE = 20
 """Events that may turn up before one that is older."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """The resource that failed first, and its own reason."""
 
     resource: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from deployer.aws.refusals import answered
 from deployer.aws.session import mapped
@@ -27,8 +28,7 @@ _NEVER_MADE = ("CREATE_FAILED", "ROLLBACK_FAILED")
 """Where a stack is whose first creation failed: nothing in it was ever in use."""
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(Struct, frozen=True):
     """What deleting a stack would do.
 
     :ivar goes: resources that are deleted.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import secrets as chance
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from deployer.aws.refusals import answered
 from deployer.aws.session import mapped
@@ -23,8 +24,7 @@ _RANDOM = 24
 """Bytes of chance: 32 characters. RDS takes 41 at most, and no '/', '@', '"' or space."""
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """A parameter, without its value.
 
     :ivar generated: made by chance when the stack is applied; the others are given by a person.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from deployer.errors import Locked, StackStuck
 
@@ -38,8 +39,7 @@ _STUCK = {
 """Statuses that nothing of ours gets a stack out of, and what does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """A stack, as DescribeStacks has it.
 
     :ivar since: when its status last changed, as ISO 8601.

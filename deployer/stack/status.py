@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from deployer.stack import progress
 from deployer.stack.formation import Document, Formation
@@ -20,8 +21,7 @@ _EVENTS = 500
 """Of a stack's past, how far back a failure is looked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """One stack.
 
     :ivar wanted: the config makes it.

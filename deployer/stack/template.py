@@ -11,8 +11,9 @@ They are destroyed in the opposite order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from deployer.config.schema import Config
 from deployer.edge.site import viewer_request
@@ -42,8 +43,7 @@ LIMIT = 51_200
 """Bytes that CloudFormation takes as the body of a template."""
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """One stack, rendered.
 
     :ivar kind: `zone`, `certificate`, `main` or `metrics`.

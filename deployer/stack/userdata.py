@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from deployer.errors import TemplateError
 from deployer.fleet.prepare import script
@@ -16,8 +17,7 @@ LIMIT = 16 * 1024
 """Bytes that EC2 takes, before they are encoded."""
 
 
-@dataclass(frozen=True, slots=True)
-class UserData:
+class UserData(Struct, frozen=True):
     """User-data as the template holds it.
 
     :ivar text: the script.

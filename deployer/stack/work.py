@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from deployer.config.schema import Config
 from deployer.events import Emit, ignore
@@ -17,8 +18,7 @@ KINDS = ("zone", "certificate", "main", "metrics")
 """Every stack that a config may make, in the order in which they are applied."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A stack's kind, its name, and where it is."""
 
     kind: str
@@ -26,8 +26,7 @@ class Place:
     region: str
 
 
-@dataclass
-class Work:
+class Work(Struct):
     """What a command works with.
 
     :ivar name: of the main stack; the others begin with it.

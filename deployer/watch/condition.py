@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self, TypedDict
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from deployer.doctor.finding import Finding, Severity
 
@@ -26,8 +28,7 @@ class Key(NamedTuple):
         return " ".join(filter(None, (self.what, self.subject)))
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """How one thing is.
 
     :param counted: it is about what happened since the look before, not about how things are now.
@@ -62,8 +63,7 @@ class Counted(TypedDict, total=False):
     maintenance: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """What only ever grows on a host, until something begins anew; None where it cannot be seen.
 
     :param oom: processes that the kernel killed for want of memory since the boot.
@@ -84,7 +84,7 @@ class Counts:
         return replace(before or Counts(), **seen)
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Self:
@@ -99,8 +99,7 @@ class Counts:
         return cls(restarts=restarts, maintenance=bool(found.get("maintenance")), **numbers)
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(Struct, frozen=True):
     """What one look at everything saw.
 
     :param hosts: the names of all that belong to it, seen or not.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Self
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from deployer.config.sections.watch import Watch
 from deployer.doctor.finding import Severity
@@ -20,8 +22,7 @@ FLAPPING = 3
 HOUR = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """What is known of a condition that is not well, was not told to be well again, or comes and goes.
 
     :param told: the worst that was told; OK where nothing was.
@@ -41,7 +42,7 @@ class Record:
     turns: tuple[float, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"told": self.told.name}
+        return asdict(self) | {"told": self.told.name}
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Self:
@@ -59,8 +60,7 @@ class Record:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What a look leaves to the next one.
 
     :param serving: hosts on which the service was deployed.
@@ -76,8 +76,7 @@ class Known:
         return frozenset(key for key, record in self.records.items() if record.told >= Severity.WARNING)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What came of a look.
 
     :param changes: what is to be told now.

@@ -17,9 +17,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from deployer.errors import (
     JenkinsError,
@@ -46,13 +47,15 @@ _AWAY = (502, 503, 504)
 """A proxy without a controller behind it; a controller that is getting ready."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(Struct, frozen=True):
     """Seconds: to connect; of silence in an answer; that a controller which answered before may be away."""
 
     connect: float = 5.0
     read: float = 30.0
     patience: float = 180.0
+
+
+USUAL = Timeouts()
 
 
 class Client:
@@ -69,7 +72,7 @@ class Client:
         user: str,
         token: str,
         *,
-        timeouts: Timeouts = Timeouts(),
+        timeouts: Timeouts = USUAL,
         emit: Emit = ignore,
     ) -> None:
         import jenkins

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from deployer.config.units import parse_duration
 from deployer.errors import ConfigError
@@ -30,8 +31,7 @@ SECRETS = "/run/secrets"
 _NANO = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """A container to be: `body` for `POST /containers/create`, `configs` by path, `secrets` by name."""
 
     name: str
@@ -46,8 +46,7 @@ class Service:
         return str(self.body["Labels"][CONTENT])
 
 
-@dataclass(frozen=True, slots=True)
-class Composition:
+class Composition(Struct, frozen=True):
     """A whole file: its containers, and the volumes that they share with later ones."""
 
     services: tuple[Service, ...]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from deployer.config.schema import Config
 from deployer.config.secrets import resolve
@@ -39,8 +40,7 @@ BESIDE_HEAP = 320 * MIB
 """What the controller takes beside its heap: classes, code, threads, buffers; as bounded by its options."""
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Struct, frozen=True):
     """What the engine's host is like; `memory` in bytes, `swap` None where it cannot be known."""
 
     memory: int
@@ -49,8 +49,7 @@ class Host:
     swap: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What is to be done with one container; `reason` says why, for people."""
 
     action: Literal["create", "replace", "start", "keep"]

@@ -6,8 +6,9 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from deployer import resources
 from deployer.config.schema import Config
@@ -24,8 +25,7 @@ ACCESSORY = "deployer.accessory"
 _PACKAGES = ("deployer", "pipelines")
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Struct, frozen=True):
     """What an image is built from; the Dockerfile's first line stands for the folder's contents."""
 
     name: str

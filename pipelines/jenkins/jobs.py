@@ -15,8 +15,9 @@ import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from deployer.config.schema import Config
 from deployer.errors import ConfigError, JenkinsError
@@ -32,8 +33,7 @@ _LISTS = frozenset({"parameterDefinitions", "triggers", "userRemoteConfigs", "br
 """Elements whose entries all count, also those that somebody has added."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """What a person may choose when starting a build; `kind` is String, Boolean or Choice."""
 
     name: str
@@ -62,8 +62,7 @@ CREDENTIALS = ("aws-access-key-id", "aws-secret-access-key", "gemini-api-key")
 """Ids that the Jenkinsfiles ask the controller for: without one, the stage that wants it fails."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A pipeline job as it should be; `credentials` is the id of those that the repository wants."""
 
     pipeline: str
@@ -100,8 +99,7 @@ class Job:
         return render(TEMPLATE, job=self)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What is to be done with a job; `differences` says why, one line each; `xml` is what it is to become."""
 
     action: Literal["create", "update", "remove", "keep"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from deployer.errors import DeployerError, ExitStatus, JenkinsMissing
 from deployer.events import Emit, LogLine, PhaseFailed, PhaseFinished, PhaseStarted
@@ -26,8 +27,7 @@ STATUS = {
 """What a result means to whoever started the command; CANCELLED is ours, for what never left the queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How a build ended; `number` and `url` are None where it never left the queue; `seconds` it took."""
 
     job: str

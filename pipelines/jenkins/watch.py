@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct, to_builtins
 
 from deployer.config.units import humanize_size
 from pipelines.jenkins.client import Client
@@ -23,16 +24,14 @@ SWAP = "give the host 2 GB of swap (`dd`, `mkswap`, `swapon`, /etc/fstab); 1 GB 
 """The document's remedy for hung builds: a t3.small with 2 GB of swap."""
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """Something a person should look at, and what to do about it."""
 
     problem: str
     remedy: str
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """A build that runs; `executor` is None for one that nobody carries on: it is stuck."""
 
     build: str
@@ -42,8 +41,7 @@ class Running:
     stuck: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """What waits in the queue; `why` in the controller's own words; `since` in seconds since 1970."""
 
     job: str
@@ -52,8 +50,7 @@ class Waiting:
     stuck: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """A controller at one moment."""
 
     running: tuple[Running, ...]
@@ -62,7 +59,8 @@ class Picture:
 
     def as_dict(self) -> dict[str, object]:
         """For `--json`."""
-        return asdict(self)
+        found: dict[str, object] = to_builtins(self)
+        return found
 
 
 def observe(client: Client) -> Picture:

@@ -8,8 +8,9 @@ import json
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
+
+from msgspec import Struct, to_builtins
 
 from deployer.config.schema import Config
 from deployer.errors import ConfigError, JenkinsError, JenkinsForbidden, JenkinsMissing, JenkinsUnreachable
@@ -25,8 +26,7 @@ TIMEOUT = 15.0
 _REPOSITORY = re.compile(r"(?:https?://[^/]+/|git@[^:]+:|ssh://git@[^/]+/)([\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What the form under Settings, Webhooks wants; `signed` is whether it has a secret."""
 
     repository: str
@@ -37,11 +37,11 @@ class Settings:
 
     def as_dict(self) -> dict[str, object]:
         """For `--json`."""
-        return asdict(self)
+        found: dict[str, object] = to_builtins(self)
+        return found
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that was tried; `remedy` is empty where it is as it should be."""
 
     good: bool

@@ -7,10 +7,10 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from deployer.aws.credentials import Credentials
 from deployer.aws.session import Account

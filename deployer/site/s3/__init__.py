@@ -9,8 +9,9 @@ is sent in parts, and credentials beyond two keys, are the SDK's (docs/decisions
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from deployer.aws.session import Account
 from deployer.errors import ConfigError

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
 
 from deployer.errors import ConfigError
 
@@ -14,8 +15,7 @@ SAFE = "/~"
 """What S3's signatures leave as it is, beside letters, digits, '-', '.' and '_'."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """A bucket's.
 
     :param base: what stands before a key's path: `/bucket` where the bucket is not part of the host's name.

@@ -13,7 +13,8 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from deployer.aws.credentials import Source
 from deployer.aws.refusals import refusal
@@ -62,8 +63,7 @@ _CODE = re.compile(rb"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]*)</Message>")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """
     :param path: encoded, as `Address.path` gives it.
     :param query: encoded, parameters sorted by name, each with its '='.
@@ -81,16 +81,14 @@ class Request:
     etag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """An answer, and whether an earlier try of the same request may have been carried out."""
 
     answer: Answer
     repeated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """What came of a try that failed.
 
     :param error: to raise where it was the last one.

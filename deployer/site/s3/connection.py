@@ -10,9 +10,10 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     import ssl
@@ -41,16 +42,14 @@ class SourceChanged(Exception):
     """A file is not as long as it was said to be."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileBody:
+class FileBody(Struct, frozen=True):
     """A request's body that is too large to be held."""
 
     path: Path
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What the server said; names of headers in lower case."""
 
     status: int

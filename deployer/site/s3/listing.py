@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from urllib.parse import quote, unquote_plus
+
+from msgspec import Struct
 
 from deployer.site.store import Listed
 
@@ -26,8 +27,7 @@ FetchAll = Callable[[Sequence[str]], list[bytes]]
 """The same for several at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """
     :param token: asks for the next page; empty at the end.
     """

@@ -13,8 +13,9 @@ import os
 import threading
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from deployer.aws.session import Account, client, mapped
 from deployer.errors import CloudError
@@ -81,8 +82,7 @@ class Parts:
         return self._sdk
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """One that is there."""
 
     number: int

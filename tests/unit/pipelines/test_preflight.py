@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
+from msgspec.structs import replace
 
 from deployer.config.schema import Config
 from deployer.config.units import parse_size
@@ -27,7 +28,7 @@ ROOMY = Room(2 * G, 8 * G, 0, 50 * G, 50 * G)
 
 
 def short(**changes: int | tuple[str, ...] | None) -> list[tuple[bool, str]]:
-    room = Room(**{name: changes.get(name, getattr(ROOMY, name)) for name in Room.__dataclass_fields__})
+    room = replace(ROOMY, **changes)
     return [(finding.fatal, finding.text) for finding in judge(room, LIMITS)]
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from deployer.edge.state import EdgeState, Occupant, Slot
 from deployer.rollout.reconcile import plan_repairs
@@ -41,7 +40,7 @@ def situation(*members: Member, live: Slot | None = "blue", **state: object) -> 
     stored = EdgeState(active="blue", occupants={"blue": occupant("r1")}, warm_until=NOW + 60)
     return Situation(
         edge="running",
-        stored=replace(stored, **state),  # type: ignore[arg-type]
+        stored=replace(stored, **state),
         live_active=live,
         members={one.name: one for one in members},
         records=(record("r1"), record("r2")),

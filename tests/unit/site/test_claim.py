@@ -6,10 +6,10 @@ import hashlib
 import os
 import secrets
 import subprocess
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from deployer.errors import Locked, LockLost, Superseded
 from deployer.events import ignore
