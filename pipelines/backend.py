@@ -23,7 +23,15 @@ _RELEASES = 5
 
 
 def pipeline(config: Config, parameters: Parameters) -> Pipeline:
-    """The stages for a config; where a release is to be brought back, all that builds is off."""
+    """The stages for a config; where a release is to be brought back, all that builds is off.
+
+    :raises ConfigError: the config has hosts: these stages work on one engine, that of `host.docker`.
+    """
+    if config.hosts:
+        raise ConfigError(
+            "the back end's pipeline deploys to the engine of host.docker, and the config has `hosts`",
+            remedy="keep `hosts` in an environment that the pipeline does not use: docs/pipelines.md",
+        )
     back = parameters.rollback_to
     off = f"going back to {back} builds nothing" if back else ""
     ours = config.pipelines.backend

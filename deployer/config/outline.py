@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -17,6 +17,8 @@ from deployer.config.parts import REQUIRED, Part
 from deployer.config.schema import Config
 from deployer.config.sections.kinds import Section, below
 
+NOTHING: Mapping[str, Any] = types.MappingProxyType({})
+
 
 class Key(Struct, frozen=True):
     """One key of the schema.
@@ -24,12 +26,14 @@ class Key(Struct, frozen=True):
     :ivar path: from the top, as ("rollout", "smoke", "[]", "path"); "[]" stands for an item of a list.
     :ivar section: the model below it, for a mapping or a list of mappings.
     :ivar many: whether it holds a list of `section`.
+    :ivar given: what the section around it has it be, in place of its own default.
     """
 
     path: tuple[str, ...]
     field: FieldInfo
     section: type[BaseModel] | None
     many: bool
+    given: Mapping[str, Any] = NOTHING
 
     @property
     def name(self) -> str:
@@ -49,7 +53,14 @@ class Key(Struct, frozen=True):
     @property
     def default(self) -> Any:
         """What it is when not given; None for a required key."""
+        if self.name in self.given:
+            return self.given[self.name]
         return None if self.required else self.field.get_default(call_default_factory=True)
+
+    @property
+    def inner(self) -> Mapping[str, Any]:
+        """What it has the keys below it be: see `below`."""
+        return self.default if isinstance(self.default, dict) else {}
 
     @property
     def measure(self) -> str:
@@ -89,14 +100,16 @@ def _field(part: Part[Any]) -> tuple[str, Any]:
     return part.name, (part.kind, below(part.description))
 
 
-def keys_of(model: type[BaseModel] | None = None, path: tuple[str, ...] = ()) -> Iterator[Key]:
+def keys_of(
+    model: type[BaseModel] | None = None, path: tuple[str, ...] = (), given: Mapping[str, Any] = NOTHING
+) -> Iterator[Key]:
     """Every key below `model`, or of the whole file; in its order, each section before its own keys."""
     for name, field in (model or whole()).model_fields.items():
         section, many = _section(field.annotation)
-        key = Key((*path, name), field, section, many)
+        key = Key((*path, name), field, section, many, given)
         yield key
         if section is not None:
-            yield from keys_of(section, (*key.path, "[]") if many else key.path)
+            yield from keys_of(section, (*key.path, "[]") if many else key.path, key.inner)
 
 
 def section_at(location: Sequence[str | int]) -> type[BaseModel] | None:

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from deployer.config import outline, units
 from deployer.config.outline import Key
 
@@ -134,18 +132,17 @@ def json_schema() -> dict[str, Any]:
 def _top(name: str) -> Iterator[str]:
     key = next(found for found in outline.keys_of() if found.path == (name,))
     if key.many:
-        item = _off(["-", *_below(key.section, (*key.path, "[]"))], 1)
+        item = _off(["-", *_below(key, (*key.path, "[]"))], 1)
         return iter([f"{name}: []  # list of mappings; an item:", *item])
-    lines = [f"{name}:", *_below(key.section, key.path)]
+    lines = [f"{name}:", *_below(key, key.path)]
     # A section that is off by default is shown, but as an example.
     return iter(_off(lines, 0) if key.default is None and not key.required else lines)
 
 
-def _below(section: type[BaseModel] | None, path: tuple[str, ...]) -> Iterator[str]:
+def _below(section: Key, path: tuple[str, ...]) -> Iterator[str]:
     """The lines of a section's keys, indented below it."""
-    direct = (
-        [key for key in outline.keys_of(section, path) if len(key.path) == len(path) + 1] if section else []
-    )
+    found = outline.keys_of(section.section, path, section.inner) if section.section else ()
+    direct = [key for key in found if len(key.path) == len(path) + 1]
     for index, key in enumerate(direct):
         if index:
             yield ""
@@ -161,9 +158,9 @@ def _key(key: Key) -> Iterator[str]:
         yield f"{'#' if off else ''}{key.name}: {_written(value, key)}  # {_note(key)}"
     elif key.many:
         yield f"{key.name}: []  # list of mappings; an item:"
-        yield from _off(["-", *_below(key.section, (*key.path, "[]"))], 1)
+        yield from _off(["-", *_below(key, (*key.path, "[]"))], 1)
     else:
-        yield from _off([f"{key.name}:", *_below(key.section, key.path)], 0)
+        yield from _off([f"{key.name}:", *_below(key, key.path)], 0)
 
 
 def _note(key: Key) -> str:

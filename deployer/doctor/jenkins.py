@@ -25,25 +25,26 @@ def check_jenkins(config: Config, environ: Mapping[str, str], memory: int | None
     :param memory: bytes of the host that the controller runs on; None where that is not known.
     """
     jenkins = config.jenkins
-    if jenkins.url is None:
+    here = (jenkins.token or jenkins.password) and not config.hosts
+    if jenkins.url is None and not here:
         yield AREA.skipped("controller", "the config names no controller (jenkins.url)")
         return
     headers = {}
     try:
-        if jenkins.token:
-            token = resolve(jenkins.token, environ, key="jenkins.token")
-            pair = base64.b64encode(f"{jenkins.user}:{token}".encode()).decode()
-            headers["Authorization"] = f"Basic {pair}"
+        if secret := jenkins.token or jenkins.password:
+            key = "jenkins.token" if jenkins.token else "jenkins.password"
+            pair = f"{jenkins.user}:{resolve(secret, environ, key=key)}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     except ConfigError as error:
         yield AREA.error("controller", error.message, "give the secret, or mend the reference")
         return
-    root = jenkins.url.rstrip("/")
+    root = jenkins.address_of_controller
     answer = get(f"{root}/computer/api/json?depth=1", headers)
     if answer.code in (401, 403):
         yield AREA.error(
             "controller",
             f"{root} does not let {jenkins.user} in ({answer.code})",
-            "make a new token (jenkins.token)",
+            "give another token (jenkins.token), or the right password",
         )
         return
     if answer.code != 200:

@@ -49,6 +49,7 @@ def script(config: Config, host: Machine | None = None) -> str:
         user=config.prepare.user,
         keys=config.prepare.keys,
         swap=config.prepare.swap,
+        packages=config.prepare.packages,
         firewall=config.prepare.firewall,
         ports=sorted(ports),
         without_metadata=[] if config.prepare.metadata else _networks_of_releases(config),

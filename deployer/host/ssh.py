@@ -10,6 +10,7 @@ import base64
 import contextlib
 import getpass
 import hashlib
+import importlib.util
 import os
 import shlex
 import socket
@@ -103,6 +104,7 @@ class Connection:
     """
 
     def __init__(self, target: Target, environ: Mapping[str, str] = os.environ) -> None:
+        require_paramiko()
         self.target = target
         self.sent = 0
         """Bytes that were sent to sockets and commands over there, before encryption."""
@@ -230,11 +232,20 @@ class Connection:
             ) from error
 
 
+def require_paramiko() -> None:
+    """:raises HostError: the package that speaks SSH is not installed."""
+    if importlib.util.find_spec("paramiko") is None:
+        raise HostError(
+            "hosts over SSH need the package paramiko", remedy="pip install 'deployer[ssh]' installs it"
+        )
+
+
 def offered_key(target: Target, environ: Mapping[str, str] = os.environ) -> HostKey:
     """The key that a host shows to whoever asks; nothing is believed yet, and nobody logs in.
 
     :raises HostUnreachable: no SSH server answers.
     """
+    require_paramiko()
     import paramiko
 
     jump = Connection(target.jump, environ) if target.jump else None

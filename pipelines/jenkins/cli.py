@@ -133,7 +133,6 @@ def client_of(config: Config, context: Context, emit: Emit) -> Client:
     from deployer.config.secrets import resolve
     from deployer.errors import ConfigError
     from pipelines.jenkins.client import Client
-    from pipelines.jenkins.controller import address_of
 
     settings = config.jenkins
     given = (("token", settings.token), ("password", settings.password))
@@ -144,7 +143,7 @@ def client_of(config: Config, context: Context, emit: Emit) -> Client:
             remedy="jenkins: {token: '${env:JENKINS_TOKEN}'}, an API token of jenkins.user",
         )
     secret = resolve(text, context.environ, key=f"jenkins.{key}")
-    return Client(address_of(config), settings.user, secret, emit=emit)
+    return Client(settings.address_of_controller, settings.user, secret, emit=emit)
 
 
 # -- the controller ---------------------------------------------------------------------------------------
@@ -184,7 +183,7 @@ def _up(args: argparse.Namespace, context: Context, config: Config) -> int:
     for service in wanted.services:
         if "Healthcheck" in service.body:
             controller.await_healthy(engine, service.container, timeout, emit)
-    address = controller.address_of(config)
+    address = config.jenkins.address_of_controller
     if args.json:
         context.print_json({"url": address, "image": reference, "steps": [step.as_dict() for step in steps]})
     else:
@@ -280,7 +279,7 @@ def _status(args: argparse.Namespace, context: Context, config: Config) -> int:
         }
         for found in engine.containers({ACCESSORY: config.service.name})
     ]
-    result: dict[str, Any] = {"url": controller.address_of(config), "containers": containers}
+    result: dict[str, Any] = {"url": config.jenkins.address_of_controller, "containers": containers}
     try:
         client = client_of(config, context, lambda _: None)
         result |= {"version": client.version(), **observe(client).as_dict()}

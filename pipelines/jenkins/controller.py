@@ -110,13 +110,6 @@ def secrets_of(config: Config, environ: Mapping[str, str]) -> dict[str, str]:
     return {name: resolve(text, environ, key=f"jenkins ({name})") for name, text in names.items()}
 
 
-def address_of(config: Config) -> str:
-    """Where our client reaches the controller."""
-    settings = config.jenkins
-    address = "127.0.0.1" if settings.address == "0.0.0.0" else settings.address
-    return settings.url or f"http://{address}:{settings.port}"
-
-
 def files(config: Config, image: str, host: Host) -> dict[str, str]:
     """The files that the controller is made from, by name; no secret is in any of them. Pure."""
     settings, service = config.jenkins, config.service.name
@@ -129,7 +122,7 @@ def files(config: Config, image: str, host: Host) -> dict[str, str]:
             "jenkins/jenkins.yaml.j2",
             jenkins=settings,
             service=service,
-            url=(settings.public_url or address_of(config)).rstrip("/") + "/",
+            url=(settings.public_url or settings.address_of_controller).rstrip("/") + "/",
             secret_texts=texts,
             github=GITHUB_CREDENTIAL if settings.github_token else None,
         ),
@@ -142,7 +135,11 @@ def files(config: Config, image: str, host: Host) -> dict[str, str]:
             socket=host.socket,
             socket_group=host.socket_group,
             secrets=sorted(names),
-            java_options=java_options(heap_of(host.memory, settings.heap)),
+            environment={
+                "JAVA_OPTS": java_options(heap_of(host.memory, settings.heap)),
+                "CASC_JENKINS_CONFIG": "/run/configs/jenkins.yaml",
+                **settings.env,
+            },
         ),
     }
 

@@ -123,7 +123,7 @@ def job_name(config: Config, pipeline: str) -> str:
 
 
 def jobs_of(config: Config) -> list[Job]:
-    """The jobs that a config wants.
+    """The jobs that a config wants: the front end's where it says which bucket the site goes to.
 
     :raises ConfigError: it does not say which repository.
     """
@@ -137,6 +137,7 @@ def jobs_of(config: Config) -> list[Job]:
     return [
         Job(pipeline, settings.repository, settings.branch, config.service.name, credentials)
         for pipeline in PIPELINES
+        if pipeline != "frontend" or (config.site is not None and config.site.bucket)
     ]
 
 

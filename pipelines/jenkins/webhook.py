@@ -14,7 +14,6 @@ from msgspec import Struct, to_builtins
 
 from deployer.config.schema import Config
 from deployer.errors import ConfigError, JenkinsError, JenkinsForbidden, JenkinsMissing, JenkinsUnreachable
-from pipelines.jenkins.controller import address_of
 
 if TYPE_CHECKING:
     import requests
@@ -60,7 +59,7 @@ def settings(config: Config) -> Settings:
             "jenkins.repository is no repository of GitHub",
             remedy="write it as https://github.com/OWNER/NAME.git",
         )
-    address = (config.jenkins.public_url or address_of(config)).rstrip("/")
+    address = (config.jenkins.public_url or config.jenkins.address_of_controller).rstrip("/")
     return Settings(
         found[1], address + PATH, "json", ("push",), signed=config.jenkins.webhook_secret is not None
     )

@@ -63,6 +63,23 @@ def test_what_is_wrong_with_it(controller: JenkinsDouble, tmp_path: Path) -> Non
     assert found(controller, tmp_path)["queue"] == "warning"
 
 
+def test_one_on_this_host_needs_no_address_in_the_config(controller: JenkinsDouble, tmp_path: Path) -> None:
+    port = int(controller.url.rsplit(":", 1)[1])
+    path = tmp_path / "config.yaml"
+    service = "service: {name: shop, image: shop:1, port: 8080}\n"
+
+    def severities(jenkins: str, rest: str = "") -> set[str]:
+        path.write_text(f"{service}jenkins: {jenkins}\n{rest}")
+        findings = check_jenkins(load(path, environ={}), {"PASSWORD": controller.token}, 2 * GIB)
+        return {finding.severity.name.lower() for finding in findings if finding.check == "controller"}
+
+    mine = f"{{address: 0.0.0.0, port: {port}, user: {controller.user}, password: '${{env:PASSWORD}}'}}"
+    assert severities(mine) == {"ok"}
+    assert severities(f"{{port: {port}}}") == {"skipped"}
+    # What is at this address here says nothing about the hosts.
+    assert severities(mine, "hosts: [{name: a, address: 10.0.0.1}]\n") == {"skipped"}
+
+
 def test_one_that_is_down(tmp_path: Path) -> None:
     with JenkinsDouble() as double:
         pass

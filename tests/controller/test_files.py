@@ -49,6 +49,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
             "address": "10.0.0.5",
             "port": 19090,
             "wheels": "wheels",
+            "env": {"AWS_REGION": "ap-northeast-2", "QUOTED": "a: b # 'c'"},
         },
     ],
 }
@@ -98,6 +99,9 @@ def test_every_option_makes_files_that_are_right(
     assert asked == set(composed["services"]["jenkins"]["secrets"]) == set(composed["secrets"])
     assert asked == controller.secret_names(config).keys()
     found = controller.composed(made)
+    variables = dict(entry.split("=", 1) for entry in found.services[0].body["Env"])
+    assert variables.items() >= jenkins.get("env", {}).items()
+    assert variables.keys() == {"JAVA_OPTS", "CASC_JENKINS_CONFIG", *jenkins.get("env", {})}
     assert [service.container for service in found.services] == [
         entry["container_name"] for entry in composed["services"].values()
     ]
@@ -232,6 +236,11 @@ class TestSecrets:
     def test_one_that_cannot_be_had_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"admin-password.*PASSWORD} is not set"):
             controller.secrets_of(config_of(tmp_path, REQUIRED), {})
+
+    def test_none_is_a_variable_of_the_container(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError) as caught:
+            config_of(tmp_path, {**REQUIRED, "env": {"TOKEN": "${env:TOKEN}"}})
+        assert "jenkins.env.TOKEN" in str(caught.value.details)
 
     def test_their_values_are_in_no_file(self, tmp_path: Path) -> None:
         config = config_of(

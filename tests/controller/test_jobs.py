@@ -33,8 +33,16 @@ def config(tmp_path: Path) -> Config:
     path.write_text(
         "service: {name: shop, image: 'shop:1', port: 80}\n"
         "jenkins: {repository: 'https://github.com/example/shop.git'}\n"
+        "site: {bucket: shop-site}\n"
     )
     return load(path, environ={})
+
+
+def test_the_front_end_has_a_job_where_there_is_a_bucket(config: Config, tmp_path: Path) -> None:
+    assert {job.pipeline for job in jobs.jobs_of(config)} == {"frontend", "backend"}
+    path = tmp_path / "config.yaml"
+    path.write_text(path.read_text().replace("site: {bucket: shop-site}\n", ""))
+    assert [job.pipeline for job in jobs.jobs_of(load(path, environ={}))] == ["backend"]
 
 
 @pytest.fixture(params=JOBS, ids=lambda job: job.pipeline)

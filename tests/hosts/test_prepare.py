@@ -38,7 +38,7 @@ def test_an_empty_host_becomes_one_that_can_be_deployed_to(engine: DockerClient,
     with machines(engine, 1, tmp_path, prepared=False) as hosts:
         host = hosts[0]
         fleet = Fleet(tmp_path, hosts)
-        fleet.settings["prepare"] = {"swap": "64m"}
+        fleet.settings["prepare"] = {"swap": "64m", "packages": ["bc"]}
         fleet.write()
         name = fleet.names[0]
 
@@ -53,7 +53,8 @@ def test_an_empty_host_becomes_one_that_can_be_deployed_to(engine: DockerClient,
         assert "no Docker engine" in fleet.run("status").stdout
 
         planned = fleet.json("host", "prepare", "--plan")["hosts"][0]
-        assert any(change.startswith("packages:") and "docker.io" in change for change in planned["changes"])
+        packages = next(change for change in planned["changes"] if change.startswith("packages:"))
+        assert {"docker.io", "bc"} <= set(packages.split())
         assert "command not found" in host.run("docker --version", check=False)
         made = fleet.json("host", "prepare")["hosts"][0]
         assert made["changes"] == planned["changes"]
@@ -68,6 +69,7 @@ def test_an_empty_host_becomes_one_that_can_be_deployed_to(engine: DockerClient,
         assert host.run("stat -c '%a %s' /swapfile").split() == ["600", str(64 * 1024**2)]
         assert "policy drop" in host.run("nft list table inet deployer")
         host.run("test -e /run/deployer-firewall.ok")
+        assert host.run("echo 6*7 | bc").strip() == "42"
         # A release gets nothing of the instance's; Jenkins is let through, to where nobody listens here.
         release, other = (line for line in host.run(METADATA).splitlines() if "connect:" in line)
         assert "No route to host" in release

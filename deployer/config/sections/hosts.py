@@ -14,6 +14,7 @@ from deployer.config.sections.kinds import (
     Jump,
     Login,
     Name,
+    PackageName,
     Port,
     Section,
     Size,
@@ -86,6 +87,11 @@ class Prepare(Section):
         examples=[["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA... jenkins"]],
     )
     swap: Size = Field(default=2 * 1024**3, description="Swap that the host has at least; 0 for none.")
+    packages: list[PackageName] = Field(
+        default_factory=list,
+        description="Further packages, by the names that the host's distribution has for them.",
+        examples=[["git", "python3.11"]],
+    )
     firewall: bool = Field(
         default=True,
         description="Close all ports that the host itself listens on, but SSH's, the edge's and `ports`.",

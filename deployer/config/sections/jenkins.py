@@ -16,6 +16,8 @@ from deployer.config.sections.kinds import (
     SecretText,
     Section,
     Size,
+    Text,
+    VariableName,
     Variables,
     Word,
     below,
@@ -80,6 +82,11 @@ class Jenkins(Section):
         "whose id is the key.",
         examples=[{"gemini-api-key": "${env:GEMINI_API_KEY}"}],
     )
+    env: dict[VariableName, Text] = Field(
+        default_factory=dict,
+        description="Further environment variables of the controller, and so of every build; no secrets.",
+        examples=[{"AWS_REGION": "ap-northeast-2"}],
+    )
     base: Word = Field(
         default="jenkins/jenkins:2.568.2-jdk21", description="Controller image that ours is built on."
     )
@@ -114,4 +121,11 @@ class Jenkins(Section):
         json_schema_extra={"unit": "group id"},
         examples=[998],
     )
+
+    @property
+    def address_of_controller(self) -> str:
+        """Where a client on this host reaches it, without a slash at the end."""
+        address = "127.0.0.1" if self.address == "0.0.0.0" else self.address
+        return (self.url or f"http://{address}:{self.port}").rstrip("/")
+
     portainer: Portainer = below("A page over the engine's containers, beside the controller.")

@@ -221,6 +221,9 @@ HostAddress = Annotated[
 Login = Annotated[
     str, *_matching(r"[A-Za-z_][A-Za-z0-9_.-]*", "must be the name of a user over there, as in deploy")
 ]
+PackageName = Annotated[
+    str, *_matching(r"[A-Za-z0-9][A-Za-z0-9.+_-]*", "must be the name of a package, as in python3.11")
+]
 Jump = Annotated[
     str,
     *_matching(

@@ -40,6 +40,14 @@ def test_every_key_is_described_with_its_default(key: str) -> None:
     assert re.search(rf"^[ #]*{found.name}:", section, re.MULTILINE)
 
 
+def test_what_a_section_has_its_part_be_is_the_default_that_is_shown() -> None:
+    shown = {each["key"]: each["default"] for each in reference.as_data()}
+    assert shown["pipelines.frontend.install.commands"] == [["npm", "ci"]]
+    assert shown["pipelines.frontend.build.commands"] == [["npm", "run", "build"]]
+    assert shown["pipelines.backend.build.commands"] == []
+    assert "commands: [[npm, ci]]" in markdown()
+
+
 def test_a_key_that_is_off_or_required_has_an_example() -> None:
     lacking = [
         key.dotted

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from app.guard import FREE
 from deployer.cli.context import Context
 from deployer.cli.main import main
+from deployer.config.load import load
 from deployer.stack.cost import Document, difference, estimate
 from deployer.stack.prices import prices
 from deployer.stack.template import templates
@@ -91,6 +93,19 @@ def test_the_difference_of_two_templates() -> None:
     assert difference(before, before).lines == ()
     assert difference([], after).before == 0
     json.dumps(found.as_dict())
+
+
+def test_the_example_is_a_config_that_can_be_rolled_out(tmp_path: Path) -> None:
+    """As docs/first-push-aws.md has it copied: beside what it refers to."""
+    for name in ("templates", "scripts", "app", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    path = tmp_path / "config.yaml"
+    path.write_text((ROOT / "examples" / "stack.yaml").read_text())
+    out = io.StringIO()
+    assert main(["config", "check", "-c", str(path), "--json"], Context(stdout=out, environ={})) == 0
+    config = load(path, environ={})
+    # The origin's secret is CloudFront's: a smoke check has none.
+    assert [check.path for check in config.rollout.smoke if not check.path.startswith(FREE)] == []
 
 
 def test_the_command_stands_beside_the_document(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from tests.support import rules, scale
 from tests.support.stack import PARTS, Choice, config, every_two, product
 
 Document = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[3]
 ADMINS = {"203.0.113.7/32", "198.51.100.0/24", "192.30.252.0/22"}
 PORTS = {22, 9090, 9000}
 
@@ -44,6 +47,25 @@ def test_no_stack_gives_more_than_it_must() -> None:
                 found[kind, str(choice)] = said
     assert found == {}
     assert len(choices) > 12
+
+
+@pytest.mark.parametrize("choice", [{}, {"cdn": "off", "site": "elsewhere"}], ids=["made", "own"])
+def test_the_role_may_do_all_that_a_deploy_asks_of_cloudfront(choice: Choice) -> None:
+    source = (ROOT / "deployer/site/cloudfront.py").read_text()
+    called = {
+        *re.findall(r"self\._client\.(?!get_paginator)(\w+)\(", source),
+        *re.findall(r'get_paginator\("(\w+)"', source),
+    }
+    assert "list_invalidations" in called
+    wanted = {"cloudfront:" + "".join(word.title() for word in name.split("_")) for name in called}
+    main = documents(choice)["main"]
+    statements = [
+        statement
+        for role in rules.of_type(main, "AWS::IAM::Role").values()
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+    assert wanted <= {action for statement in statements for action in statement["Action"]}
 
 
 def test_what_the_issue_names_is_all_there() -> None:
