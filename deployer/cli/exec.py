@@ -19,6 +19,8 @@ The command gets no input and no terminal; for a shell: docker exec -it CONTAINE
 
 EACH_HOST = True
 """With `hosts` in the config, it runs on each of them."""
+HANGS_UP = True
+"""An interrupt closes the connection to a host."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -48,9 +48,12 @@ def fleet(args: argparse.Namespace, context: Context, config: Config) -> Fleet |
     return Fleet(config, chosen(config, args.host or ()), context.emit(args), context.environ, wait)
 
 
-def on_each(run: Run, args: argparse.Namespace, context: Context, *, lost_too: bool = False) -> int:
+def on_each(
+    run: Run, args: argparse.Namespace, context: Context, *, lost_too: bool = False, hangs_up: bool = False
+) -> int:
     """Run a command that knows one engine on each of the hosts; what it prints has the host's name before it.
 
+    :param hangs_up: an interrupt closes the connections: it waits for output, and has nothing to put right.
     :param lost_too: also for a host that cannot be reached: it is told so by `HostContext.engine`.
     :raises FleetFailed: several were asked, and one failed.
     """
@@ -62,10 +65,17 @@ def on_each(run: Run, args: argparse.Namespace, context: Context, *, lost_too: b
 
     emit = context.emit(args)
 
+    reached: list[Member] = []
+
+    def hang_up() -> None:
+        for member in reached if hangs_up else ():
+            member.close()
+
     def one(host: Any) -> int:
         member: Member | HostError
         try:
             member = Member(config, host, emit, context.environ)
+            reached.append(member)
         except HostError as error:
             if not lost_too:
                 raise
@@ -77,7 +87,7 @@ def on_each(run: Run, args: argparse.Namespace, context: Context, *, lost_too: b
             if isinstance(member, Member):
                 member.close()
 
-    outcomes = each(found.hosts, one)
+    outcomes = each(found.hosts, one, interrupted=hang_up)
     raise_failures(args.command, outcomes)
     return max((outcome.value or 0 for outcome in outcomes), default=ExitStatus.OK)
 

@@ -19,6 +19,8 @@ EPILOG = """examples:
 
 EACH_HOST = True
 """With `hosts` in the config, it runs on each of them."""
+HANGS_UP = True
+"""An interrupt closes the connection to a host."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

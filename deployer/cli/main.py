@@ -200,7 +200,8 @@ def _carry_out(module: Any, args: argparse.Namespace, context: Context) -> int:
         from deployer.cli.hosts import on_each
 
         lost_too = getattr(module, "LOST_HOSTS", False)
-        return on_each(module.run, args, context, lost_too=lost_too)
+        hangs_up = getattr(module, "HANGS_UP", False)
+        return on_each(module.run, args, context, lost_too=lost_too, hangs_up=hangs_up)
     return int(module.run(args, context))
 
 

@@ -130,14 +130,19 @@ class EdgeSession:
         """
         mark = f"--{secrets.token_hex(8)}--"
         asked = self._asking(f"show map {MAP}", _SERVERS, *_STATISTICS, _PUBLIC)
+        unread = f"echo {mark}unread"
         code, text = self.shell.run(
-            f"cat {MAP} 2>/dev/null; echo {mark}; cat {HISTORY} 2>/dev/null; echo {mark}; {asked}"
+            f"{_cat(MAP)} || {unread}; echo {mark}; {_cat(HISTORY)} || {unread}; echo {mark}; {asked}"
         )
+        if f"{mark}unread" in text:
+            raise _unread(text)
         stored, history, output = text.split(f"{mark}\n")
         if code != 0:
             raise _deaf(output)
         # HAProxy ends each answer with an empty line.
-        shown, servers, *statistics = output.split("\n\n")
+        shown, servers, *statistics = [*output.split("\n\n"), "", ""]
+        if not servers:
+            raise _deaf("HAProxy accepts connections on its socket and answers nothing")
         ready = self.ready() if checking_slots(servers) else ready_slots(servers)
         pairs = []
         for line in shown.splitlines():
@@ -230,8 +235,13 @@ class EdgeSession:
     # -- the edge's files --------------------------------------------------
 
     def read(self, path: str) -> str:
-        """A file of the edge's volume; empty where there is none."""
-        _, text = self.shell.run(f"cat {shlex.quote(path)} 2>/dev/null")
+        """A file of the edge's volume; empty where there is none.
+
+        :raises EdgeError: there is one, and it cannot be read. It must not be taken for an empty one.
+        """
+        code, text = self.shell.run(_cat(path))
+        if code != 0:
+            raise _unread(text)
         return text
 
     def state(self) -> EdgeState:
@@ -286,6 +296,20 @@ def _deaf(output: str) -> EdgeError:
     return EdgeError(
         f"the edge does not take commands: {output.strip()}",
         remedy="look at its log (`docker logs` of its container); `deployer recover` restarts it",
+    )
+
+
+def _cat(path: str) -> str:
+    """A shell command that prints a file; nothing where there is none, and it fails where it cannot."""
+    quoted = shlex.quote(path)
+    return f"{{ [ ! -e {quoted} ] || cat {quoted}; }}"
+
+
+def _unread(output: str) -> EdgeError:
+    said = [line for line in output.splitlines() if line.startswith(("cat: ", "bash: "))]
+    return EdgeError(
+        f"the edge's files could not be read: {'; '.join(said)}",
+        remedy="look at the host's memory and disk (`deployer doctor host`), then give the command again",
     )
 
 

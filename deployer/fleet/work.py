@@ -173,10 +173,12 @@ def each(
     name: Callable[[Item], str] = lambda item: str(getattr(item, "name", item)),
     at_once: int = AT_ONCE,
     ended: Callable[[Outcome[Value]], None] = lambda _: None,
+    interrupted: Callable[[], None] = lambda: None,
 ) -> list[Outcome[Value]]:
     """Do `work` for each of the items, `at_once` of them at a time; what came of each, in their order.
 
     :param ended: told of each as it ends, one after the other; also of those that an interrupt ended.
+    :param interrupted: called when we were: to end what waits where no checkpoint comes.
     :raises Interrupted: we were, and all of them have come to their own end.
     """
     outcomes: list[Outcome[Value]] = [Outcome(name(item)) for item in items]
@@ -225,6 +227,7 @@ def each(
             started[:] = [thread for thread in started if thread.ident is not None]
             for thread in (thread for thread in started if thread.is_alive()):
                 interrupt(thread, int(error.exit_status) - 128)
+            interrupted()
             await_all()
         raise
     return outcomes

@@ -200,7 +200,7 @@ class Engine:
 
         with self._mapped(f"waiting for container {name}"):
             try:
-                return int(self.api.wait(name, timeout=timeout)["StatusCode"])
+                return int(self.api.wait(name, timeout=max(timeout, 0.1))["StatusCode"])  # 0 is refused
             except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError) as error:
                 if self.container(name) is None or "timed out" not in str(error).lower():
                     raise

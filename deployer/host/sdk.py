@@ -50,6 +50,7 @@ def mapped(what: str, address: str) -> Iterator[None]:
     """Translate whatever the SDK raises while doing `what` into our tree."""
     docker = sdk()
     import requests
+    import urllib3
 
     try:
         yield
@@ -66,7 +67,12 @@ def mapped(what: str, address: str) -> Iterator[None]:
                 f"{what}: that is no name of an image", remedy="write name:tag, the name in lower case"
             ) from error
         raise EngineError(f"{what}: the engine answered {error.status_code}: {text}") from error
-    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+    except (
+        docker.errors.DockerException,
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,  # of an answer that the SDK reads piece by piece
+        OSError,
+    ) as error:
         raise unreachable(what, address, error) from error
 
 

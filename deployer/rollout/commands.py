@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from deployer.edge.configuration import settings
 from deployer.edge.network import network_name
-from deployer.errors import DeployerError, UsageError
+from deployer.errors import DeployerError, EngineError, UsageError
 from deployer.events import Emit, Note, Warned
 from deployer.host.engine import Engine
 from deployer.image import prune as images
@@ -232,7 +232,11 @@ def tidy(work: Work, keep_releases: int) -> None:
     for member in situation.members.values():
         idle = member.role == "release" and member.release and not member.running
         if idle and member.name not in placed and member.release not in keep:
-            work.engine.remove(member.name)
+            try:
+                work.engine.remove(member.name)
+            except EngineError as error:
+                # The release serves; that an old one cannot be cleared away is no failure of it.
+                work.emit(Warned(error.message))
 
 
 def _image_of(engine: Engine, record: Record, emit: Emit) -> str:

@@ -31,6 +31,10 @@ Action = Literal[
 ]
 
 
+SERVE_AGAIN: tuple[Action, ...] = ("start-active", "recreate-active")
+"""The repairs that bring the serving release back."""
+
+
 class Repair(Struct, frozen=True):
     """One thing to mend.
 
@@ -56,11 +60,16 @@ def plan_repairs(situation: Situation, now: float | None = None) -> list[Repair]
         return [Repair("start-edge", "edge", "the edge is down; starting it")]
     now = time.time() if now is None else now
     active = _true_active(situation)
+    serving, candidates = _serving(situation, active), _candidates(situation, active)
+    if any(repair.action in SERVE_AGAIN for repair in serving):
+        # A host that was too small for both releases must not be given both now.
+        serving, candidates = [*candidates, *serving], []
     return [
-        *_serving(situation, active),
+        *serving,
         # Whoever waits is let go once there is somebody to serve them, and before anything that can wait.
         *_hold(situation),
-        *_strays(situation, active),
+        *candidates,
+        *_strays(situation),
         *_standby(situation, active, now),
         *_policies(situation, active),
     ]
@@ -117,15 +126,18 @@ def _serving(situation: Situation, active: Slot | None) -> list[Repair]:
     ]
 
 
-def _strays(situation: Situation, active: Slot | None) -> list[Repair]:
+def _candidates(situation: Situation, active: Slot | None) -> list[Repair]:
+    state = situation.stored
+    return [
+        Repair("remove-candidate", slot, f"removing the unfinished candidate {occupant.release}")
+        for slot in SLOTS
+        if (occupant := state.occupant(slot)) and slot not in (active, state.active, state.standby)
+    ]
+
+
+def _strays(situation: Situation) -> list[Repair]:
     state = situation.stored
     repairs = []
-    for slot in SLOTS:
-        occupant = state.occupant(slot)
-        if occupant and slot not in (active, state.active, state.standby):
-            repairs.append(
-                Repair("remove-candidate", slot, f"removing the unfinished candidate {occupant.release}")
-            )
     placed = {occupant.container for occupant in state.occupants.values()}
     served = {record.release for record in situation.records if record.outcome in ("succeeded", "switched")}
     for member in situation.members.values():
@@ -154,7 +166,8 @@ def _standby(situation: Situation, active: Slot | None, now: float) -> list[Repa
     member = situation.member(state.standby)
     if member is None or not member.running:
         return [Repair("forget-standby", state.standby, "the warm previous release is not running any more")]
-    if now >= state.warm_until:
+    # While the serving one does not answer, the edge has nobody but the standby.
+    if now >= state.warm_until and active in situation.ready:
         return [
             Repair("expire-standby", state.standby, f"{member.name} was kept warm long enough; stopping it")
         ]

@@ -15,18 +15,17 @@ from deployer.errors import (
     EngineUnreachable,
     RecoveryFailed,
 )
-from deployer.events import Repaired, Warned
-from deployer.rollout.reconcile import Repair, plan_repairs
+from deployer.events import Note, Repaired, Warned
+from deployer.rollout.reconcile import SERVE_AGAIN, Repair, plan_repairs
 from deployer.rollout.release import Candidate, release_container
 from deployer.rollout.situation import Situation
 from deployer.rollout.work import Work
 
-SERVE_AGAIN = ("start-active", "recreate-active")
-"""The repairs that bring the serving release back."""
 
-
-def reconcile(work: Work) -> list[Repair]:
+def reconcile(work: Work, *, keep_standby: bool = False) -> list[Repair]:
     """Mend whatever `plan_repairs` finds; what was mended.
+
+    :param keep_standby: leave the warm release alone although its time is over: it is to serve again.
 
     A serving release that cannot be brought back is tried once and left in `hopeless`: whoever only wants
     to recover is told so, but it must not keep a better one from being deployed.
@@ -37,17 +36,17 @@ def reconcile(work: Work) -> list[Repair]:
     for _ in range(3):
         situation = work.situation()
         work.state = situation.stored
-        repairs = _sensible(work, plan_repairs(situation))
+        repairs = _sensible(work, plan_repairs(situation, now=0.0 if keep_standby else None))
         if not repairs:
             work.reconciled = situation
             return done
         for repair in repairs:
             work.lock.check()
-            if repair.action != "expire-standby":
-                work.emit(Repaired(repair.text))
+            # The end of a release's time is no fault; but its last streams may take minutes.
+            work.emit(Note(repair.text) if repair.action == "expire-standby" else Repaired(repair.text))
             _mend(work, repair, situation)
             done.append(repair)
-    left = _sensible(work, plan_repairs(work.situation()))
+    left = _sensible(work, plan_repairs(work.situation(), now=0.0 if keep_standby else None))
     if left:
         raise RecoveryFailed(
             f"{work.service} could not be brought to one good state",

@@ -123,10 +123,11 @@ class Change:
         with self.phases.phase("hold", f"holding requests for up to {held:.0f} s"):
             self._step()
             self.work.session.hold(self.work.session.clock() + round(held))
-            # A part of the hold is for the old one to come back in, should the new one be bad.
-            self.patience_ends = time.monotonic() + 0.6 * held
+            began = time.monotonic()
         # From here to the release, a failure lets reconciliation start the old one and let everybody go.
-        self._vacate_old(held)
+        self._vacate_old(began + held / 2)
+        # A part of the hold is for the old one to come back in, should the new one be bad.
+        self.patience_ends = max(began + 0.6 * held, time.monotonic() + 0.3 * held)
         self._start()
         self._gate()
         self._smoke()
@@ -142,6 +143,11 @@ class Change:
         """Fence: nothing is changed under a lock that is no longer ours."""
         self.work.lock.check()
 
+    @property
+    def _image(self) -> str:
+        """The very image of the release: its name may mean another one by now."""
+        return self.candidate.image_id or self.candidate.image
+
     def _evict(self) -> None:
         occupant = self.work.state.occupant(self.slot)
         if occupant is None:
@@ -155,19 +161,21 @@ class Change:
         for hook in rollout.before_rollback if self.candidate.kind == "rollback" else rollout.before:
             with self.phases.phase(f"before:{hook.name}", f"running {hook.name} before the switch"):
                 self._step()
-                run_hook(self.work, hook, self.candidate.image, self.candidate.release)
+                run_hook(self.work, hook, self._image, self.candidate.release)
 
-    def _vacate_old(self, held: float) -> None:
+    def _vacate_old(self, deadline: float) -> None:
+        """Stop what serves, by a time of the monotonic clock: the rest of the hold is for the new one."""
         occupant = self.work.state.occupant(self.old)
         if occupant is None or self.old is None:
             return
         with self.phases.phase("stop", f"stopping {occupant.release} once its requests are done"):
-            # Half of the hold at most: the other half is for the new one to come up in.
-            left = self.work.drain(self.old, limit=held / 2)
+            left = self.work.drain(self.old, limit=deadline - time.monotonic())
             if left:
                 self.work.emit(Warned(f"{left} request(s) or stream(s) of {occupant.release} are cut off"))
             self._step()
-            self.work.engine.stop(occupant.container, self.config.service.stop_timeout)
+            # What is left may run on after SIGTERM, but not for longer than others can be held.
+            patience = max(1.0, deadline - time.monotonic())
+            self.work.engine.stop(occupant.container, min(self.config.service.stop_timeout, patience))
 
     def _start(self) -> None:
         with self.phases.phase("start", f"starting {self.candidate.container} in slot {self.slot}"):
@@ -253,7 +261,7 @@ class Change:
             with self.phases.phase(f"after:{hook.name}", f"running {hook.name} after the switch"):
                 self._step()
                 try:
-                    run_hook(self.work, hook, self.candidate.image, self.candidate.release)
+                    run_hook(self.work, hook, self._image, self.candidate.release)
                 except ReleaseFailed as error:
                     # The release serves and is good; taking it back would undo more than the hook did.
                     for line in error.details:
@@ -268,8 +276,8 @@ class Change:
         running = self.old is not None and self.runs_in(self.old)
         if self.old is not None and state.occupant(self.old) and (keep <= 0 or not running):
             with self.phases.phase("retire", "stopping the previous release"):
-                # Also one that is down: it may be between two restarts.
-                self.work.evict(self.old)
+                # Also one that is down: it may be between two restarts. It has had its time to drain.
+                self.work.evict(self.old, limit=0.0)
         self.result.outcome = "succeeded"
         self.result.duration_s = round(self.phases.elapsed(), 3)
         record = replace(
@@ -308,9 +316,11 @@ class Change:
             # A held recreate stopped it; whoever asks meanwhile waits.
             self.work.session.hold(self.work.session.clock() + round(self.config.edge.hold))
             with contextlib.suppress(EngineError):
-                # One that was gone before this command began comes back no better.
+                # The host was too small for both. One that was gone before this began comes back no better.
+                self.work.engine.stop(self.candidate.container, 0)
                 self.work.engine.start(occupant.container)
                 self.work.await_ready(back)
+        self._step()
         self.work.take_back(back, record)
         self.work.session.release()
         self.result.outcome = "rolled_back"

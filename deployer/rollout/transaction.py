@@ -51,7 +51,7 @@ def changing(
         if preflight:
             _from_host(engine, lock, shell, preflight)
         work = _open(operation, lock, image, shell, create=create, public=public)
-        reconcile(work)
+        reconcile(work, keep_standby=command == "rollback")
         # Until here the lock's container may still have been starting: what was changed was checked before.
         lock.check()
         yield work

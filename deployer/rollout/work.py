@@ -123,14 +123,19 @@ class Work:
             with contextlib.suppress(EngineError):
                 self.engine.set_restart_policy(previous.container, "no")
 
-    def evict(self, slot: Slot, *, remove: bool = False) -> None:
-        """Empty a slot that does not serve: drain what still runs there, then SIGTERM its container."""
+    def evict(self, slot: Slot, *, remove: bool = False, limit: float | None = None) -> None:
+        """Empty a slot that does not serve: drain what still runs there, then SIGTERM its container.
+
+        :param limit: seconds that draining may take, where less than the configured deadlines.
+        """
         occupant = self.state.occupant(slot)
         if occupant is None:
             return
         self.session.weigh(replace(self.state, standby=None) if self.state.standby == slot else self.state)
         # What a bad release still has in its hands is not worth the long deadline of streams.
-        left = self.drain(slot, limit=self.config.rollout.drain if remove else None)
+        left = self.drain(slot, limit=self.config.rollout.drain if remove else limit)
+        # That may have taken minutes: if this machine slept, somebody else may have let this slot serve.
+        self.lock.check()
         if left or not remove:
             self.engine.stop(occupant.container, self.config.service.stop_timeout)
         if remove:

@@ -52,6 +52,10 @@ def test_the_exit_code_of_one_that_closed_its_output_is_waited_for(container: st
     assert run(container, "sh", "-c", "echo bye; exec >&- 2>&-; sleep 1; exit 3") == (3, "bye\n")
 
 
+def test_no_time_to_wait_is_a_look(container: str) -> None:
+    assert Engine().wait(container, 0) is None
+
+
 def test_a_command_that_does_not_exist_says_so(container: str) -> None:
     code, text = run(container, "no-such-command")
     assert code in (126, 127)

@@ -52,7 +52,8 @@ def test_a_container_that_keeps_dying_can_be_told_not_to_come_back(
 def test_a_warm_release_that_the_edge_fell_back_to_serves_until_there_is_a_better_one(
     shop_project: Project, variant: Variant, engine: DockerClient
 ) -> None:
-    brief = {"observe": "0s", "ready_timeout": "3s", "drain": "2s", "drain_streams": "2s"}
+    # Its time is over, too: nobody stops the only one that answers.
+    brief = {"observe": "0s", "ready_timeout": "3s", "drain": "2s", "drain_streams": "2s", "keep_warm": "1s"}
     shop_project.config(service={"stop_timeout": "1s"}, rollout=brief)
     warm = shop_project.json("rollout", "--image", variant(V="1"))
     stuck = shop_project.json("rollout", "--image", variant(V="2"))
@@ -120,7 +121,9 @@ def test_a_rollback_asks_a_release_where_it_listens_and_not_the_config(
 def test_a_rollback_takes_the_image_that_served_and_not_what_its_name_means_now(
     project: Project, variant: Variant, engine: DockerClient
 ) -> None:
-    project.config(rollout={"observe": "0s", "keep_warm": "0s"})
+    ask = "import os; print('asked', os.environ['V'])"
+    hook = {"name": "schema", "command": ["python3", "-c", ask]}
+    project.config(rollout={"observe": "0s", "keep_warm": "0s", "before_rollback": [hook]})
     name = f"{project.name}-app:latest"
     served = engine.images.get(variant(V="1"))
     served.tag(name)
@@ -128,7 +131,9 @@ def test_a_rollback_takes_the_image_that_served_and_not_what_its_name_means_now(
     engine.images.get(variant(V="2")).tag(name)
     project.run("rollout", "--image", name)
     engine.containers.get(first["container"]).remove(force=True)
-    back = project.json("rollback")
+    done = project.run("rollback", "--json")
+    assert "asked 1" in done.stdout
+    back = json.loads(done.stdout.splitlines()[-1])
     assert back["release"] == first["release"]
     assert engine.containers.get(back["container"]).image.id == served.id
 
@@ -180,6 +185,25 @@ def test_a_foreign_volume_with_the_name_of_the_edges_is_left_alone(
     engine.volumes.create(volume)
     assert "not made by" in project.run("rollout", expect=6).stderr
     assert engine.volumes.get(volume)
+
+
+def test_an_edge_whose_files_cannot_be_read_is_not_taken_for_a_new_one(
+    project: Project, variant: Variant, engine: DockerClient
+) -> None:
+    project.config(rollout={"observe": "0s"})
+    served = project.json("rollout", "--image", variant(V="1"))
+    edge = engine.containers.get(f"{project.name}-edge")
+    # Reading fails, as it does where there is no memory for one more process.
+    unreadable = "cd /edge && mv releases.jsonl aside && mkdir releases.jsonl"
+    assert execute(edge, ["sh", "-c", unreadable]).exit_code == 0
+    assert "could not be read: cat: " in project.run("rollout", "--image", variant(V="2"), expect=9).stderr
+    assert answers(project.url)
+    assert project.status()["active"]["release"] == served["release"]
+    readable = "cd /edge && rmdir releases.jsonl && mv aside releases.jsonl"
+    assert execute(edge, ["sh", "-c", readable]).exit_code == 0
+    project.run("recover")
+    assert project.status()["active"]["release"] == served["release"]
+    assert project.leftovers() == []
 
 
 def test_the_history_tells_of_failures_too(project: Project, variant: Variant) -> None:

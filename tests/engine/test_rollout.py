@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
+import requests
 from docker import DockerClient
 
-from benchmarks.load import HEAVY, MODERATE, Load
+from benchmarks.load import HEAVY, LIGHT, MODERATE, Load
 from tests.engine.conftest import Variant
 from tests.support.project import Project
 from tests.support.scale import SOAK, USUAL, times
@@ -100,6 +102,22 @@ def test_a_bad_recreate_gives_the_place_back_within_the_hold(shop_project: Proje
     report = load.report()
     assert report.clean, report.summary()
     assert shop_project.leftovers() == []
+
+
+def test_a_recreate_gives_the_old_one_no_more_time_than_others_can_be_held(
+    shop_project: Project, variant: Variant
+) -> None:
+    shop_project.config(edge={"hold": "10s"}, service={"stop_timeout": "60s"})
+    shop_project.run("rollout", "--image", variant(V="1", IGNORE_SIGTERM="1"))
+    brief = replace(LIGHT, slow=0, stream=0, upload=0)
+    stays = requests.get(f"{shop_project.url}/stream?s=120", stream=True, timeout=150)
+    with stays, Load(shop_project.url, brief) as load:
+        load.wait_for_more(50)
+        result = shop_project.json("rollout", "--image", variant(V="2"), "--strategy", "recreate")
+        load.wait_for_version("2")
+    report = load.report()
+    assert report.clean, report.summary()
+    assert result["outcome"] == "succeeded"
 
 
 def test_too_little_memory_for_two_falls_back_to_a_held_recreate(

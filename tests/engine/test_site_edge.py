@@ -291,6 +291,13 @@ def test_maintenance_leaves_the_site_open(visited: Visited) -> None:
     assert visited.get("/api/x").status == 200
 
 
+def test_a_smoke_check_reaches_the_candidate_at_any_path(visited: Visited) -> None:
+    asked = len(visited.bucket.asked)
+    smoke = 'rollout.smoke=[{path: /, contains: "version"}]'
+    assert visited.project.json("rollout", "--set", smoke)["outcome"] == "succeeded"
+    assert len(visited.bucket.asked) == asked
+
+
 def test_what_the_config_says_now_takes_an_upgrade(visited: Visited) -> None:
     visited.project.config(site={"spa": False})
     assert "edge upgrade" in visited.project.run("rollout").stderr

@@ -261,6 +261,22 @@ def test_a_rollback_brings_the_image_that_is_gone_or_says_that_it_is_nowhere(
     assert fleet.one_version("after the rollback") == back["release"]
 
 
+@pytest.mark.parametrize("words", [["logs", "-f"], ["exec", "--", "sh", "-c", "echo begun; sleep 600"]])
+def test_what_waits_for_output_ends_when_it_is_told_to(fleet: Fleet, words: list[str]) -> None:
+    log = fleet.folder / "log"
+    with log.open("w") as out:
+        process = nursery.Process(
+            "deployer", words, cwd=fleet.folder, env=fleet.environment, stdout=out, stderr=out
+        )
+    try:
+        until(lambda: log.read_text().count(" | ") >= len(fleet.names), "all hosts have said something")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130, log.read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
 @shows("host.reach ok", "host.reach broken")
 def test_a_command_on_each_host_says_of_which(fleet: Fleet) -> None:
     one, two, three = fleet.names
