@@ -51,19 +51,27 @@ def rollout(fleet: Fleet, *, image: str | None = None, strategy: str | None = No
 def rollback(fleet: Fleet, *, to: str | None = None) -> FleetResult:
     """All hosts back to the release that they served before, which is the same one, or to `to`.
 
+    Where hosts serve different releases, those that serve `to` already are left as they are.
+
     :raises UsageError: some host has no such release.
     :raises FleetFailed: as `rollout`.
     """
     result = FleetResult(to or "", "", "rollback")
     with timed(result), all_reached(fleet) as members, locked(fleet, members, "rollback"):
-        target = _common_target(members, to)
+        others = members
+        if to is not None:
+            there = {
+                outcome.host for outcome in each(members, serves) if (outcome.value or "").startswith(to)
+            }
+            others = [member for member in members if member.name not in there] or members
+        target = _common_target(others, to)
         result.release = target
-        _restock(fleet, members, target, result)
+        _restock(fleet, others, target, result)
 
         def change(member: Member) -> Result:
             return commands.rollback(member.operation(fleet.lock_wait), to=target)
 
-        _in_batches(fleet, members, change, result)
+        _in_batches(fleet, members, change, result, todo=others)
     return result
 
 
@@ -85,13 +93,21 @@ def _restock(fleet: Fleet, members: Sequence[Member], release: str, result: Flee
         raise failed(result, "the image did not reach every host; nothing was changed", lacking)
 
 
-def _in_batches(fleet: Fleet, members: Sequence[Member], change: Any, result: FleetResult) -> None:
+def _in_batches(
+    fleet: Fleet,
+    members: Sequence[Member],
+    change: Any,
+    result: FleetResult,
+    *,
+    todo: Sequence[Member] | None = None,
+) -> None:
     """Change batch by batch; stop at too many failures, and go back on all that have changed.
 
+    :param todo: those of the members that change; None: all.
     :raises FleetFailed: too many failed, or what failed leaves the hosts mixed.
     """
     rollout_config = fleet.config.rollout
-    groups = list(batches([member.host for member in members], rollout_config.batch))
+    groups = list(batches([member.host for member in todo or members], rollout_config.batch))
     by_name = {member.name: member for member in members}
     before = {outcome.host: outcome.value for outcome in each(members, serves)}
     changed: list[Member] = []

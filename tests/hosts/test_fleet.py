@@ -93,6 +93,11 @@ def test_where_one_host_fails_all_go_back(fleet: Fleet, releases: list[str]) -> 
     fleet.fail(2, fails=False)
     assert fleet.json("recover")["release"] == mixed["release"]
     assert fleet.one_version(mixed) == mixed["release"]
+    # Those that serve it already are left as they are.
+    fleet.run("rollback", "--to", first, "--host", fleet.names[0])
+    back = fleet.json("rollback", "--to", first)
+    assert fleet.one_version(back) == first
+    assert "serves already" in fleet.run("rollback", "--to", first, expect=2).stderr
 
 
 def test_a_deployer_that_is_stopped_takes_all_back(fleet: Fleet, releases: list[str]) -> None:
