@@ -90,6 +90,7 @@ setup(
         "pyyaml>=6.0",
         "rich>=13.7",
         "shtab>=1.7",
+        "urllib3>=2.2",  # which the docker SDK and requests bring; an older one reads no piece as it comes
     ],
     extras_require={
         "app": [*APP, *GEMINI],

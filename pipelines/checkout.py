@@ -45,7 +45,7 @@ def commit_of(root: Path) -> str:
 def look(root: Path, environ: Mapping[str, str]) -> Checkout:
     """What the workspace holds; Jenkins checks out a commit, not a branch, and tells the branch."""
     commit = commit_of(root)
-    branch = environ.get("GIT_BRANCH") or git.ask(root, "rev-parse", "--abbrev-ref", "HEAD") or UNKNOWN
-    subject = git.ask(root, "log", "-1", "--format=%s") or ""
+    branch = environ.get("GIT_BRANCH") or git.shown(root, "rev-parse", "--abbrev-ref", "HEAD") or UNKNOWN
+    subject = git.shown(root, "log", "-1", "--format=%s") or ""
     changes = git.ask(root, "status", "--porcelain") or ""
     return Checkout(commit, branch, subject, len(changes.splitlines()))

@@ -67,9 +67,7 @@ class Files:
         for name in self._chosen(folder, globs, key, ours):
             described = self._describe(folder / name)
             if described is not None:
-                total.update(
-                    b"\0".join((os.fsencode(name), *(part.encode() for part in described))) + b"\0\n"
-                )
+                total.update(b"\0".join(os.fsencode(part) for part in (name, *described)) + b"\0\n")
                 count += 1
         if globs and not count:
             raise ConfigError(

@@ -23,15 +23,16 @@ def read(path: Path, version: int) -> dict[str, Any] | None:
 
 def write(path: Path, value: Mapping[str, Any]) -> None:
     """Replace the file at once. :raises DeployerError: it cannot be written."""
-    put(path, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    # In ASCII: the name of a file need not be UTF-8, and has to come back as it was.
+    put(path, json.dumps(value, separators=(",", ":")))
 
 
 def put(path: Path, text: str) -> None:
-    """The same for any text; folders are made."""
+    """The same for any text; folders are made. What is no text in it, as in names of files, becomes `?`."""
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(text, encoding="utf-8")
+        new.write_text(text, encoding="utf-8", errors="replace")
         new.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -28,7 +28,7 @@ class Context(Struct):
 
     stdin: TextIO = field(default_factory=lambda: sys.stdin)
     # A stream that was closed before we began is None, and nobody reads it.
-    stdout: TextIO = field(default_factory=lambda: sys.stdout or io.StringIO())
+    stdout: TextIO = field(default_factory=lambda: _bearing(sys.stdout) or io.StringIO())
     stderr: TextIO = field(default_factory=lambda: sys.stderr or io.StringIO())
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     listeners: Listeners | None = None
@@ -138,3 +138,13 @@ class Context(Struct):
         # What is still buffered would fail again when Python flushes it at the end.
         if self.stdout is sys.stdout:
             sys.stdout = None
+
+
+def _bearing(stream: TextIO | None) -> TextIO | None:
+    """The stream, which then writes in ASCII what it has no bytes for, as standard error does.
+
+    Names of files and branches need not be UTF-8, and Jenkins' standard output need not be either.
+    """
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return stream

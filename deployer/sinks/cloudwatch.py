@@ -7,7 +7,7 @@ The group has to exist: whoever made it said how long it keeps.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,10 +86,10 @@ class CloudWatch:
             "run": self.wanted.mask.all(self._run.as_dict()),
             **self.wanted.record(happening.event),
         }
-        text = json.dumps(record, ensure_ascii=False, default=str)
+        text = _json(record)
         if len(text.encode()) > LONGEST:
             short = {key: _short(value) for key, value in record.items()}
-            text = json.dumps({**short, "shortened": True}, ensure_ascii=False, default=str)
+            text = _json({**short, "shortened": True})
         return {"timestamp": int(happening.at * 1000), "message": text}
 
     def _put_lines(self, lines: Sequence[dict[str, Any]]) -> None:
@@ -142,6 +142,11 @@ def _parts(lines: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
         parts[-1].append(line)
         size += weight
     return parts
+
+
+def _json(record: Mapping[str, Any]) -> str:
+    # What is no text, as in names of files, becomes `?`.
+    return json.dumps(record, ensure_ascii=False, default=str).encode("utf-8", "replace").decode()
 
 
 def _short(value: Any) -> Any:

@@ -32,7 +32,11 @@ class Journal:
         lines = [
             line({"time": moment(each.at), "run": run, **self.wanted.record(each.event)}) for each in chosen
         ]
-        return (Sending(len(chosen), lambda: self._append("".join(lines).encode())),) if chosen else ()
+        return (
+            (Sending(len(chosen), lambda: self._append("".join(lines).encode("utf-8", "replace"))),)
+            if chosen
+            else ()
+        )
 
     def _append(self, data: bytes) -> None:
         try:

@@ -36,7 +36,7 @@ class Line(Struct, frozen=True):
     environ: Mapping[str, str]
 
     def post(self, url: str, message: Message, headers: Mapping[str, str]) -> Answer:
-        data = json.dumps(message, ensure_ascii=False).encode()
+        data = json.dumps(message, ensure_ascii=False).encode("utf-8", "replace")
         return post(url, data, headers, timeout=self.timeout, environ=self.environ)
 
 

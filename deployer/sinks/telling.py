@@ -157,7 +157,7 @@ def _who(environ: Mapping[str, str], author: str) -> str:
 
 def _revision(config: Config) -> tuple[str, str]:
     """The commit of the config's folder and its author; empty where there is no repository."""
-    from deployer.image.git import ask
+    from deployer.image.git import shown
 
-    sha, _, author = (ask(config.root, "log", "-1", "--format=%H%n%an") or "").partition("\n")
+    sha, _, author = (shown(config.root, "log", "-1", "--format=%H%n%an") or "").partition("\n")
     return sha, author

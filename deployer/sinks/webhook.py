@@ -49,7 +49,7 @@ class Webhook:
             "run": self.wanted.mask.all(self._run.as_dict()),
             "events": [{"time": moment(each.at), **self.wanted.record(each.event)} for each in chosen],
         }
-        data = json.dumps(body, ensure_ascii=False, default=str).encode()
+        data = json.dumps(body, ensure_ascii=False, default=str).encode("utf-8", "replace")
 
         def send() -> None:
             headers = {"X-Deployer-Delivery": delivery, **signed(self._secret, data, time.time())}

@@ -17,6 +17,9 @@ from deployer.watch.judgement import Known, Record
 
 FORMAT = 1
 
+SYSTEM = Path("/var/lib/deployer")
+"""Root's folder, and what `StateDirectory=deployer` in the timer's unit makes."""
+
 
 def name(config: Config) -> str:
     """The name of what is watched, for files and units: the service's, and its environment's."""
@@ -24,7 +27,12 @@ def name(config: Config) -> str:
 
 
 def path(config: Config, environ: Mapping[str, str]) -> Path:
-    """The file: in `watch.state`, in what systemd gives, or where this user keeps such things."""
+    """The file: in `watch.state`, in what systemd gives, or where this user keeps such things.
+
+    Systemd's timer keeps it in `SYSTEM`, as whoever it runs as. By hand the same user means that one:
+    forgetting another would leave the timer as it was.
+    """
+    called = f"{name(config)}.json"
     if config.watch.state:
         try:
             folder = config.root / config.watch.state.expanduser()
@@ -32,11 +40,11 @@ def path(config: Config, environ: Mapping[str, str]) -> Path:
             raise ConfigError(f"watch.state: {config.watch.state}: {error}") from None
     elif environ.get("STATE_DIRECTORY"):
         folder = Path(environ["STATE_DIRECTORY"].split(":")[0])
-    elif os.geteuid() == 0:
-        folder = Path("/var/lib/deployer")
+    elif os.geteuid() == 0 or all(os.access(each, os.W_OK) for each in (SYSTEM, SYSTEM / called)):
+        folder = SYSTEM
     else:
         folder = Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "deployer"
-    return folder / f"{name(config)}.json"
+    return folder / called
 
 
 @contextlib.contextmanager

@@ -5,8 +5,8 @@
 
 What python-jenkins leaves to its caller is done here: every request has a timeout; what it raises (its own
 errors, those of requests, whatever its docs say) becomes `deployer.errors.JenkinsError`; parameters travel in
-the body, since a URL ends in logs; the console is read in pieces; a crumb that a restarted controller has
-forgotten is asked for again.
+the body, since a URL ends in logs; the console is read in pieces, and to its end over cut connections; a
+crumb that a restarted controller has forgotten is asked for again.
 
 Reading is repeated while a controller that answered before is away. What changes something is repeated only
 where it cannot have been done: nobody took the connection, or the crumb was refused.
@@ -56,6 +56,28 @@ class Timeouts(Struct, frozen=True):
 
 
 USUAL = Timeouts()
+
+
+class _Patience:
+    """With a controller that is away: it begins with the first try that fails, and ends.
+
+    :param seconds: for which it lasts.
+    """
+
+    def __init__(self, seconds: float, emit: Emit) -> None:
+        self._seconds = seconds
+        self._emit = emit
+        self._ends: float | None = None
+
+    def wait(self, error: JenkinsUnreachable) -> None:
+        """Wait a little before the next try. :raises JenkinsUnreachable: `error`, that was long enough."""
+        now = time.monotonic()
+        if self._ends is None:
+            self._ends = now + self._seconds
+            self._emit(Warned(f"{error.message}; waiting up to {self._seconds:.0f} s for it"))
+        if now >= self._ends:
+            raise error
+        time.sleep(PAUSE)
 
 
 class Client:
@@ -206,19 +228,49 @@ class Client:
         """Have a build stopped, as its cross in the web page does; one that has ended is fine."""
         self._change(f"stopping {job} #{number}", lambda: self._server.stop_build(job, number))
 
-    def console(self, job: str, number: int, start: int = 0) -> Generator[bytes, None, bool]:
-        """The console from byte `start` on, as far as it is now, in pieces of at most 64 KiB.
+    def console(self, job: str, number: int, start: int = 0) -> Generator[bytes, None, int | None]:
+        """The console from `start` on, as far as it is now, in pieces of at most 64 KiB; lines end in CRLF.
 
-        The generator's value (`yield from`) tells whether more will come.
+        What is read is not what lies on the controller's disk: there lines end in LF, and hold notes that are
+        left out. So a place in the log cannot be counted: it is what the controller says that it is.
 
-        :raises JenkinsUnreachable: the connection was cut; go on from what has been had.
+        The generator's value (`yield from`) is where to go on; None where no more will come.
+
+        :param start: a byte of the log: 0, or what an earlier call has come to.
+        :raises JenkinsUnreachable: the connection is cut, for longer than the client's patience, before
+            anything new has come.
         """
         what = f"reading the console of {job} #{number}"
         path = f"job/{quote(job)}/{number}/logText/progressiveText?start={start}"
-        answer = self._read(what, lambda: self._get(path, stream=True))
-        with self._mapped(what), answer:
-            yield from answer.iter_content(PIECE)
-        return answer.headers.get("X-More-Data") == "true"
+        given, patience = 0, self._patience()
+        while True:
+            answer = self._read(what, lambda: self._get(path, stream=True))
+            before, had = given, 0
+            try:
+                with self._mapped(what), answer:
+                    for piece in answer.iter_content(PIECE):
+                        # After a cut all of it comes again, and what was given out is dropped.
+                        new = piece[max(0, given - had) :]
+                        had += len(piece)
+                        given = max(given, had)
+                        if new:
+                            yield new
+                return self._console_end(what, answer)
+            except JenkinsUnreachable as error:
+                if given > before:
+                    patience = self._patience()
+                    time.sleep(PAUSE)
+                else:
+                    patience.wait(error)
+
+    def _console_end(self, what: str, answer: requests.Response) -> int | None:
+        """Where to go on after an answer that came whole; None where no more will come."""
+        if answer.headers.get("X-More-Data") != "true":
+            return None
+        size = answer.headers.get("X-Text-Size", "")
+        if not size.isdecimal():
+            raise JenkinsError(f"{what}: {self.url} does not say how far it goes (X-Text-Size)")
+        return int(size)
 
     # -- asking --------------------------------------------------------------------------------------
 
@@ -286,7 +338,7 @@ class Client:
         return self._patiently(what, do, _never_arrived)
 
     def _patiently(self, what: str, do: Callable[[], T], again: Callable[[JenkinsError], bool]) -> T:
-        deadline = None
+        patience = self._patience()
         while True:
             try:
                 with self._mapped(what):
@@ -294,17 +346,13 @@ class Client:
             except JenkinsUnreachable as error:
                 if not self._met or not again(error):
                     raise
-                now = time.monotonic()
-                if deadline is None:
-                    deadline = now + self._timeouts.patience
-                    text = f"{error.message}; waiting up to {self._timeouts.patience:.0f} s for it"
-                    self._emit(Warned(text))
-                if now >= deadline:
-                    raise
-                time.sleep(PAUSE)
+                patience.wait(error)
             else:
                 self._met = True
                 return found
+
+    def _patience(self) -> _Patience:
+        return _Patience(self._timeouts.patience, self._emit)
 
     @contextlib.contextmanager
     def _mapped(self, what: str) -> Iterator[None]:

@@ -7,8 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 
-from deployer.errors import JenkinsUnreachable
-from pipelines.jenkins.client import PAUSE, Client
+from pipelines.jenkins.client import Client
 
 LONGEST = 64 * 1024
 """Characters after which a line is broken: a build may print a file without a newline."""
@@ -26,30 +25,26 @@ def follow(client: Client, job: str, number: int) -> Iterator[str]:
 
     :raises JenkinsError: the controller stays away for longer than the client's patience.
     """
-    position, more = 0, True
+    position: int | None = 0
     decoder, text = codecs.getincrementaldecoder("utf-8")("replace"), ""
-    while more:
+    while position is not None:
         before, pieces = position, client.console(job, number, position)
         while True:
             try:
                 piece = next(pieces)
             except StopIteration as end:
-                more = bool(end.value)
+                position = end.value
                 break
-            except JenkinsUnreachable:
-                # What came before the cut is kept; the next question is repeated for as long as is allowed.
-                time.sleep(PAUSE)
-                break
-            position += len(piece)
             text += decoder.decode(piece)
             *lines, text = text.split("\n")
-            yield from (line.removesuffix("\r") for line in lines)
+            # More than one where a step printed CR and, in time for the next answer only, LF.
+            yield from (line.rstrip("\r") for line in lines)
             while len(text) > LONGEST:
                 yield text[:LONGEST]
                 text = text[LONGEST:]
-        if more and position == before:
+        if position == before:
             time.sleep(INTERVAL)
-    if text:
+    if text := text.rstrip("\r"):
         yield text
 
 

@@ -17,7 +17,7 @@ QUICK = Timeouts(connect=1.0, read=0.4, patience=20.0)
 
 @pytest.fixture
 def jenkins(monkeypatch: pytest.MonkeyPatch) -> Iterator[JenkinsDouble]:
-    for module, name in ((clients, "PAUSE"), (console, "PAUSE"), (console, "INTERVAL"), (run, "POLL")):
+    for module, name in ((clients, "PAUSE"), (console, "INTERVAL"), (run, "POLL")):
         monkeypatch.setattr(module, name, 0.02)
     with JenkinsDouble() as double:
         yield double

@@ -44,7 +44,11 @@ def write(folder: Path, jenkins: JenkinsDouble, **more: Any) -> None:
         "repository": "https://github.com/example/shop.git",
         **more,
     }
-    config = {"service": {"name": "shop", "image": "shop:1", "port": 80}, "jenkins": settings}
+    config = {
+        "service": {"name": "shop", "image": "shop:1", "port": 80},
+        "site": {"bucket": "shop-site"},
+        "jenkins": settings,
+    }
     (folder / "config.yaml").write_text(json.dumps(config))
 
 

@@ -6,15 +6,19 @@ import resource
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 
 import pytest
 
+from deployer.errors import JenkinsUnreachable
+from deployer.events import Event, Warned
 from pipelines.jenkins import client as clients
 from pipelines.jenkins import console
-from pipelines.jenkins.client import PIECE, Client
+from pipelines.jenkins.client import Client, Timeouts
 from pipelines.jenkins.console import Stages, follow
 from tests.support.bound import BOUND
 from tests.support.jenkins_double import Build, JenkinsDouble
+from tests.support.waiting import until
 
 LARGE = 100 * 1024**2
 """Bytes of a console that must not be held in memory."""
@@ -38,6 +42,34 @@ def test_it_is_followed_while_it_grows(client: Client, jenkins: JenkinsDouble, j
     assert list(lines) == ["half a line", "漢字 done", "Finished: SUCCESS"]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["+ make", "漢字", "", "done"],  # what is answered is longer than what lies in the log
+        ["[Pipeline] { (Build)", "+ make", "[Pipeline] }"],  # and here shorter
+    ],
+)
+def test_an_answer_is_not_as_long_as_what_it_is_of(
+    client: Client, jenkins: JenkinsDouble, job: str, said: list[str]
+) -> None:
+    turns = [threading.Event() for _ in range(4)]
+
+    def script(build: Build) -> str:
+        for turn in turns:
+            build.say(*said)
+            assert turn.wait(30)
+        build.log += b"50 %\r\n"
+        return "SUCCESS"
+
+    jenkins.script = script
+    client.trigger(job)
+    lines = follow(client, job, 1)
+    for turn in turns:
+        assert [next(lines) for _ in said] == said
+        turn.set()
+    assert list(lines) == ["50 %", "Finished: SUCCESS"]
+
+
 def test_a_connection_that_is_cut_loses_and_repeats_nothing(
     client: Client, jenkins: JenkinsDouble, job: str
 ) -> None:
@@ -49,9 +81,22 @@ def test_a_connection_that_is_cut_loses_and_repeats_nothing(
 
     jenkins.script = script
     client.trigger(job)
+    until(lambda: jenkins.jobs[job].builds[0].result, "its end")
     jenkins.cut_after = 70_000  # within the second piece
     assert list(follow(client, job, 1)) == [*expected, "Finished: SUCCESS"]
-    assert [line for line in jenkins.requests if line.endswith(f"start={PIECE}")]
+    # Where in the log the cut was cannot be known: the same is asked for again.
+    assert [line.rpartition("?")[2] for line in jenkins.requests if "?start=" in line] == ["start=0"] * 2
+
+
+def test_a_connection_that_is_always_cut_is_given_up(
+    connect: Callable[..., Client], jenkins: JenkinsDouble, job: str, told: list[Event]
+) -> None:
+    client = connect(timeouts=Timeouts(connect=1.0, read=0.4, patience=0.1))
+    client.trigger(job)
+    jenkins.cut_after, jenkins.cuts_always = 0, True
+    with pytest.raises(JenkinsUnreachable, match="reading the console of shop #1"):
+        list(follow(client, job, 1))
+    assert len([event for event in told if isinstance(event, Warned)]) == 1
 
 
 def test_a_controller_that_restarts_is_gone_on_with(client: Client, jenkins: JenkinsDouble, job: str) -> None:

@@ -76,6 +76,7 @@ def controlled(
     tools = controller.tools(engine)
     config = {
         "service": {"name": found.name, "image": shop, "port": 8080},
+        "site": {"bucket": "pages"},
         "jenkins": {
             "password": "${env:JENKINS_PASSWORD}",
             "repository": "https://github.com/example/shop.git",

@@ -8,6 +8,12 @@ No controller can be installed where these tests run. What this answers follows 
 which header, when a crumb is needed, how a build goes from the queue to its console. It executes no
 Jenkinsfile: what a build does is the test's `script`. It also runs by itself, as the stand-in for the war in
 the controller's image: `python3 jenkins_double.py --port 8080 --home /var/jenkins_home`.
+
+A console is answered as Jenkins' progressiveText does (stapler's LargeText): `start` and X-Text-Size are
+bytes of the log as it lies on disk, while the body has CRLF where the log has LF, and lacks the notes that
+Jenkins puts into each line of the pipeline engine. So neither can be told from the length of the other. While
+the build runs only whole lines are answered; a `start` beyond the log's end means its beginning. What it does
+not do: compress, and answer a running build's console by ten thousand lines at a time.
 """
 
 from __future__ import annotations
@@ -41,6 +47,15 @@ PLUGINS = {
 """The attribute `plugin` that a controller writes into every job that it saves."""
 
 
+NOTE = b"\x1b[8mha:////4FzXnqFJBGkrhCsG5LL1UbJ0rOyEfQ3YjmLhA2mJq3cKAAAAoh+LCAAAAAAAAP9tjTEOAiEQRT9r\x1b[0m"
+"""A console note as it lies in the log; what is in it only a controller can read."""
+
+
+def plain(raw: bytes) -> bytes:
+    """A piece of a log as progressiveText answers it."""
+    return re.sub(rb"(?<!\r)\n", b"\r\n", re.sub(rb"\x1b\[8mha:.*?\x1b\[0m", b"", raw))
+
+
 def _parsed(text: str) -> ET.Element:
     # A controller writes XML 1.1, which Python's parser does not take; what it writes is 1.0 too.
     return ET.fromstring(re.sub(r"^<\?xml[^>]*\?>", "", text.lstrip()))  # noqa: S314  (our own)
@@ -65,19 +80,28 @@ class Build:
 
     def say(self, *lines: str) -> None:
         for line in lines:
-            self.log += line.encode() + b"\n"
+            # At once: a line that is there is there with its note.
+            self.log += NOTE * line.startswith("[Pipeline]") + line.encode() + b"\n"
 
     @property
     def size(self) -> int:
         return self.padding + len(self.log)
 
-    def read(self, start: int) -> Iterator[bytes]:
+    @property
+    def whole(self) -> int:
+        """Bytes up to the end of the last line that has one."""
+        log = bytes(self.log)
+        return self.padding + max(log.rfind(b"\n"), log.rfind(b"\r")) + 1
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        """What lies in the log between two bytes of it."""
         line = b"x" * 99 + b"\n"
-        while start < self.padding:
-            piece = (line * 656)[start % 100 :][: min(65_536, self.padding - start)]
+        while start < min(self.padding, end):
+            piece = (line * 656)[start % 100 :][: min(65_536, self.padding - start, end - start)]
             yield piece
             start += len(piece)
-        yield bytes(self.log[start - self.padding :])
+        if start < end:
+            yield bytes(self.log[start - self.padding : end - self.padding])
 
     def described(self) -> dict[str, Any]:
         return {
@@ -154,6 +178,8 @@ class JenkinsDouble:
         self.hangs = threading.Event()
         self.cut_after: int | None = None
         """Bytes of the next console after which the connection is cut, once."""
+        self.cuts_always = False
+        """Not once, but with every console."""
         self.lock = threading.RLock()
         self.jobs: dict[str, Job] = {}
         self.items: dict[int, Item] = {}
@@ -496,24 +522,29 @@ class _Handler(BaseHTTPRequestHandler):
                 self._page(404, "Not Found")
 
     def _console(self, build: Build) -> None:
-        running, size = build.result is None, build.size
-        start = min(int(self.query.get("start", "0")), size)
-        self._head(
-            200, {"Content-Type": "text/plain;charset=utf-8", "X-Text-Size": str(size)}, length=size - start
-        )
+        running = build.result is None
+        start = int(self.query.get("start", "0"))
+        if start > build.size:
+            start = 0
+        end = max(start, build.whole) if running else build.size
+        self._head(200, {"Content-Type": "text/plain;charset=utf-8", "X-Text-Size": str(end)})
         if running:
             self.send_header("X-More-Data", "true")
         self.end_headers()
-        left = size - start
-        for read in build.read(start):
-            piece = read[:left]
-            cut, self.double.cut_after = self.double.cut_after, None
+        for read in build.read(start, end):
+            piece = plain(read)
+            if not piece:
+                continue  # a chunk of no bytes would be the end
+            self.wfile.write(b"%x\r\n" % len(piece))
+            cut = self.double.cut_after
+            if not self.double.cuts_always:
+                self.double.cut_after = None
             if cut is not None:
                 self.wfile.write(piece[:cut])
                 self.close_connection = True
                 return
-            self.wfile.write(piece)
-            left -= len(piece)
+            self.wfile.write(piece + b"\r\n")
+        self.wfile.write(b"0\r\n\r\n")
 
     def _queue(self, method: str, rest: list[str]) -> None:
         items = self.double.items
@@ -584,11 +615,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     # -- answers -------------------------------------------------------------------------------------
 
-    def _head(self, status: int, headers: dict[str, str], *, length: int) -> None:
+    def _head(self, status: int, headers: dict[str, str], *, length: int | None = None) -> None:
+        """The status and the headers; without a length what follows comes in chunks."""
         self.send_response(status)
         self.send_header("X-Jenkins", "2.568.2")
         self.send_header("X-Jenkins-Session", self.double.session)
-        self.send_header("Content-Length", str(length))
+        if length is None:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(length))
         if self.cookie:
             self.send_header("Set-Cookie", f"JSESSIONID={self.cookie}; Path=/; HttpOnly")
         for name, value in headers.items():

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from deployer.events import CommandFinished, PhaseStarted, Switched
+from deployer.events import CommandFailed, CommandFinished, PhaseStarted, Switched
 from deployer.sinks.courier import ROOM, Pace
 from deployer.sinks.telling import open_telling
 from tests.support.ends import Ends
 from tests.support.names import free_port
+from tests.support.odd_names import SHOWN, commit_oddly
 from tests.support.waiting import until
 from tests.told.telling import BOT, HOOK, SLACK, Folder, last, no_canary, undelivered
 
@@ -232,3 +233,23 @@ def test_what_goes_to_a_program_ends_with_the_result(folder: Folder, ends: Ends)
     folder.config(webhooks=[HOOK])
     lines = [json.loads(line) for line in folder.pipelines("backend", "build", "--json").stdout.splitlines()]
     assert [line.get("event") for line in lines[-2:]] == ["undelivered", None]
+
+
+@pytest.mark.parametrize("kind", ENDS)
+def test_a_name_that_is_not_utf_8_is_told(folder: Folder, ends: Ends, kind: str) -> None:
+    config = folder.config(**notify(kind, ""))
+    with open_telling(config, folder.environ, "rollout") as telling:
+        telling.emit(CommandFailed("rollout", 1.0, 3, "ConfigError", "src/caf\udce9 cannot be read"))
+    assert telling.lost is None
+    assert any(b"caf? cannot be read" in request.body for request in ends.requests)
+
+
+def test_nor_need_the_author_have_such_a_name(folder: Folder, ends: Ends) -> None:
+    config = folder.config(webhooks=[HOOK])
+    commit_oddly(folder.path)
+    environ = {name: value for name, value in folder.environ.items() if name != "DEPLOYER_WHO"}
+    with open_telling(config, {**environ, "BUILD_TAG": "b1"}, "rollout") as telling:
+        telling.emit(Switched("r2", "green"))
+    assert telling.lost is None
+    (request,) = ends.requests
+    assert request.json["run"]["who"] == SHOWN

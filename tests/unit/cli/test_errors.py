@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import shlex
 import signal
@@ -135,3 +137,17 @@ def test_a_fault_of_ours_does_not_show_a_secret(tmp_path: Path, monkeypatch: pyt
         assert "ValueError: ****, ****, ****, open-text" in done.stderr
         assert not any(secret in said for secret in ("resolved-value", "written-out", "inherited-one"))
         assert "**** seen" in said
+
+
+@pytest.mark.parametrize(("encoding", "word"), [("utf-8", "caf\udce9"), ("ascii", "가")])
+def test_standard_output_bears_what_it_has_no_bytes_for(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, word: str
+) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
+    context = Context()
+    context.print(word)
+    context.print_json({"path": word})
+    first, second = raw.getvalue().decode("ascii").splitlines()
+    assert json.loads(second) == {"path": word}
+    assert json.loads(f'"{first}"') == word

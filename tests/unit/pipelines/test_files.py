@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from deployer.errors import ConfigError
 from pipelines import files
 from pipelines.files import Files
+from tests.support.odd_names import commit_oddly, oddly_named
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -114,3 +117,23 @@ def test_a_damaged_cache_costs_a_look_and_nothing_else(tree: Path) -> None:
 def test_globs_that_cannot_be_meant_are_refused(tree: Path, glob: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         digest(tree, glob)
+
+
+def test_names_need_not_be_utf_8(tree: Path) -> None:
+    odd = oddly_named(tree)
+    commit_oddly(tree)
+    cache = tree / ".pipeline" / "x.files.json"
+
+    def seen() -> str:
+        looked = Files(tree, cache)
+        found = looked.digest(tree, [])
+        looked.save()
+        return found
+
+    def known() -> bool:
+        return cache.exists() and odd.name in json.loads(cache.read_bytes())["files"]
+
+    before = seen()
+    until(lambda: seen() == before and known(), "it has been left alone for long enough")
+    odd.write_text("2")
+    assert seen() != before

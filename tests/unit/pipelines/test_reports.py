@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import html.parser
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from pipelines.reports import as_junit, as_page, outcome_of
+from pipelines.reports import as_junit, as_page, outcome_of, write
 from pipelines.run import Pipeline
 from pipelines.stage import Made, Stage
 from pipelines.state import Record, Run, State
@@ -145,3 +146,10 @@ def test_the_page_loads_nothing_and_can_be_heard(state: State) -> None:
 def test_the_outcome_of_a_run(outcomes: list[str], expected: str) -> None:
     records = {name: Record(outcome, "", WHEN) for name, outcome in zip(NAMES, outcomes, strict=False)}
     assert outcome_of(PIPELINE, State(None, records)) == expected
+
+
+def test_a_name_that_is_not_utf_8_is_in_both(tmp_path: Path) -> None:
+    error = {"message": "src/caf\udce9 cannot be read"}
+    state = State(FAILED.run, {"test": Record("failed", "", WHEN, error=error)})
+    for path in write(PIPELINE, state, tmp_path):
+        assert "src/caf" in path.read_text(encoding="utf-8")

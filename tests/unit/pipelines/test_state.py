@@ -83,3 +83,9 @@ def test_the_file_names_its_version_and_pipeline(tmp_path: Path) -> None:
     Store(tmp_path, "backend").write(STATE)
     found = json.loads((tmp_path / ".pipeline" / "backend.json").read_text())
     assert (found["version"], found["pipeline"]) == (1, "backend")
+
+
+def test_what_is_not_utf_8_comes_back_as_it_was(tmp_path: Path) -> None:
+    values = {"subject": "caf\udce9", "others": ["漢字", "\U0001f600"]}
+    Store(tmp_path, "backend").write(State(records={"checkout": Record(PASSED, "", "", values=values)}))
+    assert Store(tmp_path, "backend").read().records["checkout"].values == values

@@ -78,3 +78,9 @@ def test_a_disk_that_takes_nothing_is_a_reason(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotDelivered, match="cannot be written"):
         append(tmp_path / "file" / "events.jsonl", "a")
+
+
+def test_what_is_not_utf_8_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    append(path, "caf\udce9 cannot be read")
+    assert texts(path) == ["caf? cannot be read"]

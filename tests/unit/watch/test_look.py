@@ -21,6 +21,7 @@ from deployer.host.engine import Engine
 from deployer.host.facts import Disk, Facts
 from deployer.watch.condition import Condition, Counts, Key
 from deployer.watch.look import _host, look
+from tests.support.dripping import dripping
 from tests.support.names import free_port
 
 GIB = 1024**3
@@ -49,6 +50,16 @@ def address() -> Iterator[str]:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+def test_an_address_whose_body_never_ends_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployer.watch.look._hosts", lambda *_: [])
+    with dripping() as server:
+        sight = look(config(tmp_path, watch={"urls": [server.url]}), {}, frozenset())
+        assert server.left.wait(30)
+    assert [each.evidence for each in sight.conditions] == [f"{server.url} answers 200"]
 
 
 def test_hosts_that_do_not_answer_and_addresses(tmp_path: Path, address: str) -> None:

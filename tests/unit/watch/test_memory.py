@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from deployer.config.load import load as load_config
 from deployer.config.schema import Config
 from deployer.doctor.finding import Severity
 from deployer.errors import ConfigError, DeployerError, Locked
+from deployer.watch import memory
 from deployer.watch.condition import Counts, Key
 from deployer.watch.judgement import Known, Record
 from deployer.watch.memory import alone, forget, load, name, path, save
@@ -115,9 +117,28 @@ def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert path(plain, {}) == Path("/var/lib/deployer/deployer-watch-shop.json")
     assert path(plain, {"STATE_DIRECTORY": "/run/a:/run/b"}) == Path("/run/a/deployer-watch-shop.json")
     monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr(memory, "SYSTEM", tmp_path / "none")
     assert path(plain, {"XDG_STATE_HOME": "/home/a/s"}) == Path("/home/a/s/deployer/deployer-watch-shop.json")
     live = config(tmp_path, "watch: {state: state}", "live")
     assert path(live, {"STATE_DIRECTORY": "/run/a"}) == tmp_path / "state/deployer-watch-shop-live.json"
+
+
+def test_by_hand_the_file_of_the_users_own_timer_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, home = tmp_path / "var", {"XDG_STATE_HOME": str(tmp_path / "home")}
+    monkeypatch.setattr(memory, "SYSTEM", system)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    plain = config(tmp_path)
+    own = tmp_path / "home/deployer/deployer-watch-shop.json"
+    system.mkdir()
+    assert path(plain, home) == own
+    by_the_timer = path(plain, {**home, "STATE_DIRECTORY": str(system)})
+    save(by_the_timer, KNOWN)
+    assert path(plain, home) == by_the_timer
+    # Another user's timer, or root's: it cannot be written to.
+    monkeypatch.setattr("os.access", lambda where, mode: (where, mode) == (system, os.W_OK))
+    assert path(plain, home) == own
 
 
 def test_a_home_that_nobody_has_is_an_error_of_the_config() -> None:
