@@ -213,6 +213,12 @@ def hand_over(engine: Engine, service: str) -> None:
     engine.rename(next_name(service), container_name(service))
 
 
+def retiring(engine: Engine, service: str) -> list[Inspect]:
+    """The edges before this one, as the engine lists containers: one that runs still finishes requests."""
+    found = engine.containers(_labels(service, "edge"))
+    return [item for item in found if item["Names"][0].startswith(f"/{service}-edge-retiring-")]
+
+
 def finish_upgrade(engine: Engine, service: str, fence: Callable[[], None]) -> str | None:
     """Go on where a killed upgrade stopped; what was done, None where there was nothing to do.
 
@@ -228,9 +234,7 @@ def finish_upgrade(engine: Engine, service: str, fence: Callable[[], None]) -> s
         else:
             engine.remove(following["Id"])
             done = "an interrupted edge upgrade was undone"
-    for item in engine.containers(_labels(service, "edge")):
-        if not item["Names"][0].startswith(f"/{service}-edge-retiring-"):
-            continue
+    for item in retiring(engine, service):
         fence()
         # One without requests is about to go.
         if item["State"] != "running" or (done and engine.wait(item["Id"], _GOING) is not None):

@@ -90,6 +90,7 @@ def _mend(work: Work, repair: Repair, situation: Situation) -> None:
             work.commit(work.state.vacated(slot))
             work.session.weigh(work.state)
         case "expire-standby":
+            work.await_older_edges()
             work.evict(slot)
         case "set-restart-policy":
             work.engine.set_restart_policy(repair.subject, repair.value)

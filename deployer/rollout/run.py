@@ -105,6 +105,8 @@ class Change:
 
     def blue_green(self) -> None:
         """Both releases run; the edge changes its mind between two requests."""
+        if self.work.state.occupant(self.slot) or self.config.rollout.keep_warm <= 0:
+            self._await_older_edges()
         self._evict()
         self._before()
         self._start()
@@ -117,6 +119,7 @@ class Change:
 
     def recreate(self) -> None:
         """Only one release fits: requests wait at the edge while the old one goes and the new one comes."""
+        self._await_older_edges()
         self._evict()
         self._before()
         held = self.config.edge.hold
@@ -142,6 +145,13 @@ class Change:
     def _step(self) -> None:
         """Fence: nothing is changed under a lock that is no longer ours."""
         self.work.lock.check()
+
+    def _await_older_edges(self) -> None:
+        if self.work.older_edges():
+            with self.phases.phase(
+                "older-edge", "waiting for the last requests of the edge before its upgrade"
+            ):
+                self.work.await_older_edges()
 
     @property
     def _image(self) -> str:

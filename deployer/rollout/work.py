@@ -10,6 +10,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from deployer.edge.configuration import Addresses
+from deployer.edge.container import retiring
 from deployer.edge.network import network_name
 from deployer.edge.session import EdgeSession
 from deployer.edge.state import EdgeState, Occupant, Slot
@@ -165,6 +166,23 @@ class Work:
             if watch:
                 watch()
             time.sleep(0.03)
+
+    def older_edges(self) -> list[str]:
+        """The edges from before an upgrade that still finish requests: those run in slots by an older map."""
+        found = retiring(self.engine, self.service)
+        return [str(item["Id"]) for item in found if item["State"] == "running"]
+
+    def await_older_edges(self) -> None:
+        """Before anything is stopped: only they know what of theirs it would cut off."""
+        deadline = time.monotonic() + self.config.rollout.drain_streams
+        for edge in self.older_edges():
+            while self.engine.wait(edge, min(1.0, deadline - time.monotonic())) is None:
+                self.lock.check()
+                if time.monotonic() >= deadline:
+                    text = "what an edge from before its upgrade still finishes may be cut off"
+                    return self.emit(Warned(text))
+            self.engine.remove(edge)
+        return None
 
     def take_back(self, slot: Slot | None, record: Record) -> None:
         """Undo a switch: `slot` serves again (or nobody does), and what served is a candidate once more."""

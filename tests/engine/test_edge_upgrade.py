@@ -119,6 +119,21 @@ def test_an_edge_that_crashes_while_its_predecessor_still_has_a_stream(
     assert served.leftovers() == []
 
 
+def test_a_rollout_right_after_an_upgrade_cuts_nothing_off(served: Project, variant: Variant) -> None:
+    served.config(rollout={"keep_warm": "0s", "drain": "100ms"})
+    leaving = {"connection": "close"}
+    with requests.get(f"{served.url}/stream?s=10", headers=leaving, stream=True, timeout=60) as stream:
+        lines = stream.iter_lines()
+        assert next(lines)
+        served.run("edge", "upgrade")
+        assert retiring(served), "the stream runs in the old edge"
+        done = served.run("rollout", "--image", variant(V="3"))
+        assert "before its upgrade" in done.stderr
+        assert b"event: done" in list(lines), "what runs in the old edge came to its end"
+    assert version(served.url) == "3"
+    assert served.leftovers() == []
+
+
 def test_an_upgrade_killed_at_each_step_converges(served: Project) -> None:
     struck = 0
     with Load(served.url, replace(QUICK, stream=0)) as load:
