@@ -36,7 +36,7 @@ from deployer.site import transfer
 from deployer.site.claim import Claim, this_process
 from deployer.site.facts import Facts, Observer
 from deployer.site.headers import Rules
-from deployer.site.invalidation import Invalidation, Used, invalidation, paths_of
+from deployer.site.invalidation import Invalidation, Used, invalidation, paths_of, repeated
 from deployer.site.manifest import JSON, Keys, Manifest, Pending, Pointer, Record
 from deployer.site.plan import Moving, Plan, Sending, plan_return, unneeded_kept
 from deployer.site.store import Headers, Store
@@ -77,7 +77,7 @@ class Distribution(Protocol):
         """What of the quotas is taken."""
 
     def invalidate(self, wanted: Invalidation, reference: str) -> str:
-        """Ask it to forget paths; the request's id. The same reference asks only once."""
+        """Ask it to forget paths; the request's id. The same paths under the same reference ask only once."""
 
     def wait(self, request: str, seconds: float) -> bool:
         """Whether a request was done within the time."""
@@ -129,6 +129,8 @@ class Change:
         self.rules = Rules(operation.site)
         self.observer = Observer(operation.store, self.keys, operation.emit)
         self.claim = Claim(operation.store, self.keys, facts.seen)
+        self.reference = ""
+        """Under which the distribution is told: of one change only, and the same for who has to end it."""
 
     @contextmanager
     def claimed(self, kind: Kind, release: str, *, step: str = "preparing") -> Iterator[None]:
@@ -149,7 +151,9 @@ class Change:
             token=os.urandom(8).hex(),
             process=this_process(),
             invalidate=left.invalidate if left else (),
+            reference=left.reference if left else "",
         )
+        self.reference = f"{release}-{pending.token}"
         self.claim.take(pending, inherited(self.facts))
         try:
             if left is not None:
@@ -202,7 +206,12 @@ class Change:
 
         pending = self.claim.pointer.pending
         assert pending is not None  # noqa: S101  (we hold the claim)
-        pending = replace(pending, step="finishing", invalidate=tuple(self.result.invalidation))
+        pending = replace(
+            pending,
+            step="finishing",
+            invalidate=tuple(self.result.invalidation),
+            reference=self.reference if self.result.invalidation else "",
+        )
         since = pointer.since if pointer.release == release else now()
         self.claim.set(replace(pointer, release=release, since=since, pending=pending if more else None))
         self.result.release = release
@@ -219,9 +228,12 @@ class Change:
 
     def invalidation(self, distribution: Distribution) -> Invalidation:
         """The paths that the distribution must forget."""
-        pending = self.facts.pointer.pending
+        left = self.facts.pointer.pending
         paths = set(changed_paths(self.plan, self.site, self.rules))
-        paths.update(pending.invalidate if pending else ())
+        if left is not None and left.reference and not paths:
+            self.reference = left.reference
+            return repeated(left.invalidate, distribution.used())
+        paths.update(left.invalidate if left else ())
         return invalidation(paths, distribution.used() if paths else Used())
 
     def invalidate(self) -> None:
@@ -231,7 +243,7 @@ class Change:
             return
         with self.phases.phase("invalidate", f"invalidating {_count(paths, 'path')}"):
             wanted = Invalidation(paths, self.result.cost)
-            request = distribution.invalidate(wanted, wanted.reference(self.result.release or "none"))
+            request = distribution.invalidate(wanted, self.reference)
             self.result.invalidation_id = request
         self.emit(Invalidated(request, len(paths), self.result.cost))
 

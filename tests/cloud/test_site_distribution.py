@@ -23,6 +23,7 @@ from tests.support.s3 import Server, moto
 from tests.support.site import SiteProject
 
 WANTED = Invalidation(("/", "/index.html"), 0.0)
+PAGES = ["/", "/about.html", "/index.html"]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,29 @@ def distribution(server: Server) -> str:
         }
     )
     return str(made["Distribution"]["Id"])
+
+
+@pytest.fixture
+def project(
+    server: Server, distribution: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SiteProject]:
+    """A site behind the distribution."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", server.endpoint)
+    for name, value in server.environ.items():
+        monkeypatch.setenv(name, value)
+    with contextlib.closing(SiteProject(tmp_path, server)) as project:
+        project.config(distribution=distribution)
+        project.build(1)
+        yield project
+
+
+def references(server: Server, distribution: str) -> list[str]:
+    """Under which the pages were named, in no order."""
+    return [
+        batch["CallerReference"]
+        for batch in batches(server, distribution)
+        if sorted(batch["Paths"]["Items"]) == PAGES
+    ]
 
 
 def batches(server: Server, distribution: str) -> list[dict[str, Any]]:
@@ -109,6 +133,65 @@ def test_what_a_killed_deploy_did_not_get_to_say_is_said_by_the_next(
     assert ["/", "/about.html", "/index.html"] in [
         sorted(batch["Paths"]["Items"]) for batch in batches(server, distribution)
     ]
+
+
+def test_the_same_paths_are_named_anew_by_each_change(
+    server: Server, distribution: str, project: SiteProject
+) -> None:
+    """For the same paths under an old reference CloudFront gives the invalidation of then, long completed."""
+    for number in range(1, 5):
+        project.build(number)
+        project.run("deploy")
+    project.run("rollback")
+    assert project.title() == 3
+    made = references(server, distribution)
+    assert len(set(made)) == len(made) == 4  # the first deploy had the icon too
+
+
+def test_a_page_that_is_mended_twice_is_named_twice(
+    server: Server, distribution: str, project: SiteProject
+) -> None:
+    project.run("deploy")
+    for _ in range(2):
+        for page in ("index.html", "about.html"):
+            server.client().put_object(Bucket=project.bucket, Key=page, Body=b"by hand")
+        project.run("deploy")
+    made = references(server, distribution)
+    assert len(set(made)) == len(made) == 2
+
+
+def test_who_ends_what_another_began_asks_for_the_same_again(
+    server: Server, distribution: str, project: SiteProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.run("deploy")
+    project.build(2)
+    invalidate = CloudFront.invalidate
+
+    def unheard(front: CloudFront, wanted: Invalidation, reference: str) -> str:
+        invalidate(front, wanted, reference)
+        raise CloudError("the answer is lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CloudFront, "invalidate", unheard)
+        project.run("deploy", expect=11)
+    # By now single paths would cost, and a request of its own would be folded.
+    monkeypatch.setattr(CloudFront, "used", lambda _: Used(month=1000))
+    project.run("deploy")
+    assert project.run("status", "--json").json["at_work"] is None
+    made = references(server, distribution)
+    assert (len(made), len(set(made))) == (2, 1)
+
+
+def test_a_deploy_that_was_killed_once_it_had_asked_is_ended_under_its_own_reference(
+    server: Server, distribution: str, project: SiteProject
+) -> None:
+    project.run("deploy")
+    project.build(2)
+    # Claim, four assets, copies of two pages, manifest, the step, two pages, pointer: it dies before the end.
+    assert project.accident("KILL", 13, "deploy") != 0, project.last
+    project.run("deploy")
+    assert project.run("status", "--json").json["at_work"] is None
+    assert len(set(references(server, distribution))) == 1
 
 
 def test_the_month_is_counted(server: Server, distribution: str) -> None:
