@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from msgspec import Struct
@@ -143,6 +143,15 @@ class Claim:
             if pointer.pending is None or pointer.pending.process is None:
                 self._ended.set()
 
+    def leave(self) -> None:
+        """Leave the right to whoever comes next, with all that `pending` says is yet to be done.
+
+        :raises LockLost: it was taken away.
+        """
+        with self._guard:
+            self._swap(replace(self.pointer, pending=replace(self._pending(), process=None)))
+            self._ended.set()
+
     def check(self) -> None:
         """Fence: make sure, by writing, that the right is still ours.
 
@@ -151,10 +160,18 @@ class Claim:
         with self._guard:
             self._swap(self._beaten())
 
-    def step(self, name: str) -> None:
-        """`check`, and say that the next step begins."""
+    def step(self, name: str, invalidate: Collection[str] = ()) -> None:
+        """`check`, and say that the next step begins.
+
+        :param invalidate: paths that the distribution must be told of once it has begun, besides those that
+            `pending` has already.
+        """
         with self._guard:
             pending = self._pending()
+            if invalidate:
+                # What was asked for under the reference of whoever was here before was something else.
+                paths = tuple(sorted({*pending.invalidate, *invalidate}))
+                pending = replace(pending, invalidate=paths, reference="")
             self._swap(replace(self.pointer, pending=replace(pending, step=name, beat=pending.beat + 1)))
 
     def close(self) -> None:

@@ -38,7 +38,7 @@ from deployer.site.facts import Facts, Observer
 from deployer.site.headers import Rules
 from deployer.site.invalidation import Invalidation, Used, invalidation, paths_of, repeated
 from deployer.site.manifest import JSON, Keys, Manifest, Pending, Pointer, Record
-from deployer.site.plan import Moving, Plan, Sending, plan_return, unneeded_kept
+from deployer.site.plan import Moving, Plan, Sending, plan_return, reheaded, unneeded_kept
 from deployer.site.store import Headers, Store
 
 Kind = Literal["deploy", "rollback", "prune"]
@@ -131,6 +131,8 @@ class Change:
         self.claim = Claim(operation.store, self.keys, facts.seen)
         self.reference = ""
         """Under which the distribution is told: of one change only, and the same for who has to end it."""
+        self.restored: set[str] = set()
+        """Paths that the distribution may have got while a release was begun that does not serve now."""
 
     @contextmanager
     def claimed(self, kind: Kind, release: str, *, step: str = "preparing") -> Iterator[None]:
@@ -195,7 +197,7 @@ class Change:
     def publish(self) -> None:
         """Replace what visitors see: the site's own page is the last."""
         with self.phases.phase("publish", "replacing files and pages"):
-            self.claim.step("publishing")
+            self.claim.step("publishing", self.result.invalidation)
             self._send("publish", "files", self.plan.of("file"), told=False)
             self._move([move for move in self.plan.moves if move.phase == "file"])
             self._put_pages()
@@ -219,7 +221,10 @@ class Change:
             self.emit(SiteReleased(release, self.result.previous))
 
     def plan_invalidation(self) -> None:
-        """Work out what the distribution must forget, with what a killed command did not get to say."""
+        """Work out what the distribution must forget, with what a killed command did not get to say.
+
+        Before anything is replaced, since it asks the distribution, which may refuse that.
+        """
         distribution = self.operation.distribution
         if distribution is None:
             return
@@ -229,7 +234,7 @@ class Change:
     def invalidation(self, distribution: Distribution) -> Invalidation:
         """The paths that the distribution must forget."""
         left = self.facts.pointer.pending
-        paths = set(changed_paths(self.plan, self.site, self.rules))
+        paths = {*changed_paths(self.plan, self.site, self.rules), *self.restored}
         if left is not None and left.reference and not paths:
             self.reference = left.reference
             return repeated(left.invalidate, distribution.used())
@@ -397,7 +402,7 @@ class Change:
                 return
             if pending.step == "publishing":
                 self.restore()
-            claim.set(replace(claim.pointer, pending=replace(pending, process=None)))
+            claim.leave()
         except LockLost:
             return  # whoever took it over puts things right
         except DeployerError as failure:
@@ -411,12 +416,18 @@ class Change:
         if target is None:
             return  # a first release: half of it is better than nothing, and there is nothing else
         others = [each for each in self.facts.manifests.values() if each is not target]
-        plan = plan_return(target, self.observer.list(), [target, *others], current=target.release)
+        bucket = self.observer.list()
+        bucket.found = self.observer.heads([*reheaded(target.files, self.plan.files), *self.facts.doubtful])
+        plan = plan_return(target, bucket, [target, *others], current=target.release)
         if plan.lost:
             self.emit(Warned(f"the content of {', '.join(plan.lost[:5])} is nowhere any more: deploy again"))
         before, self.plan = self.plan, plan
+        if self.operation.distribution is not None:
+            # By the headers of either: those that were given up may have let caches keep a page for any path.
+            for each in (plan, replace(before, changed=plan.changed)):
+                self.restored.update(changed_paths(each, self.site, self.rules))
         try:
-            self.claim.check()
+            self.claim.step("publishing", self.restored)
             self._move([move for move in plan.moves if move.phase != "page"])
             self._put_pages()
         finally:

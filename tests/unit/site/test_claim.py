@@ -92,6 +92,23 @@ def test_who_was_overtaken_may_change_nothing_more(store: OneObject) -> None:
     one.close()
 
 
+def test_what_is_to_be_invalidated_is_left_to_whoever_comes_next(store: OneObject) -> None:
+    one = taken(store)
+    asked = replace(pending(ELSEWHERE), invalidate=("/b",), reference="r-one")
+    one.set(replace(one.pointer, pending=asked))
+    one.step("waiting")
+    assert one.pointer.pending is not None
+    assert (one.pointer.pending.invalidate, one.pointer.pending.reference) == (("/b",), "r-one")
+    one.step("publishing", ["/b"])  # which has changed once more
+    one.step("publishing", ["/a"])
+    one.leave()
+    one.close()
+    left = read_pointer(cast(Store, store), KEYS).pointer.pending
+    assert left is not None
+    assert left.process is None
+    assert (left.step, left.invalidate, left.reference) == ("publishing", ("/a", "/b"), "")
+
+
 def test_a_write_that_was_done_but_not_confirmed_counts(store: OneObject) -> None:
     one = taken(store)
     store.forgetful = True
