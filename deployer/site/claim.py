@@ -6,8 +6,8 @@ Whoever finds somebody else's waits for a sign of life, by a clock of its own: n
 sign for `PATIENCE` seconds, or on the same machine no such process, and the holder is dead: the right is
 taken over.
 
-A holder that was only suspended finds its `pending` gone at its next `check`, and pages are written with
-If-Match on what was seen: what it still had in its hand when it was suspended is refused.
+A holder that was only suspended finds its `pending` gone at its next `check`, or before it begins its next
+file. Pages are written with If-Match on what was seen: one that it had in its hand meanwhile is refused.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ BEAT = 2.0
 PATIENCE = 8.0
 """Seconds without a sign of life after which a holder is taken for dead."""
 _LOOK = 0.25
+# It goes on while a machine sleeps, where the system has such a clock: that is when others take over.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 Sleep = Callable[[float], None]
 
@@ -118,6 +120,7 @@ class Claim:
         self._ended = threading.Event()
         self._heart: threading.Thread | None = None
         self._lost = False
+        self._signed = 0.0
         self.pointer = seen.pointer
         self.etag = seen.etag
         self.plain_etags = True
@@ -159,6 +162,23 @@ class Claim:
         """
         with self._guard:
             self._swap(self._beaten())
+
+    def assure(self) -> None:
+        """Before each thing that is begun: what `check` does, but only where nobody has heard of us for long.
+
+        :raises LockLost: the right was taken away.
+        """
+        if self._recent():
+            return
+        with self._guard:
+            if not self._recent():  # many may have come here at the same time
+                self._swap(self._beaten())
+
+    def _recent(self) -> bool:
+        """Whether nobody can have taken us for dead by now. :raises LockLost: somebody has."""
+        if self._lost:
+            raise _lost()
+        return _now() - self._signed < PATIENCE / 2
 
     def step(self, name: str, invalidate: Collection[str] = ()) -> None:
         """`check`, and say that the next step begins.
@@ -211,6 +231,7 @@ class Claim:
             raise _lost()
         body = pointer.to_json()
         first = self.pointer.pending is None or self._heart is None
+        began = _now()
         try:
             if self.etag is None:
                 etag = self._store.write(self._keys.pointer, body, JSON, if_absent=True)
@@ -226,7 +247,7 @@ class Claim:
                 raise _lost() from None
             etag = found[1]
         self.plain_etags = etag == _md5(body)
-        self.pointer, self.etag = pointer, etag
+        self.pointer, self.etag, self._signed = pointer, etag, began
 
 
 def _lost() -> LockLost:
@@ -234,6 +255,10 @@ def _lost() -> LockLost:
         "the right to change the site was taken over by somebody else, since we gave no sign of life",
         remedy="see `deployer site status`, then run the command again",
     )
+
+
+def _now() -> float:
+    return time.clock_gettime(_CLOCK)
 
 
 def _md5(body: bytes) -> str:

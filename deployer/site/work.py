@@ -39,7 +39,7 @@ from deployer.site.headers import Rules
 from deployer.site.invalidation import Invalidation, Used, invalidation, paths_of, repeated
 from deployer.site.manifest import JSON, Keys, Manifest, Pending, Pointer, Record
 from deployer.site.plan import Moving, Plan, Sending, plan_return, reheaded, unneeded_kept
-from deployer.site.store import Headers, Store
+from deployer.site.store import Headers, Store, Upload
 
 Kind = Literal["deploy", "rollback", "prune"]
 
@@ -314,11 +314,16 @@ class Change:
         meter = transfer.Meter(sends, lambda text: self.phases.progress(name, text))
         if told:
             with self.phases.phase(name, f"sending {len(sends):,} {what}"):
-                self.store.upload(transfer.uploads(sends, self.keys), progress=meter)
+                self.store.upload(self._uploads(sends), progress=meter)
         else:
-            self.store.upload(transfer.uploads(sends, self.keys), progress=meter)
+            self.store.upload(self._uploads(sends), progress=meter)
         self.result.uploaded += len(sends)
         self.result.sent += meter.bytes
+
+    def _uploads(self, sends: list[Sending]) -> Iterator[Upload]:
+        for upload in transfer.uploads(sends, self.keys):
+            self.claim.assure()
+            yield upload
 
     def _move(self, moves: list[Moving]) -> None:
         def copy(move: Moving) -> None:
@@ -376,13 +381,17 @@ class Change:
                 before = found.etag if found else None
 
     def _each(self, do: Callable[[Any], None], items: Sequence[Any]) -> None:
+        def fenced(item: Any) -> None:
+            self.claim.assure()
+            do(item)
+
         if len(items) == 1:
-            do(items[0])
+            fenced(items[0])
         elif items:
             from concurrent.futures import ThreadPoolExecutor
 
             with ThreadPoolExecutor(min(len(items), self.site.parallel or _AT_ONCE)) as pool:
-                list(pool.map(do, items))
+                list(pool.map(fenced, items))
 
     # -- the way back ------------------------------------------------------
 
