@@ -30,15 +30,21 @@ class Aside:
 
     def __enter__(self) -> Self:
         if hasattr(os, "fork") and threading.active_count() == 1:
+            # No room for a process, or for its pipes, is no reason to fail.
+            with contextlib.suppress(OSError):
+                self._begin()
+        return self
+
+    def _begin(self) -> None:
+        with contextlib.ExitStack() as theirs:
             self._result, writing = os.pipe()
+            theirs.callback(os.close, writing)
             living, self._life = os.pipe()
+            theirs.callback(os.close, living)
             self._child = os.fork()
             if not self._child:
                 os.close(self._life)
                 self._compute(living, writing)
-            os.close(writing)
-            os.close(living)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -6,8 +6,8 @@ Whoever finds somebody else's waits for a sign of life, by a clock of its own: n
 sign for `PATIENCE` seconds, or on the same machine no such process, and the holder is dead: the right is
 taken over.
 
-A holder that was only suspended finds its `pending` gone at its next `check`, and pages are written with
-If-Match on what was seen: what it still had in its hand when it was suspended is refused.
+A holder that was only suspended finds its `pending` gone at its next `check`, or before it begins its next
+file. Pages are written with If-Match on what was seen: one that it had in its hand meanwhile is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from msgspec import Struct
@@ -30,6 +30,8 @@ BEAT = 2.0
 PATIENCE = 8.0
 """Seconds without a sign of life after which a holder is taken for dead."""
 _LOOK = 0.25
+# It goes on while a machine sleeps, where the system has such a clock: that is when others take over.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 Sleep = Callable[[float], None]
 
@@ -118,6 +120,7 @@ class Claim:
         self._ended = threading.Event()
         self._heart: threading.Thread | None = None
         self._lost = False
+        self._signed = 0.0
         self.pointer = seen.pointer
         self.etag = seen.etag
         self.plain_etags = True
@@ -143,6 +146,15 @@ class Claim:
             if pointer.pending is None or pointer.pending.process is None:
                 self._ended.set()
 
+    def leave(self) -> None:
+        """Leave the right to whoever comes next, with all that `pending` says is yet to be done.
+
+        :raises LockLost: it was taken away.
+        """
+        with self._guard:
+            self._swap(replace(self.pointer, pending=replace(self._pending(), process=None)))
+            self._ended.set()
+
     def check(self) -> None:
         """Fence: make sure, by writing, that the right is still ours.
 
@@ -151,10 +163,35 @@ class Claim:
         with self._guard:
             self._swap(self._beaten())
 
-    def step(self, name: str) -> None:
-        """`check`, and say that the next step begins."""
+    def assure(self) -> None:
+        """Before each thing that is begun: what `check` does, but only where nobody has heard of us for long.
+
+        :raises LockLost: the right was taken away.
+        """
+        if self._recent():
+            return
+        with self._guard:
+            if not self._recent():  # many may have come here at the same time
+                self._swap(self._beaten())
+
+    def _recent(self) -> bool:
+        """Whether nobody can have taken us for dead by now. :raises LockLost: somebody has."""
+        if self._lost:
+            raise _lost()
+        return _now() - self._signed < PATIENCE / 2
+
+    def step(self, name: str, invalidate: Collection[str] = ()) -> None:
+        """`check`, and say that the next step begins.
+
+        :param invalidate: paths that the distribution must be told of once it has begun, besides those that
+            `pending` has already.
+        """
         with self._guard:
             pending = self._pending()
+            if invalidate:
+                # What was asked for under the reference of whoever was here before was something else.
+                paths = tuple(sorted({*pending.invalidate, *invalidate}))
+                pending = replace(pending, invalidate=paths, reference="")
             self._swap(replace(self.pointer, pending=replace(pending, step=name, beat=pending.beat + 1)))
 
     def close(self) -> None:
@@ -194,6 +231,7 @@ class Claim:
             raise _lost()
         body = pointer.to_json()
         first = self.pointer.pending is None or self._heart is None
+        began = _now()
         try:
             if self.etag is None:
                 etag = self._store.write(self._keys.pointer, body, JSON, if_absent=True)
@@ -209,7 +247,7 @@ class Claim:
                 raise _lost() from None
             etag = found[1]
         self.plain_etags = etag == _md5(body)
-        self.pointer, self.etag = pointer, etag
+        self.pointer, self.etag, self._signed = pointer, etag, began
 
 
 def _lost() -> LockLost:
@@ -217,6 +255,10 @@ def _lost() -> LockLost:
         "the right to change the site was taken over by somebody else, since we gave no sign of life",
         remedy="see `deployer site status`, then run the command again",
     )
+
+
+def _now() -> float:
+    return time.clock_gettime(_CLOCK)
 
 
 def _md5(body: bytes) -> str:

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from deployer.events import Emit, Warned
 from deployer.site.claim import Seen, read_pointer
 from deployer.site.manifest import Keys, Manifest, Pointer
-from deployer.site.plan import Bucket
+from deployer.site.plan import Bucket, reheaded
 from deployer.site.store import Found, Listed, Store
 
 _AT_ONCE = 16
@@ -33,6 +33,13 @@ class Facts(Struct):
     def of(self, releases: Iterable[str]) -> list[Manifest]:
         """The manifests of releases, in that order, as far as they are there."""
         return [self.manifests[release] for release in releases if release in self.manifests]
+
+    @property
+    def doubtful(self) -> list[str]:
+        """Files that may have the headers of a release that was begun and given up, as far as it is known."""
+        pending = self.pointer.pending
+        serving, begun = self.of([self.pointer.release or ""]), self.of([pending.release] if pending else [])
+        return reheaded(serving[0].files, begun[0].files) if serving and begun else []
 
 
 class Observer:

@@ -9,7 +9,6 @@ Hashed files are never named: under a name of theirs there has never been anythi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable
 from urllib.parse import quote
 
@@ -40,11 +39,6 @@ class Invalidation(Struct, frozen=True):
 
     paths: tuple[str, ...]
     cost: float
-
-    def reference(self, release: str) -> str:
-        """A name that is the same for the same request, so that asking twice does it once."""
-        digest = hashlib.sha256("\n".join(self.paths).encode()).hexdigest()
-        return f"{release}-{digest[:16]}"
 
 
 def paths_of(
@@ -79,7 +73,7 @@ def invalidation(paths: Collection[str], used: Used) -> Invalidation:
     wanted = sorted(set(paths))
     if not wanted:
         return Invalidation((), 0.0)
-    free = max(0, FREE_PATHS - used.month)
+    free = _free(used)
     room = max(0, MOST_PATHS - used.in_progress)
     wildcards = max(1, MOST_WILDCARDS - used.wildcards)
     if EVERYTHING in wanted:
@@ -89,6 +83,15 @@ def invalidation(paths: Collection[str], used: Used) -> Invalidation:
     if len(wanted) > budget:
         chosen = _folded(wanted, max(1, budget), wildcards)
     return _priced(chosen, free)
+
+
+def repeated(paths: Collection[str], used: Used) -> Invalidation:
+    """The same request once more: under the same reference, other paths would be refused."""
+    return _priced(list(paths), _free(used))
+
+
+def _free(used: Used) -> int:
+    return max(0, FREE_PATHS - used.month)
 
 
 def _folded(paths: list[str], budget: int, wildcards: int) -> list[str]:

@@ -125,6 +125,7 @@ class Pending(Struct, frozen=True):
     :ivar beat: counted up while the process lives.
     :ivar process: None where it has given up.
     :ivar invalidate: paths that the distribution is yet to be told of.
+    :ivar reference: under which it may have been told of exactly those already; empty where it has not.
     """
 
     release: str
@@ -136,6 +137,7 @@ class Pending(Struct, frozen=True):
     beat: int = 0
     process: Process | None = None
     invalidate: tuple[str, ...] = ()
+    reference: str = ""
 
     def __str__(self) -> str:
         return f"{self.who} ({self.kind}, since {self.since})"

@@ -222,8 +222,9 @@ class _Comparison:
             phase = "file"
         plan.files[path] = wanted
         if reason in ("headers", "edited") and before == wanted.etag == wanted.md5:
-            # The bucket copies it onto itself: nothing is sent.
-            plan.moves.append(Moving(path, wanted, reason, phase, kept=False, before=before))
+            # The bucket copies it onto itself: nothing is sent. Visitors know it already, hashed or not.
+            seen = _phase(wanted.headers, hashed=False)
+            plan.moves.append(Moving(path, wanted, reason, seen, kept=False, before=before))
         else:
             plan.sends.append(Sending(file, wanted, reason, phase, before))
 
@@ -242,8 +243,11 @@ def plan_return(
         listed = listing.get(path)
         before = serving.get(path)
         right = listed is not None and listed.etag == entry.etag
+        found = bucket.found.get(path)
+        shown = found is None or shows(found.headers, entry.headers)
         if (
             right
+            and shown
             and before is not None
             and _equal(before.headers, entry.headers)
             and before.etag == entry.etag
@@ -251,16 +255,15 @@ def plan_return(
             plan.unchanged += 1
             continue
         asset = entry.headers.cache_control.endswith("immutable") and before is None
-        if right and (asset or (path in bucket.found and shows(bucket.found[path].headers, entry.headers))):
+        if right and shown and (asset or found is not None):
             # Nobody gives other headers to what is named by its content.
             plan.unchanged += 1
             continue
         plan.changed.append(path)
         reason: Reason = "changed" if before else "new"
         if right:
-            plan.moves.append(
-                Moving(path, entry, "headers", _phase(entry.headers), kept=False, before=entry.etag)
-            )
+            seen = _phase(entry.headers, hashed=False)
+            plan.moves.append(Moving(path, entry, "headers", seen, kept=False, before=entry.etag))
         elif _is_kept(entry, bucket):
             etag = listed.etag if listed else None
             plan.moves.append(Moving(path, entry, reason, _phase(entry.headers), kept=True, before=etag))
@@ -317,6 +320,15 @@ def excessive(plan: Plan, limit: str, treat: Treat) -> tuple[int, int] | None:
     allowed = plan.present * int(limit[:-1]) // 100 if limit.endswith("%") else int(limit)
     count = sum(not treat(deletion.path).hashed for deletion in plan.deletions)
     return (count, allowed) if count > allowed else None
+
+
+def reheaded(serving: Mapping[str, Entry], begun: Mapping[str, Entry]) -> list[str]:
+    """Paths with other headers in another release: a listing does not show which of them the bucket has."""
+    return [
+        path
+        for path, entry in serving.items()
+        if path in begun and not _equal(begun[path].headers, entry.headers)
+    ]
 
 
 def shows(found: Headers, wanted: Headers) -> bool:

@@ -102,10 +102,11 @@ def prune(operation: SiteOperation, keep: int | None, delete_limit: str | None =
         if await_turn(store, keys, facts.seen, operation.lock_wait, operation.emit).etag != facts.seen.etag:
             continue
         change = Change(operation, facts, found.plan, phases, result)
+        left = facts.pointer.pending
+        torn = left is not None and left.step == "publishing"
         try:
-            with change.claimed("prune", current, step="finishing"):
-                pending = facts.pointer.pending
-                if pending is not None and pending.step == "publishing":
+            with change.claimed("prune", current, step="publishing" if torn else "finishing"):
+                if torn:
                     change.restore()
                 change.keep()
                 change.plan_invalidation()

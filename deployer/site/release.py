@@ -81,7 +81,7 @@ def prepare(operation: SiteOperation, choices: Choices) -> Prepared:
         return plan_deploy(scan.files, rules.of, facts.bucket, retained, current=current)
 
     plan = planned()
-    asked = list(plan.files) if choices.check_headers else plan.unsure
+    asked = list(plan.files) if choices.check_headers else [*plan.unsure, *facts.doubtful]
     if asked:
         facts.bucket.found = observer.heads(asked)
         plan = planned()
@@ -135,6 +135,7 @@ def _release(operation: SiteOperation, prepared: Prepared, phases: Phases) -> Re
         release = str(facts.pointer.release)
         pointer = replace(pointer, releases=pointer.retaining(keep))
         with change.claimed("deploy", release, step="finishing"):
+            change.plan_invalidation()
             change.keep()
             _finish(change, pointer, release, stay)
         return _ended(result, phases, "done")
@@ -144,6 +145,7 @@ def _release(operation: SiteOperation, prepared: Prepared, phases: Phases) -> Re
 
         release = new_release()
     with change.claimed("deploy", release), change.compressed():
+        change.plan_invalidation()
         change.send_assets()
         change.keep()
         manifest = Manifest(release, plan.files)
@@ -157,7 +159,6 @@ def _release(operation: SiteOperation, prepared: Prepared, phases: Phases) -> Re
 
 
 def _finish(change: Change, pointer: Pointer, release: str, manifests: list[Manifest]) -> None:
-    change.plan_invalidation()
     doomed = change.doomed(manifests, pointer)
     change.point(pointer, release, more=bool(doomed or change.result.invalidation))
     change.invalidate()

@@ -65,6 +65,7 @@ def prepare(operation: SiteOperation, to: str | None) -> Return:
         raise SiteDamaged(
             f"the manifest of {target.id} is missing from the bucket", remedy="deploy it again from its build"
         )
+    facts.bucket.found = observer.heads(facts.doubtful)
     retained = facts.of(record.id for record in inherited(facts).releases)
     plan = plan_return(facts.manifests[target.id], facts.bucket, retained, current=facts.pointer.release)
     if plan.lost:
@@ -109,10 +110,10 @@ def _return(operation: SiteOperation, found: Return, phases: Phases) -> Result:
     )
     change = Change(operation, facts, plan, phases, result)
     with change.claimed("rollback", release):
+        change.plan_invalidation()
         change.send_assets()
         change.keep()
         change.publish()
-        change.plan_invalidation()
         doomed = change.keys.all(deletion.path for deletion in plan.deletions)
         change.point(inherited(facts), release, more=bool(doomed or result.invalidation))
         change.invalidate()

@@ -27,6 +27,7 @@ def compress(plan: Plan, folder: Path) -> None:
     The same content gives the same bytes each time: no name and no time are written into it.
 
     :raises ConfigError: `encoding: br` without the package that does it.
+    :raises PreflightError: a file has changed since it was read.
     """
     for index, sending in enumerate(plan.sends):
         encoding = sending.entry.headers.content_encoding
@@ -48,25 +49,39 @@ def _squeeze(file: LocalFile, target: IO[bytes], encoding: str) -> None:
     if isinstance(source, bytes):
         raise TypeError("pages that are made here are not compressed")
 
-    with Path(source).open("rb") as stream:
-        if encoding == "gzip":
-            import gzip
-            import shutil
+    # The bucket checks the compressed content only: whether that is of what was planned is seen here.
+    md5 = hashlib.md5(usedforsecurity=False)
 
-            with gzip.GzipFile("", "wb", 9, target, mtime=0) as squeezed:
-                shutil.copyfileobj(stream, squeezed, _PIECE)
-            return
-        try:
-            import brotli
-        except ImportError:
-            raise ConfigError(
-                "site.rules: encoding br needs the package brotli",
-                remedy="pip install 'deployer[aws]' installs it; or use gzip",
-            ) from None
-        compressor = brotli.Compressor(quality=9)
+    def pieces(stream: IO[bytes]) -> Iterator[bytes]:
         while piece := stream.read(_PIECE):
-            target.write(cast(bytes, compressor.process(piece)))
-        target.write(cast(bytes, compressor.finish()))
+            md5.update(piece)
+            yield piece
+
+    with Path(source).open("rb") as stream:
+        _squeeze_pieces(pieces(stream), target, encoding)
+    if md5.digest() != file.md5:
+        raise _changed(file)
+
+
+def _squeeze_pieces(pieces: Iterator[bytes], target: IO[bytes], encoding: str) -> None:
+    if encoding == "gzip":
+        import gzip
+
+        with gzip.GzipFile("", "wb", 9, target, mtime=0) as squeezed:
+            for piece in pieces:
+                squeezed.write(piece)
+        return
+    try:
+        import brotli
+    except ImportError:
+        raise ConfigError(
+            "site.rules: encoding br needs the package brotli",
+            remedy="pip install 'deployer[aws]' installs it; or use gzip",
+        ) from None
+    compressor = brotli.Compressor(quality=9)
+    for piece in pieces:
+        target.write(cast(bytes, compressor.process(piece)))
+    target.write(cast(bytes, compressor.finish()))
 
 
 def uploads(sends: Sequence[Sending], keys: Keys) -> Iterator[Upload]:
@@ -128,7 +143,11 @@ def content(sending: Sending) -> bytes:
     source = sending.file.source
     body = source if isinstance(source, bytes) else Path(source).read_bytes()
     if hashlib.md5(body, usedforsecurity=False).digest() != sending.file.md5:
-        raise PreflightError(
-            f"{sending.file.path} was changed while it was being deployed", remedy="build first, then deploy"
-        )
+        raise _changed(sending.file)
     return body
+
+
+def _changed(file: LocalFile) -> PreflightError:
+    return PreflightError(
+        f"{file.path} was changed while it was being deployed", remedy="build first, then deploy"
+    )

@@ -36,10 +36,10 @@ from deployer.site import transfer
 from deployer.site.claim import Claim, this_process
 from deployer.site.facts import Facts, Observer
 from deployer.site.headers import Rules
-from deployer.site.invalidation import Invalidation, Used, invalidation, paths_of
+from deployer.site.invalidation import Invalidation, Used, invalidation, paths_of, repeated
 from deployer.site.manifest import JSON, Keys, Manifest, Pending, Pointer, Record
-from deployer.site.plan import Moving, Plan, Sending, plan_return, unneeded_kept
-from deployer.site.store import Headers, Store
+from deployer.site.plan import Moving, Plan, Sending, plan_return, reheaded, unneeded_kept
+from deployer.site.store import Headers, Store, Upload
 
 Kind = Literal["deploy", "rollback", "prune"]
 
@@ -77,7 +77,7 @@ class Distribution(Protocol):
         """What of the quotas is taken."""
 
     def invalidate(self, wanted: Invalidation, reference: str) -> str:
-        """Ask it to forget paths; the request's id. The same reference asks only once."""
+        """Ask it to forget paths; the request's id. The same paths under the same reference ask only once."""
 
     def wait(self, request: str, seconds: float) -> bool:
         """Whether a request was done within the time."""
@@ -129,6 +129,10 @@ class Change:
         self.rules = Rules(operation.site)
         self.observer = Observer(operation.store, self.keys, operation.emit)
         self.claim = Claim(operation.store, self.keys, facts.seen)
+        self.reference = ""
+        """Under which the distribution is told: of one change only, and the same for who has to end it."""
+        self.restored: set[str] = set()
+        """Paths that the distribution may have got while a release was begun that does not serve now."""
 
     @contextmanager
     def claimed(self, kind: Kind, release: str, *, step: str = "preparing") -> Iterator[None]:
@@ -149,7 +153,9 @@ class Change:
             token=os.urandom(8).hex(),
             process=this_process(),
             invalidate=left.invalidate if left else (),
+            reference=left.reference if left else "",
         )
+        self.reference = f"{release}-{pending.token}"
         self.claim.take(pending, inherited(self.facts))
         try:
             if left is not None:
@@ -191,7 +197,7 @@ class Change:
     def publish(self) -> None:
         """Replace what visitors see: the site's own page is the last."""
         with self.phases.phase("publish", "replacing files and pages"):
-            self.claim.step("publishing")
+            self.claim.step("publishing", self.result.invalidation)
             self._send("publish", "files", self.plan.of("file"), told=False)
             self._move([move for move in self.plan.moves if move.phase == "file"])
             self._put_pages()
@@ -202,7 +208,12 @@ class Change:
 
         pending = self.claim.pointer.pending
         assert pending is not None  # noqa: S101  (we hold the claim)
-        pending = replace(pending, step="finishing", invalidate=tuple(self.result.invalidation))
+        pending = replace(
+            pending,
+            step="finishing",
+            invalidate=tuple(self.result.invalidation),
+            reference=self.reference if self.result.invalidation else "",
+        )
         since = pointer.since if pointer.release == release else now()
         self.claim.set(replace(pointer, release=release, since=since, pending=pending if more else None))
         self.result.release = release
@@ -210,7 +221,10 @@ class Change:
             self.emit(SiteReleased(release, self.result.previous))
 
     def plan_invalidation(self) -> None:
-        """Work out what the distribution must forget, with what a killed command did not get to say."""
+        """Work out what the distribution must forget, with what a killed command did not get to say.
+
+        Before anything is replaced, since it asks the distribution, which may refuse that.
+        """
         distribution = self.operation.distribution
         if distribution is None:
             return
@@ -219,9 +233,12 @@ class Change:
 
     def invalidation(self, distribution: Distribution) -> Invalidation:
         """The paths that the distribution must forget."""
-        pending = self.facts.pointer.pending
-        paths = set(changed_paths(self.plan, self.site, self.rules))
-        paths.update(pending.invalidate if pending else ())
+        left = self.facts.pointer.pending
+        paths = {*changed_paths(self.plan, self.site, self.rules), *self.restored}
+        if left is not None and left.reference and not paths:
+            self.reference = left.reference
+            return repeated(left.invalidate, distribution.used())
+        paths.update(left.invalidate if left else ())
         return invalidation(paths, distribution.used() if paths else Used())
 
     def invalidate(self) -> None:
@@ -231,7 +248,7 @@ class Change:
             return
         with self.phases.phase("invalidate", f"invalidating {_count(paths, 'path')}"):
             wanted = Invalidation(paths, self.result.cost)
-            request = distribution.invalidate(wanted, wanted.reference(self.result.release or "none"))
+            request = distribution.invalidate(wanted, self.reference)
             self.result.invalidation_id = request
         self.emit(Invalidated(request, len(paths), self.result.cost))
 
@@ -297,11 +314,16 @@ class Change:
         meter = transfer.Meter(sends, lambda text: self.phases.progress(name, text))
         if told:
             with self.phases.phase(name, f"sending {len(sends):,} {what}"):
-                self.store.upload(transfer.uploads(sends, self.keys), progress=meter)
+                self.store.upload(self._uploads(sends), progress=meter)
         else:
-            self.store.upload(transfer.uploads(sends, self.keys), progress=meter)
+            self.store.upload(self._uploads(sends), progress=meter)
         self.result.uploaded += len(sends)
         self.result.sent += meter.bytes
+
+    def _uploads(self, sends: list[Sending]) -> Iterator[Upload]:
+        for upload in transfer.uploads(sends, self.keys):
+            self.claim.assure()
+            yield upload
 
     def _move(self, moves: list[Moving]) -> None:
         def copy(move: Moving) -> None:
@@ -359,13 +381,17 @@ class Change:
                 before = found.etag if found else None
 
     def _each(self, do: Callable[[Any], None], items: Sequence[Any]) -> None:
+        def fenced(item: Any) -> None:
+            self.claim.assure()
+            do(item)
+
         if len(items) == 1:
-            do(items[0])
+            fenced(items[0])
         elif items:
             from concurrent.futures import ThreadPoolExecutor
 
             with ThreadPoolExecutor(min(len(items), self.site.parallel or _AT_ONCE)) as pool:
-                list(pool.map(do, items))
+                list(pool.map(fenced, items))
 
     # -- the way back ------------------------------------------------------
 
@@ -385,7 +411,7 @@ class Change:
                 return
             if pending.step == "publishing":
                 self.restore()
-            claim.set(replace(claim.pointer, pending=replace(pending, process=None)))
+            claim.leave()
         except LockLost:
             return  # whoever took it over puts things right
         except DeployerError as failure:
@@ -399,12 +425,18 @@ class Change:
         if target is None:
             return  # a first release: half of it is better than nothing, and there is nothing else
         others = [each for each in self.facts.manifests.values() if each is not target]
-        plan = plan_return(target, self.observer.list(), [target, *others], current=target.release)
+        bucket = self.observer.list()
+        bucket.found = self.observer.heads([*reheaded(target.files, self.plan.files), *self.facts.doubtful])
+        plan = plan_return(target, bucket, [target, *others], current=target.release)
         if plan.lost:
             self.emit(Warned(f"the content of {', '.join(plan.lost[:5])} is nowhere any more: deploy again"))
         before, self.plan = self.plan, plan
+        if self.operation.distribution is not None:
+            # By the headers of either: those that were given up may have let caches keep a page for any path.
+            for each in (plan, replace(before, changed=plan.changed)):
+                self.restored.update(changed_paths(each, self.site, self.rules))
         try:
-            self.claim.check()
+            self.claim.step("publishing", self.restored)
             self._move([move for move in plan.moves if move.phase != "page"])
             self._put_pages()
         finally:

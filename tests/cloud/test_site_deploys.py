@@ -288,14 +288,10 @@ def test_one_of_two_deployers_wins_and_the_other_is_told(server: Server, tmp_pat
         verified(one)
 
 
-def test_a_deployer_that_was_suspended_is_overtaken_and_refused_when_it_goes_on(
-    project: SiteProject, tmp_path: Path
-) -> None:
-    """SIGSTOP is a machine that sleeps, here with the page in its hand: what it then sends is too late."""
-    project.run("deploy")
-    project.build(2)
+def suspended(project: SiteProject, strike: int) -> subprocess.Popen[str]:
+    """A deploy that was suspended before its n-th effect."""
     stopped = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.crash", "STOP", "11", "site", "deploy"],
+        [sys.executable, "-m", "tests.support.crash", "STOP", str(strike), "site", "deploy"],
         cwd=project.folder,
         env=os.environ | project.server.environ | {"PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
@@ -303,6 +299,16 @@ def test_a_deployer_that_was_suspended_is_overtaken_and_refused_when_it_goes_on(
     )
     stat = Path(f"/proc/{stopped.pid}/stat")
     until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "it is suspended")
+    return stopped
+
+
+def test_a_deployer_that_was_suspended_is_overtaken_and_refused_when_it_goes_on(
+    project: SiteProject, tmp_path: Path
+) -> None:
+    """SIGSTOP is a machine that sleeps, here with the page in its hand: what it then sends is too late."""
+    project.run("deploy")
+    project.build(2)
+    stopped = suspended(project, 11)
     assert project.run("status", "--json").json["at_work"]["step"] == "publishing"
     (tmp_path / "other").mkdir()
     with contextlib.closing(SiteProject(tmp_path / "other", project.server, project.bucket)) as other:
@@ -315,4 +321,32 @@ def test_a_deployer_that_was_suspended_is_overtaken_and_refused_when_it_goes_on(
         assert "taken over by somebody else" in said
         assert "cleaning up" not in said
         assert other.title() == 3
+        verified(other)
+
+
+def test_a_deployer_that_was_overtaken_begins_no_further_file(project: SiteProject, tmp_path: Path) -> None:
+    """Files whose name stays are not written with If-Match; all but the one in its hand are the winner's."""
+    project.config(parallel=1)
+
+    def build(made: SiteProject, number: int) -> list[str]:
+        files = {f"part{part}.txt": f"release {number}" for part in range(8)}
+        made.build(number, files)
+        return list(files)
+
+    build(project, 1)
+    project.run("deploy")
+    build(project, 2)
+    # Claim, assets, copies of the pages and the files, manifest, the step, and then the second of the files.
+    stopped = suspended(project, 1 + 4 + 2 + 8 + 1 + 1 + 2)
+    (tmp_path / "other").mkdir()
+    with contextlib.closing(SiteProject(tmp_path / "other", project.server, project.bucket)) as other:
+        files = build(other, 3)
+        other.run("deploy", "--lock-wait", "30s")
+        stopped.send_signal(signal.SIGCONT)
+        _, said = stopped.communicate(timeout=60)
+        assert stopped.returncode == 7, said
+        assert "taken over by somebody else" in said
+        late = [path for path in files if release_in(other.store, path) != 3]
+        assert len(late) <= 1, late
+        other.run("deploy")
         verified(other)

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from deployer.errors import DeployerError
+
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 T = TypeVar("T")
@@ -22,6 +24,7 @@ def each(work: Callable[[T], None], items: Iterable[T], *, at_once: int, hang_up
     On the first error no further item is begun; it is raised when those that were begun have ended.
 
     :param hang_up: ends what is under way, when this thread is interrupted while it waits.
+    :raises DeployerError: the system lets no thread be started, not even one.
     """
     crew = _Crew(work, iter(items), at_once)
     try:
@@ -56,6 +59,12 @@ class _Crew:
         try:
             with self._lock:
                 self._hire()
+                if not self._hired:
+                    self._ended.set()  # nobody else will
+                    raise DeployerError(
+                        "the system lets no more threads be started",
+                        remedy="see `ulimit -u`, and TasksMax or pids.max of the service that this runs in",
+                    )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self.wait()
@@ -68,9 +77,16 @@ class _Crew:
         self._stopped = True
 
     def _hire(self) -> None:
-        if self._hired < self._at_once:
-            self._hired += 1
-            threading.Thread(target=self._labour, name=f"site-{self._hired}", daemon=True).start()
+        if self._hired >= self._at_once:
+            return
+        worker = threading.Thread(target=self._labour, name=f"site-{self._hired + 1}", daemon=True)
+        try:
+            worker.start()
+        except RuntimeError:
+            self._at_once = self._hired  # the system has no room for more, and those who are there can do it
+            return
+        # One that never ran must not be waited for. The lock is held: whoever runs has not ended before this.
+        self._hired += 1
 
     def _labour(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -42,6 +43,11 @@ def gone(children: list[int]) -> bool:
     except ChildProcessError:
         return True
     return False
+
+
+def descriptors() -> list[str]:
+    """What this process has open."""
+    return sorted(path.name for path in Path("/proc/self/fd").iterdir())
 
 
 def test_it_is_computed_by_another_process(children: list[int]) -> None:
@@ -95,6 +101,40 @@ def test_where_the_kernel_reaps_children_it_is_computed_here(children: list[int]
         assert gone(children)
     finally:
         signal.signal(signal.SIGCHLD, before)
+
+
+def test_where_no_process_can_be_made_it_is_computed_here(
+    children: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("os.fork", refuse)
+    before = descriptors()
+    with Aside(os.getpid) as aside:
+        assert aside.result() == os.getpid()
+    assert descriptors() == before
+    assert not children
+
+
+def test_where_no_pipe_can_be_made_it_is_computed_here(
+    children: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = os.pipe
+    made: list[tuple[int, int]] = []
+
+    def one() -> tuple[int, int]:
+        if made:
+            raise OSError(errno.EMFILE, "Too many open files")
+        made.append(pipe())
+        return made[0]
+
+    monkeypatch.setattr("os.pipe", one)
+    before = descriptors()
+    with Aside(os.getpid) as aside:
+        assert aside.result() == os.getpid()
+    assert descriptors() == before
+    assert not children
 
 
 def test_a_killed_process_leaves_no_child() -> None:

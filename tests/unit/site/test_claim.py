@@ -17,6 +17,7 @@ from deployer.site import claim
 from deployer.site.claim import Claim, Seen, await_turn, is_gone, read_pointer, this_process
 from deployer.site.manifest import Keys, Pending, Pointer, Process
 from deployer.site.store import Store
+from tests.support.waiting import until
 
 KEYS = Keys("")
 ELSEWHERE = Process("another boot", "another namespace", 1, "1")
@@ -90,6 +91,57 @@ def test_who_was_overtaken_may_change_nothing_more(store: OneObject) -> None:
         one.set(Pointer())
     assert not one.held
     one.close()
+
+
+def test_who_was_heard_of_lately_begins_the_next_thing_without_asking(store: OneObject) -> None:
+    one = taken(store)
+    before = store.body
+    one.assure()
+    assert store.body == before
+    one.close()
+
+
+def test_who_was_silent_for_long_asks_before_the_next_thing(
+    store: OneObject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = taken(store)
+    monkeypatch.setattr(claim, "PATIENCE", 0.0)
+    before = store.body
+    one.assure()
+    assert store.body != before
+    taken(store).close()
+    with pytest.raises(LockLost):
+        one.assure()
+    one.close()
+
+
+def test_what_the_heart_has_found_out_stops_the_next_thing(
+    store: OneObject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "BEAT", 0.01)
+    one = taken(store)
+    store.body = Pointer(pending=pending(ELSEWHERE)).to_json()
+    until(lambda: not one.held, "the heart has noticed")
+    with pytest.raises(LockLost):
+        one.assure()
+    one.close()
+
+
+def test_what_is_to_be_invalidated_is_left_to_whoever_comes_next(store: OneObject) -> None:
+    one = taken(store)
+    asked = replace(pending(ELSEWHERE), invalidate=("/b",), reference="r-one")
+    one.set(replace(one.pointer, pending=asked))
+    one.step("waiting")
+    assert one.pointer.pending is not None
+    assert (one.pointer.pending.invalidate, one.pointer.pending.reference) == (("/b",), "r-one")
+    one.step("publishing", ["/b"])  # which has changed once more
+    one.step("publishing", ["/a"])
+    one.leave()
+    one.close()
+    left = read_pointer(cast(Store, store), KEYS).pointer.pending
+    assert left is not None
+    assert left.process is None
+    assert (left.step, left.invalidate, left.reference) == ("publishing", ("/a", "/b"), "")
 
 
 def test_a_write_that_was_done_but_not_confirmed_counts(store: OneObject) -> None:

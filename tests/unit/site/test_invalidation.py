@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deployer.site.invalidation import Used, invalidation, paths_of
+from deployer.site.invalidation import Used, invalidation, paths_of, repeated
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,7 @@ def test_too_many_wildcards_become_one() -> None:
     assert invalidation(paths, Used(month=980)).paths == ("/*",)
 
 
-def test_the_same_request_has_the_same_name_and_another_has_not() -> None:
-    one, two = invalidation(["/a", "/b"], Used()), invalidation(["/b", "/a"], Used())
-    assert one.reference("r1") == two.reference("r1")
-    assert one.reference("r1") != one.reference("r2")
-    assert one.reference("r1") != invalidation(["/a"], Used()).reference("r1")
+def test_a_request_is_repeated_as_it_was_whatever_it_costs_by_now() -> None:
+    paths = [f"/{number}.html" for number in range(20)]
+    found = repeated(paths, Used(month=990))
+    assert (found.paths, found.cost) == (tuple(paths), 0.05)

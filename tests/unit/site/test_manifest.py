@@ -24,7 +24,7 @@ POINTER = Pointer(
     "b",
     "2026-11-28T00:00:00+00:00",
     tuple(Record(name, "2026", "me", 1, 2, None, None, complete=name != "x") for name in "dxcba"),
-    Pending("d", "deploy", "publishing", "me", "2026", "t", 3, Process("b", "n", 1, "s"), ("/", "/a")),
+    Pending("d", "deploy", "publishing", "me", "2026", "t", 3, Process("b", "n", 1, "s"), ("/", "/a"), "d-t"),
 )
 
 

@@ -22,6 +22,7 @@ from deployer.site.plan import (
     plan_clearing,
     plan_deploy,
     plan_return,
+    reheaded,
     unneeded_kept,
 )
 from deployer.site.store import Found, Headers, Listed
@@ -103,6 +104,22 @@ def test_a_return(case: dict[str, Any]) -> None:
     assert told(plan) == (want.get("files") or {})
     assert [keeping.path for keeping in plan.keeps] == want.get("keeps", [])
     assert plan.lost == want.get("lost", [])
+
+
+def test_a_release_that_serves_is_put_back_with_its_headers() -> None:
+    """Half of another one was published: a listing shows the content, and headers were asked for."""
+    serving = manifest("one", {"index.html": "1", "icon.svg": "1", "a.txt": "1", "assets/a-12345678.js": "1"})
+    heads = {"icon.svg": "1|no-store", "a.txt": "1", "assets/a-12345678.js": "1|no-store"}
+    there = bucket({**dict.fromkeys(serving.files, "1"), "index.html": "2"}, ["1"], heads)
+    plan = plan_return(serving, there, [serving], current="one")
+    assert told(plan) == {"index.html": "changed", "icon.svg": "headers", "assets/a-12345678.js": "headers"}
+    assert set(plan.changed) == set(told(plan))
+
+
+def test_headers_that_two_releases_give_otherwise_are_to_be_asked_for() -> None:
+    one = manifest("one", {"a.txt": "1", "b.txt": "1", "c.txt": "1"})
+    two = manifest("two", {"a.txt": "1", "b.txt": "2|no-store", "d.txt": "1|no-store"})
+    assert reheaded(one.files, two.files) == ["b.txt"]
 
 
 def test_the_manifest_is_believed_where_there_is_no_listing() -> None:

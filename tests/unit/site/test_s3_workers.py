@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployer.errors import Interrupted
+from deployer.errors import DeployerError, Interrupted
 from deployer.interrupts import raising
 from deployer.site.s3.connection import Connection
 from deployer.site.s3.halt import Halt, Stopped
@@ -73,6 +73,36 @@ def test_an_interrupt_hangs_up_and_waits_for_the_workers() -> None:
     with raising(), pytest.raises(Interrupted):
         each(work, range(3), at_once=3, hang_up=late.start)
     assert sorted(ended) == [0, 1, 2]
+
+
+@pytest.fixture
+def room(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """As many threads can be started as it has entries."""
+    left: list[None] = []
+    start = threading.Thread.start
+
+    def started(thread: threading.Thread) -> None:
+        if not left:
+            raise RuntimeError("can't start new thread")
+        left.pop()
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", started)
+    return left
+
+
+def test_where_only_some_threads_can_be_had_they_do_it_all(room: list[None]) -> None:
+    room += [None] * 2
+    done: list[int] = []
+    each(done.append, range(100), at_once=8, hang_up=nothing)
+    assert sorted(done) == list(range(100))
+
+
+def test_where_no_thread_can_be_had_it_is_said(room: list[None]) -> None:
+    with pytest.raises(DeployerError, match="no more threads") as caught:
+        each(lambda _: None, range(100), at_once=8, hang_up=nothing)
+    assert not room
+    assert "ulimit -u" in str(caught.value.remedy)
 
 
 def test_a_halt_reaches_those_who_come_too_late() -> None:
