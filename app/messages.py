@@ -62,6 +62,10 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "ko": "이력서를 읽는 데 너무 많은 작업이 필요합니다",
     },
     "resume-busy": {"en": "Too many resumes are being read", "ko": "지금 읽고 있는 이력서가 너무 많습니다"},
+    "uploads-busy": {
+        "en": "Too many files are being received",
+        "ko": "지금 받고 있는 파일이 너무 많습니다",
+    },
     "invalid-multipart": {"en": "The form could not be read", "ko": "폼 데이터를 읽을 수 없습니다"},
     "fields-too-large": {"en": "The form's fields are too large", "ko": "폼 항목이 너무 큽니다"},
     # their details: what to do next
@@ -258,6 +262,10 @@ MESSAGES: dict[str, dict[Language, str]] = {
     "resume-busy.detail": {
         "en": "Nothing is wrong with the file; send it again in a moment.",
         "ko": "파일에는 문제가 없습니다. 잠시 뒤에 다시 보내 주세요.",
+    },
+    "uploads-busy.detail": {
+        "en": "Nothing is wrong with the file; send it again after the time in Retry-After.",
+        "ko": "파일에는 문제가 없습니다. Retry-After에 적힌 시간 뒤에 다시 보내 주세요.",
     },
     "invalid-multipart.detail": {
         "en": "Send multipart/form-data with one file in the field resume, and each other field once.",
