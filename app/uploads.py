@@ -78,7 +78,11 @@ class _Memory(BytesIO):
 
     def write(self, data: Buffer, /) -> int:
         size = memoryview(data).nbytes
-        if self.tell() + size > self._limit:
-            raise Problem(413, "too-large", limit=self._limit)
-        self._claim.grow(size)
+        try:
+            if self.tell() + size > self._limit:
+                raise Problem(413, "too-large", limit=self._limit)
+            self._claim.grow(size)
+        except Problem:
+            self.close()  # now: others get the room before the last of this request is gone
+            raise
         return super().write(data)

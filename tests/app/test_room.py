@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from flask import Flask
 
 from app import api, resumes
@@ -18,7 +22,7 @@ from app.access import digest
 from app.problems import Problem
 from app.room import Room
 from app.settings import Settings
-from tests.app.conftest import RESUMES, bearer, close, file_of, request, settings_for, with_model
+from tests.app.conftest import RESUMES, Server, bearer, close, file_of, request, settings_for, with_model
 from tests.support.gemini import Act, Gemini
 from tests.support.waiting import until
 
@@ -189,6 +193,32 @@ class TestUploads:
         status, problem, headers = upload(made, "192.0.2.1", b"%PDF-1.7")
         assert (status, problem["type"].rpartition(":")[2]) == (503, "resume-busy")
         assert int(headers["Retry-After"]) > 0
+
+
+def test_a_burst_of_large_files_leaves_a_reader_its_memory(serve: Callable[..., Server]) -> None:
+    """The container has 512 MB, and a hostile resume may take 256 of them."""
+    server = serve()
+    whole = form("resume", b"%PDF-1.7\n".ljust(6 * 2**20, b"\xa5"), FIELDS)
+
+    def post(number: int) -> None:
+        with contextlib.suppress(OSError):  # refused while it sends
+            requests.post(
+                f"http://127.0.0.1:{server.port}/api/interviews",
+                data=whole,
+                headers={
+                    "Content-Type": f"multipart/form-data; boundary={EDGE}",
+                    "X-Forwarded-For": f"192.0.2.{number % 4}",
+                },
+                timeout=120,
+            )
+
+    with ThreadPoolExecutor(60) as pool:
+        list(pool.map(post, range(60)))
+    master = server.process.pid
+    worker = Path(f"/proc/{master}/task/{master}/children").read_text().split()[0]
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker}/status").read_text())
+    assert peak is not None
+    assert int(peak[1]) < 256 * 1024
 
 
 @pytest.mark.parametrize("size", [0, 1, api.PIECE - 1, api.PIECE, 3 * api.PIECE + 7])
