@@ -257,6 +257,12 @@ class TestBadInput:
         assert response.status_code == 400
         assert response.get_json()["type"] == "urn:interview:problem:invalid-json"
 
+    def test_an_answer_to_thousands_of_unknown_fields_is_short(self, client: FlaskClient) -> None:
+        body = {f"{number:x}": 0 for number in range(20_000)}
+        response = client.post("/api/interviews", json=request(**body))
+        assert response.status_code == 422
+        assert len(response.get_json()["errors"]) == 10
+
     def test_a_lone_surrogate_in_a_field_name_is_told_not_stumbled_over(self, client: FlaskClient) -> None:
         response = client.post("/api/interviews", data=b'{"\\ud800": 1}', content_type="application/json")
         assert response.status_code == 422
