@@ -268,8 +268,8 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "ko": "파일에는 문제가 없습니다. Retry-After에 적힌 시간 뒤에 다시 보내 주세요.",
     },
     "invalid-multipart.detail": {
-        "en": "Send multipart/form-data with one file in the field resume, and each other field once.",
-        "ko": "multipart/form-data로 resume 항목에 파일 하나를, 다른 항목은 한 번씩만 보내 주세요.",
+        "en": "Send multipart/form-data with one file in the field {field}, and each other field once.",
+        "ko": "multipart/form-data로 {field} 항목에 파일 하나를, 다른 항목은 한 번씩만 보내 주세요.",
     },
     "fields-too-large.detail": {
         "en": "Send at most {parts} fields of {limit} bytes together, beside the file.",
@@ -307,7 +307,8 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "ko": "다음 중에서 골라 목록으로 보내 주세요: {choices}",
     },
     "remedy.choice": {"en": "Give one of: {choices}.", "ko": "다음 중 하나를 넣어 주세요: {choices}."},
-    "remedy.file": {"en": "Choose a file with the resume.", "ko": "이력서 파일을 선택해 주세요."},
+    "remedy.resume": {"en": "Choose a file with the resume.", "ko": "이력서 파일을 선택해 주세요."},
+    "remedy.audio": {"en": "Send a recording as a file.", "ko": "녹음을 파일로 보내 주세요."},
     "remedy.unknown": {
         "en": "Leave it out; the fields are: {fields}.",
         "ko": "빼고 보내 주세요. 사용할 수 있는 항목: {fields}.",

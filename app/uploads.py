@@ -29,14 +29,15 @@ def file_part(request: Request, field: str, limit: int, claim: Claim) -> tuple[b
 
     The file's name and declared type are dropped: nothing depends on them, and a name is often a person's.
 
-    :param field: the name of the file's field; no other may hold a file.
+    :param field: the name of the file's field, `resume` or `audio`; no other may hold a file.
     :param limit: bytes of the file.
     :param claim: takes the room that the file needs, as it arrives; to be kept while the file is in use.
     :raises Problem: 400, no such form, or a field given twice; 408, too slow; 413, too large; 422, no file;
         503, no room for it.
     """
+    remedy = "remedy.resume" if field == "resume" else "remedy.audio"
     if request.mimetype != "multipart/form-data":
-        raise Problem(400, "invalid-multipart")
+        raise Problem(400, "invalid-multipart", field=field)
     request.max_content_length = limit + FIELDS
     if (request.content_length or 0) > limit + FIELDS:
         raise Problem(413, "too-large", limit=limit)
@@ -54,17 +55,17 @@ def file_part(request: Request, field: str, limit: int, claim: Claim) -> tuple[b
     except RequestEntityTooLarge:
         raise Problem(413, "fields-too-large", parts=PARTS, limit=FIELDS) from None
     except (ValueError, ClientDisconnected):
-        raise Problem(400, "invalid-multipart") from None
+        raise Problem(400, "invalid-multipart", field=field) from None
     names = [name for name, _ in fields.items(multi=True)] + [name for name, _ in files.items(multi=True)]
     if None in names or len(set(names)) < len(names) or set(files) - {field}:
-        raise Problem(400, "invalid-multipart")
+        raise Problem(400, "invalid-multipart", field=field)
     if field in fields:
-        raise invalid(FieldError(field, "field.not-a-file", "remedy.file", {}))
+        raise invalid(FieldError(field, "field.not-a-file", remedy, {}))
     stream = files[field].stream if field in files else None
     # Not read(), which makes a second copy.
     data = stream.getvalue() if isinstance(stream, _Memory) else b""
     if not data and not (field in files and files[field].filename):  # what browsers send when none is chosen
-        raise invalid(FieldError(field, "field.missing", "remedy.file", {}))
+        raise invalid(FieldError(field, "field.missing", remedy, {}))
     return data, fields.to_dict()
 
 
