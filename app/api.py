@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from hashlib import sha256
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request, url_for
 
-from app import arrival, audio, forms, resumes, uploads
-from app.access import digest
+from app import arrival, audio, forms, guard, resumes, uploads
 from app.idempotency import Attempt
 from app.interviewer import Audio
 from app.interviewer.catalogue import criteria, personas
@@ -16,10 +16,15 @@ from app.interviews import Accepted, Interviews
 from app.languages import Language, as_language, preferred
 from app.problems import Problem
 from app.responses import Responses
+from app.room import RETRY_AFTER, WAIT, Room
 from app.settings import Settings
 
 READERS = 1
 """Resumes that a process reads at once: each may take 256 MB, of a container that has 512."""
+
+UPLOADS = 64 * 2**20
+"""Bytes of uploaded files that a process holds at once: ten of the largest, in what a reader leaves."""
+PIECE = 64 * 1024  # bytes
 
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 """The Content-Security-Policy of a page without scripts."""
@@ -29,8 +34,11 @@ def blueprint(interviews: Interviews, responses: Responses, settings: Settings) 
     """`/api/options`, `/api/interviews` and what is below it."""
     api = Blueprint("interviews", __name__, url_prefix="/api")
     _add_options(api, responses, settings)
-    _add_interviews(api, interviews, responses, settings)
-    _add_answers(api, interviews, responses, settings)
+    largest = max(settings.max_resume, settings.max_audio)
+    size = max(UPLOADS, 2 * largest)
+    room = Room(size, share=size // 2, wait=WAIT)
+    _add_interviews(api, interviews, responses, settings, room)
+    _add_answers(api, interviews, responses, settings, room)
     _add_reports(api, interviews, responses, settings)
     _add_tasks(api, interviews, responses)
     return api
@@ -59,21 +67,28 @@ def _add_options(api: Blueprint, responses: Responses, settings: Settings) -> No
         return response
 
 
-def _add_interviews(api: Blueprint, interviews: Interviews, responses: Responses, settings: Settings) -> None:
-    @api.post("/interviews")
-    def create() -> Response:
+def _add_interviews(
+    api: Blueprint, interviews: Interviews, responses: Responses, settings: Settings, room: Room
+) -> None:
+    def begin() -> Accepted:
+        """On its own, so that nothing of a file is held while its work is waited for."""
         fallback = preferred(request.accept_languages, settings.language)
         resume: resumes.Resume | None = None
-        if request.mimetype == "multipart/form-data":
-            data, fields = uploads.file_part(request, "resume", settings.max_resume)
-            document = forms.from_fields(fields)
-            resume = _read(data, settings, as_language(document.get("language")) or fallback)
-            content: object = {**document, "resume": _stand_in(data)}
-        else:
-            document = content = _document(settings.max_body)
-        brief, depth = forms.brief(document, fallback, resume)
-        holder = _token() if "Authorization" in request.headers else ""
-        accepted = interviews.create(brief, depth, holder, _attempt("interviews", content))
+        with room.entered(guard.address(settings.trusted_hops)) as claim:
+            if request.mimetype == "multipart/form-data":
+                data, fields = uploads.file_part(request, "resume", settings.max_resume, claim)
+                document = forms.from_fields(fields)
+                resume = _read(data, settings, as_language(document.get("language")) or fallback)
+                content: object = {**document, "resume": _stand_in(data)}
+            else:
+                document = content = _document(settings.max_body)
+            brief, depth = forms.brief(document, fallback, resume)
+            holder = _token() if "Authorization" in request.headers else ""
+            return interviews.create(brief, depth, holder, _attempt("interviews", content))
+
+    @api.post("/interviews")
+    def create() -> Response:
+        accepted = begin()
         response = responses.respond(accepted)
         response.headers["Location"] = url_for("interviews.show", identifier=accepted.interview)
         return response
@@ -100,25 +115,31 @@ def _add_interviews(api: Blueprint, interviews: Interviews, responses: Responses
         return Response(status=204)
 
 
-def _add_answers(api: Blueprint, interviews: Interviews, responses: Responses, settings: Settings) -> None:
-    @api.post("/interviews/<identifier>/answers")
-    def answer(identifier: str) -> Response:
-        token = _token()
+def _add_answers(
+    api: Blueprint, interviews: Interviews, responses: Responses, settings: Settings, room: Room
+) -> None:
+    def keep(identifier: str, token: str) -> Accepted:
+        """On its own, as a file's interview is begun."""
         language = interviews.language(identifier, token)
         given: str | Audio
-        if request.mimetype == "multipart/form-data":
-            data, fields = uploads.file_part(request, "audio", settings.max_audio)
-            question = forms.spoken_answer(forms.from_fields(fields), language)
-            media_type = audio.media_type(data)
-            if media_type is None:
-                raise Problem(415, "unknown-audio", language=language)
-            given = Audio(media_type, data)
-            content: object = {"question": question, "audio": _stand_in(data)}
-        else:
-            content = document = _document(settings.max_body)
-            question, given = forms.answer(document, language)
-        attempt = _attempt(f"answers/{identifier}", content)
-        return responses.respond(interviews.answer(identifier, token, question, given, attempt))
+        with room.entered(guard.address(settings.trusted_hops)) as claim:
+            if request.mimetype == "multipart/form-data":
+                data, fields = uploads.file_part(request, "audio", settings.max_audio, claim)
+                question = forms.spoken_answer(forms.from_fields(fields), language)
+                media_type = audio.media_type(data)
+                if media_type is None:
+                    raise Problem(415, "unknown-audio", language=language)
+                given = Audio(media_type, data)
+                content: object = {"question": question, "audio": _stand_in(data)}
+            else:
+                content = document = _document(settings.max_body)
+                question, given = forms.answer(document, language)
+            attempt = _attempt(f"answers/{identifier}", content)
+            return interviews.answer(identifier, token, question, given, attempt)
+
+    @api.post("/interviews/<identifier>/answers")
+    def answer(identifier: str) -> Response:
+        return responses.respond(keep(identifier, _token()))
 
 
 def _add_reports(api: Blueprint, interviews: Interviews, responses: Responses, settings: Settings) -> None:
@@ -164,8 +185,14 @@ def _add_tasks(api: Blueprint, interviews: Interviews, responses: Responses) -> 
 
 
 def _stand_in(data: bytes) -> str:
-    """For a file in a request's fingerprint."""
-    return digest(data.decode("latin-1")).hex()
+    """For a file in a request's fingerprint: its SHA-256 as text, which is what earlier releases remember.
+
+    In pieces, since all of it as text would take three times the file's memory.
+    """
+    made = sha256()
+    for start in range(0, len(data), PIECE):
+        made.update(data[start : start + PIECE].decode("latin-1").encode())
+    return made.hexdigest()
 
 
 def _read(data: bytes, settings: Settings, language: Language) -> resumes.Resume:
@@ -175,7 +202,8 @@ def _read(data: bytes, settings: Settings, language: Language) -> resumes.Resume
         status = {"resume-busy": 503, "resume-too-large": 413, "resume-unknown-format": 415}.get(
             error.code, 422
         )
-        raise Problem(status, error.code, language=language, values=error.values) from error
+        headers = {"Retry-After": str(RETRY_AFTER)} if status == 503 else {}
+        raise Problem(status, error.code, language=language, headers=headers, values=error.values) from error
 
 
 def _token() -> str:
@@ -195,7 +223,7 @@ def _document(limit: int) -> dict[str, Any]:
 def _body(limit: int) -> bytes:
     request.max_content_length = limit
     with arrival.in_time(request, limit):
-        body = request.get_data()
+        body = request.get_data(cache=False)  # it would be held while the work is waited for
     if request.content_length is None and len(body) == limit:  # sent in chunks, and cut off at the limit
         raise Problem(413, "too-large", limit=limit)
     return body

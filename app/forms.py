@@ -19,6 +19,7 @@ ANSWER = (1, 8_000)
 QUESTIONS = (1, 10)
 FOLLOW_UPS = (0, 3)  # that one question may have
 NUMBER = (1, 1_000)
+UNKNOWN = 10  # fields that we do not have and name: a body has room for thousands, and each is a sentence
 IDEMPOTENCY_KEY = (16, 200)
 
 
@@ -154,7 +155,7 @@ class _Form:
     def __init__(self, document: dict[str, Any], fields: tuple[str, ...]) -> None:
         self._document = document
         self._errors: list[FieldError] = []
-        for name in sorted(set(document) - set(fields)):
+        for name in sorted(set(document) - set(fields))[:UNKNOWN]:
             shown = clean(name)[:40]
             self.wrong(shown, "field.unknown", "remedy.unknown", fields=", ".join(fields))
 

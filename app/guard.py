@@ -24,6 +24,7 @@ FREE = ("/api/health/", "/metrics")
 ADDRESSES = 10_000
 """Addresses that are remembered for the rate limit: those seen last."""
 METHODS = "GET, POST, DELETE"
+KNOWN = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS"})
 EXPOSED = "Location, Retry-After, Idempotency-Replayed, X-Request-ID"
 HEADERS = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
 
@@ -97,6 +98,11 @@ def address(hops: int) -> str:
     return seen[-hops] if 0 < hops <= len(seen) else request.remote_addr or "?"
 
 
+def method() -> str:
+    """The request's method, for logs and metrics; `other` for one that somebody has invented."""
+    return request.method if request.method in KNOWN else "other"
+
+
 def _knows_secret(known: tuple[str, ...]) -> bool:
     given = request.headers.get("X-Origin-Secret", "").encode()
     # Every one is compared, so that the time does not tell which.
@@ -126,7 +132,7 @@ def _record(response: Response) -> None:
     rule = request.url_rule
     line = {
         "request": g.get("request_id"),
-        "method": request.method,
+        "method": method(),
         "route": rule.rule if rule else None,
         "status": response.status_code,
         "ms": round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1),

@@ -3,6 +3,8 @@
 # ruff: noqa: N999  # the name is the one that gunicorn documents
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import signal
 from typing import Any
@@ -16,6 +18,13 @@ except SettingsError as error:
     raise SystemExit(str(error)) from None
 
 set_up()
+
+with contextlib.suppress(OSError, AttributeError):  # of glibc; there are other C libraries
+    # One heap for all threads, and what is large outside of it: with one each, a burst of uploads leaves
+    # holes that take more than the files did. One thread runs at a time anyway.
+    _tune = ctypes.CDLL(None).mallopt
+    _tune(-8, 1)  # M_ARENA_MAX
+    _tune(-3, 128 * 1024)  # M_MMAP_THRESHOLD, bytes; set, it does not grow
 
 wsgi_app = "app:create_app()"
 bind = [f"0.0.0.0:{_settings.port}"]

@@ -62,6 +62,10 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "ko": "이력서를 읽는 데 너무 많은 작업이 필요합니다",
     },
     "resume-busy": {"en": "Too many resumes are being read", "ko": "지금 읽고 있는 이력서가 너무 많습니다"},
+    "uploads-busy": {
+        "en": "Too many files are being received",
+        "ko": "지금 받고 있는 파일이 너무 많습니다",
+    },
     "invalid-multipart": {"en": "The form could not be read", "ko": "폼 데이터를 읽을 수 없습니다"},
     "fields-too-large": {"en": "The form's fields are too large", "ko": "폼 항목이 너무 큽니다"},
     # their details: what to do next
@@ -259,9 +263,13 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "en": "Nothing is wrong with the file; send it again in a moment.",
         "ko": "파일에는 문제가 없습니다. 잠시 뒤에 다시 보내 주세요.",
     },
+    "uploads-busy.detail": {
+        "en": "Nothing is wrong with the file; send it again after the time in Retry-After.",
+        "ko": "파일에는 문제가 없습니다. Retry-After에 적힌 시간 뒤에 다시 보내 주세요.",
+    },
     "invalid-multipart.detail": {
-        "en": "Send multipart/form-data with one file in the field resume, and each other field once.",
-        "ko": "multipart/form-data로 resume 항목에 파일 하나를, 다른 항목은 한 번씩만 보내 주세요.",
+        "en": "Send multipart/form-data with one file in the field {field}, and each other field once.",
+        "ko": "multipart/form-data로 {field} 항목에 파일 하나를, 다른 항목은 한 번씩만 보내 주세요.",
     },
     "fields-too-large.detail": {
         "en": "Send at most {parts} fields of {limit} bytes together, beside the file.",
@@ -299,7 +307,8 @@ MESSAGES: dict[str, dict[Language, str]] = {
         "ko": "다음 중에서 골라 목록으로 보내 주세요: {choices}",
     },
     "remedy.choice": {"en": "Give one of: {choices}.", "ko": "다음 중 하나를 넣어 주세요: {choices}."},
-    "remedy.file": {"en": "Choose a file with the resume.", "ko": "이력서 파일을 선택해 주세요."},
+    "remedy.resume": {"en": "Choose a file with the resume.", "ko": "이력서 파일을 선택해 주세요."},
+    "remedy.audio": {"en": "Send a recording as a file.", "ko": "녹음을 파일로 보내 주세요."},
     "remedy.unknown": {
         "en": "Leave it out; the fields are: {fields}.",
         "ko": "빼고 보내 주세요. 사용할 수 있는 항목: {fields}.",

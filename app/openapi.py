@@ -88,7 +88,7 @@ def _paths() -> Schema:
             "post": _operation(
                 "createInterview",
                 "Begin an interview on a resume",
-                _work("Interview", 201, "404", "408", "413", "415", "422", "429", "502", "503", "504"),
+                _work("Interview", 201, "401", "404", "408", "413", "415", "422", "429", "502", "503", "504"),
                 parameters=[_ref("parameters", "key")],
                 body={
                     "application/json": {"schema": _ref("schemas", "NewInterview")},
@@ -162,7 +162,7 @@ def _paths() -> Schema:
             "post": _operation(
                 "makeReport",
                 "Sum up what has been answered so far",
-                _work("Report", 201, "401", "404", "408", "409", "415", "422", "429", "502", "503", "504"),
+                _work("Report", 201, "401", "404", "408", "409", "413", "422", "429", "502", "503", "504"),
                 parameters=[_ref("parameters", "key")],
                 body={"application/json": {"schema": {"type": "object", "maxProperties": 0}}},
                 body_required=False,

@@ -66,7 +66,7 @@ class Runner:
     :param quota: None for an interviewer that asks no model.
     :param patience: seconds that a repair's second request may wait for its turn.
     :param width: how many tasks are worked on at once.
-    :param chore: done every minute.
+    :param chore: done every minute, beside all else.
     """
 
     def __init__(
@@ -98,6 +98,7 @@ class Runner:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._renewed = self._searched = self._tidied = 0.0
+        self._tidying: threading.Thread | None = None
 
     @property
     def owner(self) -> str:
@@ -231,9 +232,20 @@ class Runner:
                 self.resume(task)
 
     def _tidy(self) -> None:
-        if time.monotonic() - self._tidied >= CHORE:
-            self._tidied = time.monotonic()
+        """On a thread of its own: it may wait for files that others write, and leases must not run out."""
+        if time.monotonic() - self._tidied < CHORE or (self._tidying and self._tidying.is_alive()):
+            return
+        self._tidied = time.monotonic()
+        self._tidying = threading.Thread(target=self._clear_away, name="chore", daemon=True)
+        self._tidying.start()
+
+    def _clear_away(self) -> None:
+        try:
             self._chore()
+        except StorageError as error:  # the next time tries again
+            log.warning("clearing away: %s", error)
+        except Exception:
+            log.exception("clearing away")
 
     def _bury(self, task: Task) -> None:
         """It has killed its process too often."""

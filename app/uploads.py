@@ -11,6 +11,7 @@ from werkzeug.formparser import FormDataParser
 
 from app import arrival
 from app.problems import FieldError, Problem, invalid
+from app.room import Claim
 
 if TYPE_CHECKING:  # in the standard library from Python 3.12 on
     from typing_extensions import Buffer
@@ -23,22 +24,25 @@ FIELDS = 64 * 1024
 _FIELD_MEMORY = FIELDS + 128 * 1024
 
 
-def file_part(request: Request, field: str, limit: int) -> tuple[bytes, dict[str, str]]:
+def file_part(request: Request, field: str, limit: int, claim: Claim) -> tuple[bytes, dict[str, str]]:
     """The file in a field, and the other fields' text, of a `multipart/form-data` body.
 
     The file's name and declared type are dropped: nothing depends on them, and a name is often a person's.
 
-    :param field: the name of the file's field; no other may hold a file.
+    :param field: the name of the file's field, `resume` or `audio`; no other may hold a file.
     :param limit: bytes of the file.
-    :raises Problem: 400, no such form, or a field given twice; 408, too slow; 413, too large; 422, no file.
+    :param claim: takes the room that the file needs, as it arrives; to be kept while the file is in use.
+    :raises Problem: 400, no such form, or a field given twice; 408, too slow; 413, too large; 422, no file;
+        503, no room for it.
     """
+    remedy = "remedy.resume" if field == "resume" else "remedy.audio"
     if request.mimetype != "multipart/form-data":
-        raise Problem(400, "invalid-multipart")
+        raise Problem(400, "invalid-multipart", field=field)
     request.max_content_length = limit + FIELDS
     if (request.content_length or 0) > limit + FIELDS:
         raise Problem(413, "too-large", limit=limit)
     parser = FormDataParser(
-        lambda *_, **__: _Memory(limit),
+        lambda *_, **__: _Memory(limit, claim),
         max_form_memory_size=_FIELD_MEMORY,
         max_form_parts=PARTS + 1,
         silent=False,
@@ -51,26 +55,35 @@ def file_part(request: Request, field: str, limit: int) -> tuple[bytes, dict[str
     except RequestEntityTooLarge:
         raise Problem(413, "fields-too-large", parts=PARTS, limit=FIELDS) from None
     except (ValueError, ClientDisconnected):
-        raise Problem(400, "invalid-multipart") from None
+        raise Problem(400, "invalid-multipart", field=field) from None
     names = [name for name, _ in fields.items(multi=True)] + [name for name, _ in files.items(multi=True)]
     if None in names or len(set(names)) < len(names) or set(files) - {field}:
-        raise Problem(400, "invalid-multipart")
+        raise Problem(400, "invalid-multipart", field=field)
     if field in fields:
-        raise invalid(FieldError(field, "field.not-a-file", "remedy.file", {}))
-    data = files[field].stream.read() if field in files else b""
+        raise invalid(FieldError(field, "field.not-a-file", remedy, {}))
+    stream = files[field].stream if field in files else None
+    # Not read(), which makes a second copy.
+    data = stream.getvalue() if isinstance(stream, _Memory) else b""
     if not data and not (field in files and files[field].filename):  # what browsers send when none is chosen
-        raise invalid(FieldError(field, "field.missing", "remedy.file", {}))
+        raise invalid(FieldError(field, "field.missing", remedy, {}))
     return data, fields.to_dict()
 
 
 class _Memory(BytesIO):
-    """A file that refuses to grow above a limit."""
+    """A file that refuses to grow above a limit, or where there is no room for it."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, claim: Claim) -> None:
         super().__init__()
         self._limit = limit
+        self._claim = claim
 
     def write(self, data: Buffer, /) -> int:
-        if self.tell() + memoryview(data).nbytes > self._limit:
-            raise Problem(413, "too-large", limit=self._limit)
+        size = memoryview(data).nbytes
+        try:
+            if self.tell() + size > self._limit:
+                raise Problem(413, "too-large", limit=self._limit)
+            self._claim.grow(size)
+        except Problem:
+            self.close()  # now: others get the room before the last of this request is gone
+            raise
         return super().write(data)

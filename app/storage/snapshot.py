@@ -59,15 +59,16 @@ def take(connection: Connection, folder: Path, prefix: str, schema: str, *, keep
     stamp = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}{micros:06}"
     path = folder / f"{prefix}.schema-{schema}.{stamp}Z.snapshot.gz"
     try:
-        with _alone(folder, prefix), _written(path) as lines:
-            _write(connection, schema, lines)
+        with _alone(folder, prefix):
+            with _written(path) as lines:
+                _write(connection, schema, lines)
+            if keep is not None:
+                for old in snapshots(folder, prefix)[:-keep]:
+                    old.unlink(missing_ok=True)
     except OSError as error:
         raise Unusable(
             f"no snapshot could be written to {folder} ({error}): make room, or name another"
         ) from error
-    if keep is not None:
-        for old in snapshots(folder, prefix)[:-keep]:
-            old.unlink(missing_ok=True)
     return path
 
 
@@ -93,17 +94,32 @@ def place(url: URL, folder: Path | None) -> tuple[Path, str]:
 
 
 def remove_old(folder: Path, prefix: str, days: float = KEEP_DAYS) -> int:
-    """Remove the snapshots older than so many days: they hold what was deleted since. How many."""
-    old = [path for path in snapshots(folder, prefix) if path.stat().st_mtime < time.time() - days * 86400]
-    for path in old:
-        path.unlink(missing_ok=True)
-    return len(old)
+    """Remove the snapshots older than so many days: they hold what was deleted since. How many.
+
+    What is being written is waited for: rewritten, a snapshot would come back after it was removed.
+
+    :raises Unusable: they cannot be removed.
+    """
+    removed = 0
+    try:
+        with _alone(folder, prefix):
+            for path in snapshots(folder, prefix):
+                with contextlib.suppress(FileNotFoundError):  # somebody else was first
+                    if path.stat().st_mtime < time.time() - days * 86400:
+                        path.unlink()
+                        removed += 1
+    except FileNotFoundError:  # no folder, no snapshots
+        return 0
+    except OSError as error:
+        raise Unusable(f"old snapshots in {folder} cannot be removed ({error})") from error
+    return removed
 
 
 def erase(folder: Path, prefix: str, interviews: Collection[str], since: int) -> None:
     """Take interviews, and all that belongs to them, out of a database's snapshots.
 
-    A snapshot that is being taken is waited for: it may have begun before they were deleted.
+    A snapshot that is being taken is waited for: it may have begun before they were deleted. One that is
+    removed meanwhile, by hand or by a release that did not wait, holds nothing any more.
 
     :param since: when the first of them was begun, in milliseconds: older snapshots cannot have them.
     :raises Unusable: of a snapshot that cannot be rewritten; the others are.
@@ -112,12 +128,12 @@ def erase(folder: Path, prefix: str, interviews: Collection[str], since: int) ->
     try:
         with _alone(folder, prefix):
             for path in snapshots(folder, prefix):
-                if path.stat().st_mtime * 1000 < since:
-                    continue
                 try:
-                    _rewrite(path, frozenset(interviews))
+                    if path.stat().st_mtime * 1000 >= since:
+                        _rewrite(path, frozenset(interviews))
                 except (OSError, Unusable) as error:
-                    trouble = Unusable(f"{path} still holds what was deleted ({error}): remove it")
+                    if path.exists():
+                        trouble = Unusable(f"{path} still holds what was deleted ({error}): remove it")
     except OSError as error:
         raise Unusable(f"the snapshots in {folder} cannot be looked at ({error})") from error
     if trouble:

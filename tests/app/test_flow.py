@@ -113,6 +113,19 @@ def test_a_spoken_answer_is_written_down_and_its_recording_thrown_away(on: Flask
     assert unknown.status_code == 415
 
 
+def test_who_sends_no_recording_is_told_of_one_not_of_a_resume(on: Flask) -> None:
+    client = on.test_client()
+    created = client.post("/api/interviews", json=request(questions=1)).get_json()
+    path, mine = f"/api/interviews/{created['id']}/answers", bearer(created)
+    missing = client.post(path, data={"question": "1"}, content_type="multipart/form-data", headers=mine)
+    broken = client.post(path, data=b"{}", content_type="multipart/form-data; boundary=e", headers=mine)
+    assert (missing.status_code, broken.status_code) == (422, 400)
+    assert missing.get_json()["errors"] == [
+        {"field": "audio", "problem": "is missing", "remedy": "Send a recording as a file."}
+    ]
+    assert "field audio" in broken.get_json()["detail"]
+
+
 def test_a_recording_is_refused_where_nobody_hears_and_costs_nothing(settings: Settings) -> None:
     application = create_app(settings)
     client = application.test_client()

@@ -123,6 +123,25 @@ def test_metrics_count_by_route_and_hold_nothing_personal(settings: Settings) ->
     close(application)
 
 
+def test_methods_that_clients_invent_are_counted_and_logged_as_one(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    application = create_app(settings_for(file_of(settings), metrics_port=9100))
+    client = application.test_client()
+    caplog.set_level("INFO", "app.requests")
+    for name in ("BREW", "KIMCHI", "PUT"):
+        assert client.open("/api/version", method=name).status_code == 405
+    for name in ("GET", "HEAD", "OPTIONS"):
+        assert client.open("/api/version", method=name).status_code == 200
+    text = client.get("/metrics", environ_overrides={"SERVER_PORT": "9100"}).text
+    seen = set(re.findall('^interview_requests_total{method="(.*?)"', text, re.MULTILINE))
+    assert seen == {"GET", "HEAD", "OPTIONS", "other"}
+    assert 'interview_requests_total{method="other",route="none",status="405"} 3.0' in text
+    assert "BREW" not in caplog.text
+    assert '"method": "other"' in caplog.text
+    close(application)
+
+
 def test_a_port_of_their_own_tells_them(serve: Callable[..., Server]) -> None:
     port = free_port()
     server = serve(f"127.0.0.1:{port}", INTERVIEW_METRICS_PORT=str(port))

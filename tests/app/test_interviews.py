@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from app import Settings, create_app
 from app.interviewer import Level
+from app.languages import Language
 from tests.app.conftest import ANSWERS, RESUMES, Begin, bearer, close, file_of, request, settings_for
 
 LANGUAGES = ["ko", "en"]
@@ -76,6 +77,17 @@ def test_the_language_is_the_callers_where_the_request_does_not_say(client: Flas
     for accepted, language in (("ko-KR,en;q=0.5", "ko"), ("en-US", "en"), ("fr", "en")):
         response = client.post("/api/interviews", json=body, headers={"Accept-Language": accepted})
         assert response.get_json()["language"] == language
+
+
+@pytest.mark.parametrize(("language", "count"), [("ko", "· 답변 1개<"), ("en", "· 1 answer<")])
+def test_the_page_to_print_counts_as_people_do(
+    client: FlaskClient, begin: Begin, language: Language, count: str
+) -> None:
+    created = begin(language=language)
+    path, mine = f"/api/interviews/{created['id']}", bearer(created)
+    client.post(f"{path}/answers", json={"question": 1, "text": ANSWERS[language]}, headers=mine)
+    assert client.post(f"{path}/report", headers=mine).status_code == 201
+    assert count in client.get(f"{path}/report", headers=mine | {"Accept": "text/html"}).text
 
 
 def test_an_answer_is_given_once(client: FlaskClient, begin: Begin) -> None:
@@ -256,6 +268,12 @@ class TestBadInput:
         response = client.post("/api/interviews", data=body, content_type="application/json")
         assert response.status_code == 400
         assert response.get_json()["type"] == "urn:interview:problem:invalid-json"
+
+    def test_an_answer_to_thousands_of_unknown_fields_is_short(self, client: FlaskClient) -> None:
+        body = {f"{number:x}": 0 for number in range(20_000)}
+        response = client.post("/api/interviews", json=request(**body))
+        assert response.status_code == 422
+        assert len(response.get_json()["errors"]) == 10
 
     def test_a_lone_surrogate_in_a_field_name_is_told_not_stumbled_over(self, client: FlaskClient) -> None:
         response = client.post("/api/interviews", data=b'{"\\ud800": 1}', content_type="application/json")

@@ -146,6 +146,18 @@ def test_the_description_names_every_route_and_no_other(application: Flask) -> N
     assert {(method, path) for path, method in OPERATIONS} == served
 
 
+def test_refusals_that_no_example_comes_to_are_described(
+    application: Flask, interview: dict[str, Any]
+) -> None:
+    client = application.test_client()
+    basic = client.post("/api/interviews", json=request(), headers={"Authorization": "Basic YTpi"})
+    path = f"/api/interviews/{interview['id']}/report"
+    large = client.post(path, data=" " * 300_000, headers=bearer(interview))
+    assert (basic.status_code, large.status_code) == (401, 413)
+    assert "401" in PATHS["/api/interviews"]["post"]["responses"]
+    assert "413" in PATHS["/api/interviews/{interview}/report"]["post"]["responses"]
+
+
 def test_the_page_shows_every_operation(application: Flask) -> None:
     page = application.test_client().get("/api/docs").text
     for path, item in PATHS.items():

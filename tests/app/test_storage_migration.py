@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import re
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -447,6 +449,41 @@ def test_a_snapshot_that_cannot_be_rewritten_is_named(database: Database, snapsh
     untouched = whole.read_bytes()
     snapshot.erase(snapshots, "x", ["two"], since=2**50)
     assert whole.read_bytes() == untouched, "it is older than the interview"
+
+
+def test_a_snapshot_that_goes_meanwhile_keeps_no_other_from_being_rewritten(
+    database: Database, snapshots: Path
+) -> None:
+    fill(database)
+    with database.engine.connect() as connection:
+        left = snapshot.take(connection, snapshots, "x", "0001")
+    gone = snapshots / "x.schema-0001.20000101T000000000000Z.snapshot.gz"
+    gone.symlink_to("nowhere")  # it is listed, and is not there when it is looked at
+    assert snapshot.snapshots(snapshots, "x") == [gone, left]
+    snapshot.erase(snapshots, "x", ["one"], since=0)
+    assert '"one"' not in gzip.decompress(left.read_bytes()).decode()
+    assert snapshot.remove_old(snapshots, "x", days=-1) == 1
+    assert not left.exists()
+
+
+def test_old_snapshots_wait_for_who_writes_them(database: Database, snapshots: Path) -> None:
+    """Or one that is being rewritten comes back after it was removed."""
+    fill(database)
+    with database.engine.connect() as connection:
+        old = snapshot.take(connection, snapshots, "x", "0001")
+    os.utime(old, (0, 0))
+    waits = re.compile(rf"-> FLOCK .*:{snapshots.stat().st_ino} ")
+    with ThreadPoolExecutor(1) as pool:
+        with snapshot._alone(snapshots, "x"):
+            removing = pool.submit(snapshot.remove_old, snapshots, "x")
+            until(lambda: removing.done() or waits.search(Path("/proc/locks").read_text()), "it waits")
+            assert old.exists()
+        assert removing.result(60) == 1
+    assert not old.exists()
+
+
+def test_without_a_folder_there_is_nothing_old(tmp_path: Path) -> None:
+    assert snapshot.remove_old(tmp_path / "none", "x") == 0
 
 
 def test_old_snapshots_go(database: Database, snapshots: Path) -> None:

@@ -8,13 +8,14 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, insert, select, update
 
-from app import Settings, create_app
+from app import Settings, create_app, factory
 from app.storage.database import Database
 from app.storage.purge import BATCH, Purged, purge, purge_if_due
 from app.storage.tables import chore, interview, quota_day, quota_queue
-from tests.app.conftest import ROOT, close, file_of
+from tests.app.conftest import ROOT, close, file_of, request
 from tests.support.rows import OWNED, insert_interview
 from tests.support.waiting import until
 
@@ -82,6 +83,25 @@ def test_a_service_does_it_by_itself_and_removes_old_snapshots(settings: Setting
     until(lambda: not old.exists(), "the snapshot is gone")
     with application.extensions["database"].reading() as connection:
         assert not connection.execute(select(interview.c.id)).all()
+    close(application)
+
+
+def test_who_clears_away_keeps_nobody_waiting(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def slowly(*_: object) -> None:
+        begun.set()
+        go.wait(120)
+
+    monkeypatch.setattr(factory, "purge_if_due", slowly)
+    application = create_app(settings)
+    client = application.test_client()
+    try:
+        assert client.post("/api/interviews", json=request()).status_code == 201
+        assert begun.wait(60)
+        assert client.post("/api/interviews", json=request()).status_code == 201
+    finally:
+        go.set()
     close(application)
 
 

@@ -13,6 +13,7 @@ from flask import Flask, Response, jsonify, request
 from flask.testing import FlaskClient
 
 from app.problems import Problem
+from app.room import Room
 from app.uploads import FIELDS, PARTS, file_part
 
 LIMIT = 2 * 2**20
@@ -25,9 +26,12 @@ def client() -> FlaskClient:
     flask = Flask(__name__)
     flask.config["MAX_CONTENT_LENGTH"] = 1000  # for all other requests
 
+    room = Room(LIMIT, LIMIT, 0)
+
     @flask.post("/")
     def take() -> Response:
-        data, fields = file_part(request, "resume", LIMIT)
+        with room.entered("client") as claim:
+            data, fields = file_part(request, "resume", LIMIT, claim)
         return jsonify(size=len(data), start=data[:20].hex(), fields=fields)
 
     @flask.errorhandler(Problem)

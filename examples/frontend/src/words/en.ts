@@ -243,6 +243,7 @@ export const en = {
     "resume-too-many-pages": ["The file has too many pages", "Send the resume without its attachments, 50 pages at most."],
     "resume-too-much-text": ["The resume is too long", "Leave out what does not matter for this job."],
     "resume-too-costly": ["The file takes too much work to read", "Save it again as a simple PDF, or paste its text."],
+    "uploads-busy": ["Many files are being sent just now", "Nothing is wrong with yours; try again in a moment."],
     "resume-busy": ["Many resumes are being read just now", "Nothing is wrong with yours; try again in a moment."],
   } as Record<string, readonly [string, string]>,
   retryAfter: (seconds: number) =>

@@ -242,6 +242,7 @@ export const ko: Words = {
     "resume-too-many-pages": ["파일의 쪽수가 너무 많습니다", "첨부 자료를 빼고 50쪽 이하로 보내 주세요."],
     "resume-too-much-text": ["이력서가 너무 깁니다", "지원 직무와 관련이 적은 내용은 빼 주세요."],
     "resume-too-costly": ["파일을 읽는 데 너무 많은 작업이 필요합니다", "단순한 PDF로 다시 저장하거나 내용을 붙여 넣어 주세요."],
+    "uploads-busy": ["지금 받고 있는 파일이 많습니다", "파일에는 문제가 없습니다. 잠시 뒤에 다시 시도해 주세요."],
     "resume-busy": ["지금 읽고 있는 이력서가 많습니다", "파일에는 문제가 없습니다. 잠시 뒤에 다시 시도해 주세요."],
   },
   retryAfter: (seconds) => (seconds < 120 ? `${seconds}초 뒤에 다시 시도해 주세요.` : `약 ${Math.round(seconds / 60)}분 뒤에 다시 시도해 주세요.`),
