@@ -25,6 +25,7 @@ from app.plain import clean
 from app.resumes import Limits, Resume, ResumeError, read
 from tests.app.conftest import ROOT
 from tests.support import resumes
+from tests.support.processes import runs
 from tests.support.scale import times
 from tests.support.waiting import until
 
@@ -467,15 +468,7 @@ def test_the_child_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     finally:
         parent.kill()
         parent.wait()
-    until(lambda: not _runs(child), "the child has ended")
-
-
-def _runs(pid: str) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+    until(lambda: not runs(child), "the child has ended")
 
 
 def test_the_child_has_no_secrets_and_no_packages_but_the_images(monkeypatch: pytest.MonkeyPatch) -> None:

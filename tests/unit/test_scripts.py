@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import runs
+
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "deployer.local/debian:bookworm"
 
@@ -159,14 +161,6 @@ class Machine:
         finally:
             process.kill()
             process.wait()
-
-
-def runs(pid: int) -> bool:
-    """A process that ended may stay a zombie for a while: its parent is the machine's first process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 @pytest.fixture

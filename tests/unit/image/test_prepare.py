@@ -16,6 +16,7 @@ from deployer.errors import BuildFailed, Interrupted
 from deployer.events import Event, ignore
 from deployer.image.prepare import prepare
 from deployer.interrupts import raising
+from tests.support.processes import runs
 
 
 def test_commands_run_in_the_folder_in_order_and_are_heard(tmp_path: Path) -> None:
@@ -62,13 +63,5 @@ def test_an_interruption_ends_the_command_and_what_it_started(tmp_path: Path) ->
     with pytest.raises(Interrupted), raising():
         prepare([[sys.executable, "-c", script]], tmp_path, listen)
     # It was killed; the kernel takes a moment, and the test's timeout is the limit.
-    while _runs(children[0]):
+    while runs(children[0]):
         time.sleep(0.01)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"

@@ -14,6 +14,7 @@ import pytest
 
 from deployer.errors import PreflightError
 from deployer.site.aside import Aside
+from tests.support.processes import runs
 from tests.support.waiting import until
 
 
@@ -153,11 +154,11 @@ with Aside(compute) as aside:
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        child = Path(f"/proc/{int(parent.stdout.readline())}")
-        assert child.exists()
+        child = int(parent.stdout.readline())
+        assert runs(child)
         parent.kill()
         parent.wait()
-        until(lambda: not child.exists() or "Z" in (child / "stat").read_text().split()[2], "gone")
+        until(lambda: not runs(child), "gone")
 
 
 def test_beside_other_threads_there_is_no_child() -> None:
