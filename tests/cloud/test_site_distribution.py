@@ -94,46 +94,32 @@ def batches(server: Server, distribution: str) -> list[dict[str, Any]]:
 
 
 def test_a_deploy_invalidates_what_has_changed_and_nothing_else(
-    server: Server, distribution: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, distribution: str, project: SiteProject
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", server.endpoint)
-    for name, value in server.environ.items():
-        monkeypatch.setenv(name, value)
-    with contextlib.closing(SiteProject(tmp_path, server)) as project:
-        project.config(distribution=distribution)
-        project.build(1)
-        project.run("deploy", "--wait")
-        project.build(2)
-        planned = project.run("deploy", "--plan", "--json").json["invalidation"]
-        assert planned == {"paths": ["/", "/about.html", "/index.html"], "cost": 0.0}
-        done = json.loads(project.run("deploy", "--json").stdout.splitlines()[-1])
-        assert done["invalidation"] == planned["paths"]
-        assert done["invalidation_id"]
-        project.run("deploy")
-        project.run("rollback", "--wait")
+    project.run("deploy", "--wait")
+    project.build(2)
+    planned = project.run("deploy", "--plan", "--json").json["invalidation"]
+    assert planned == {"paths": ["/", "/about.html", "/index.html"], "cost": 0.0}
+    done = json.loads(project.run("deploy", "--json").stdout.splitlines()[-1])
+    assert done["invalidation"] == planned["paths"]
+    assert done["invalidation_id"]
+    project.run("deploy")
+    project.run("rollback", "--wait")
     made = [sorted(batch["Paths"]["Items"]) for batch in batches(server, distribution)]
     first = ["/", "/about.html", "/icon.svg", "/index.html"]
     assert sorted(made) == sorted([first, planned["paths"], planned["paths"]])
 
 
 def test_what_a_killed_deploy_did_not_get_to_say_is_said_by_the_next(
-    server: Server, distribution: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, distribution: str, project: SiteProject
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", server.endpoint)
-    for name, value in server.environ.items():
-        monkeypatch.setenv(name, value)
-    with contextlib.closing(SiteProject(tmp_path, server)) as project:
-        project.config(distribution=distribution)
-        project.build(1)
-        project.run("deploy")
-        project.build(2)
-        # The last effect ends the claim: the pointer is moved, the distribution told, and then it dies.
-        strikes = [
-            code for strike in range(11, 15) if (code := project.accident("KILL", strike, "deploy")) == 0
-        ]
-        assert strikes
-        project.run("deploy")
-        assert project.run("status", "--json").json["at_work"] is None
+    project.run("deploy")
+    project.build(2)
+    # The last effect ends the claim: the pointer is moved, the distribution told, and then it dies.
+    strikes = [code for strike in range(11, 15) if (code := project.accident("KILL", strike, "deploy")) == 0]
+    assert strikes
+    project.run("deploy")
+    assert project.run("status", "--json").json["at_work"] is None
     assert ["/", "/about.html", "/index.html"] in [
         sorted(batch["Paths"]["Items"]) for batch in batches(server, distribution)
     ]
