@@ -179,10 +179,9 @@ class Work:
             while self.engine.wait(edge, min(1.0, deadline - time.monotonic())) is None:
                 self.lock.check()
                 if time.monotonic() >= deadline:
-                    text = "what an edge from before its upgrade still finishes may be cut off"
-                    return self.emit(Warned(text))
+                    self.emit(Warned("what an edge from before its upgrade still finishes may be cut off"))
+                    return
             self.engine.remove(edge)
-        return None
 
     def take_back(self, slot: Slot | None, record: Record) -> None:
         """Undo a switch: `slot` serves again (or nobody does), and what served is a candidate once more."""

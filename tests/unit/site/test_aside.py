@@ -104,6 +104,14 @@ def test_where_the_kernel_reaps_children_it_is_computed_here(children: list[int]
         signal.signal(signal.SIGCHLD, before)
 
 
+def is_computed_here(children: list[int]) -> None:
+    before = descriptors()
+    with Aside(os.getpid) as aside:
+        assert aside.result() == os.getpid()
+    assert descriptors() == before
+    assert not children
+
+
 def test_where_no_process_can_be_made_it_is_computed_here(
     children: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,11 +119,7 @@ def test_where_no_process_can_be_made_it_is_computed_here(
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
     monkeypatch.setattr("os.fork", refuse)
-    before = descriptors()
-    with Aside(os.getpid) as aside:
-        assert aside.result() == os.getpid()
-    assert descriptors() == before
-    assert not children
+    is_computed_here(children)
 
 
 def test_where_no_pipe_can_be_made_it_is_computed_here(
@@ -131,11 +135,7 @@ def test_where_no_pipe_can_be_made_it_is_computed_here(
         return made[0]
 
     monkeypatch.setattr("os.pipe", one)
-    before = descriptors()
-    with Aside(os.getpid) as aside:
-        assert aside.result() == os.getpid()
-    assert descriptors() == before
-    assert not children
+    is_computed_here(children)
 
 
 def test_a_killed_process_leaves_no_child() -> None:
