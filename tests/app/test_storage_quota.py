@@ -19,8 +19,8 @@ from tests.support.scale import times
 from tests.support.waiting import until
 
 WINDOW = times(1, 61)  # seconds
-WINDOWS = times(3, 5)  # how many of them pass in a test with processes
-PROCESSES = 8
+WINDOWS = times(2, 5)  # how many of them pass in a test with processes
+PROCESSES = times(4, 8)
 MONDAY = round(dt.datetime(2026, 11, 23, 12, tzinfo=PACIFIC).timestamp()) * SECOND
 
 

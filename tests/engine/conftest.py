@@ -5,6 +5,8 @@
     variant     variant(V="2", NEVER_READY="1") -> an image of it with other manners
     projects    projects() -> a Project; for tests that need several
     project     a Project: a folder, a service, a port of its own; nothing of it is left after the test
+    resting     a Project for all tests of a process: a release serves, another is warm, whichever they are
+    served      the same one where version 2 serves and version 1 is warm
 
 A test without an engine fails; it does not pass by being left out.
 """
@@ -79,19 +81,7 @@ def shop_project(project: Project) -> Project:
     return project
 
 
-@pytest.fixture
-def two_releases(project: Project, variant: Variant) -> Project:
-    """A project with a serving and a warm release, a hook, and no time lost on watching."""
-    project.keep_orders()
-    project.config(
-        rollout={"observe": "0s", "before": [{"name": "migrate", "command": ["python3", "-c", "print(1)"]}]}
-    )
-    project.run("rollout", "--image", variant(V="1"))
-    project.run("rollout", "--image", variant(V="2"))
-    return project
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def standing(
     engine: DockerClient, shop: str, variant: Variant, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Standing]:
@@ -105,3 +95,15 @@ def standing(
 @pytest.fixture
 def served(standing: Standing) -> Project:
     return standing.project()
+
+
+@pytest.fixture
+def resting(standing: Standing) -> Project:
+    return standing.resting()
+
+
+@pytest.fixture
+def two_releases(resting: Project) -> Project:
+    """One that is at rest, with a hook."""
+    resting.config(rollout={"before": [{"name": "migrate", "command": ["python3", "-c", "print(1)"]}]})
+    return resting

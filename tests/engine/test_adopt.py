@@ -118,6 +118,7 @@ def test_only_who_serves_the_port_is_adopted(project: Project, by_hand: Run, sho
     assert "does not publish port" in project.run("adopt", third.name or "", expect=6).stderr
 
 
+@pytest.mark.soak
 def test_a_failing_candidate_leaves_the_old_container_untouched(
     project: Project, by_hand: Run, variant: Variant
 ) -> None:
@@ -153,7 +154,7 @@ def test_adopting_killed_midway_and_run_again_converges(
     """At each effect of the takeover: before it, the old container serves; after it, the new release does."""
     image = variant(V="1")
     taken = 0
-    for strike in range(times(23, 3), 60, times(4, 1)):
+    for strike in range(times(23, 3), 60, times(8, 1)):
         old = by_hand(image)
         done = accident(project, "KILL", strike, "adopt", old.name or "")
         if done.returncode == 0:
@@ -183,7 +184,7 @@ def test_an_interrupted_takeover_gives_the_port_back(
 ) -> None:
     old = by_hand(variant(V="1"))
     given_back = 0
-    for strike in range(times(22, 3), 60, times(4, 1)):
+    for strike in range(times(22, 3), 60, times(8, 1)):
         done = accident(project, "TERM", strike, "adopt", old.name or "")
         if done.returncode == 0:
             break

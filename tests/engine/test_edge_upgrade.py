@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import pytest
 import requests
 from docker import DockerClient
 
@@ -15,7 +16,7 @@ from tests.support.execs import execute
 from tests.support.names import free_port
 from tests.support.project import Project
 from tests.support.scale import SOAK, times
-from tests.support.standing import QUICK, containers, edge_of, get, kill, retiring, socket_on, version
+from tests.support.standing import QUICK, containers, edge_of, get, kill, retiring, socket_on, tidied, version
 from tests.support.waiting import until
 
 # -- maintenance ---------------------------------------------------------------------------------------
@@ -80,7 +81,7 @@ def test_maintenance_ends_only_when_an_admin_ends_it(served: Project, variant: V
 
 def test_upgrades_under_mixed_load_lose_nothing(served: Project, variant: Variant) -> None:
     first = edge_of(served).id
-    brief = replace(MODERATE, rate=150.0, stream_path="/stream?s=2", slow_path="/slow?s=1")
+    brief = replace(QUICK, rate=150.0, stream_path="/stream?s=5", slow_path="/slow?s=1")
     with Load(served.url, MODERATE if SOAK else brief) as load:
         load.wait_for_more(100)
         for _ in range(times(1, 20)):
@@ -92,7 +93,7 @@ def test_upgrades_under_mixed_load_lose_nothing(served: Project, variant: Varian
     assert report.clean, report.summary()
     assert edge_of(served).id != first
     # Those that had a long answer left go when that has ended, and the next command tidies up.
-    until(lambda: served.run("recover") and not retiring(served), "the older edges are gone")
+    tidied(served)
     # What steers it works as before, the preview route too.
     served.config(rollout={"smoke": [{"path": "/", "contains": '"version": "3"'}]})
     served.run("rollout", "--image", variant(V="3"))
@@ -102,6 +103,7 @@ def test_upgrades_under_mixed_load_lose_nothing(served: Project, variant: Varian
     assert len([name for name in files.decode().split() if name.endswith(".cfg")]) == 1
 
 
+@pytest.mark.soak
 def test_an_edge_that_crashes_while_its_predecessor_still_has_a_stream(
     served: Project, engine: DockerClient, shop: str
 ) -> None:
@@ -115,14 +117,15 @@ def test_an_edge_that_crashes_while_its_predecessor_still_has_a_stream(
         kill(engine, edge_of(served), shop)
         until(lambda: version(served.url) == "2", "the new edge is back")
         assert b"event: done" in list(lines), "the stream went on in the old edge"
-    until(lambda: served.run("recover") and not retiring(served), "the older edge is gone")
+    tidied(served)
     assert served.leftovers() == []
 
 
+@pytest.mark.soak
 def test_a_rollout_right_after_an_upgrade_cuts_nothing_off(served: Project, variant: Variant) -> None:
     served.config(rollout={"keep_warm": "0s", "drain": "100ms"})
     leaving = {"connection": "close"}
-    with requests.get(f"{served.url}/stream?s=30", headers=leaving, stream=True, timeout=90) as stream:
+    with requests.get(f"{served.url}/stream?s=20", headers=leaving, stream=True, timeout=90) as stream:
         lines = stream.iter_lines()
         assert next(lines)
         served.run("edge", "upgrade")
@@ -151,7 +154,7 @@ def test_an_upgrade_killed_at_each_step_converges(served: Project) -> None:
     report = load.report()
     assert report.clean, report.summary()
     assert struck >= times(1, 2)
-    until(lambda: served.run("recover") and not retiring(served), "the older edges are gone")
+    tidied(served)
     assert served.leftovers() == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
 import requests
 from docker import DockerClient
 
@@ -19,19 +20,19 @@ from tests.support.waiting import until
 
 
 def test_a_serving_release_that_keeps_dying_does_not_stop_the_rollout_of_a_better_one(
-    project: Project, variant: Variant, engine: DockerClient
+    resting: Project, variant: Variant, engine: DockerClient
 ) -> None:
-    project.config(rollout={"observe": "0s", "ready_timeout": "8s", "keep_warm": "0s"})
-    bad = project.json("rollout", "--image", variant(V="1"))["container"]
+    resting.config(rollout={"observe": "0s", "ready_timeout": "8s", "keep_warm": "0s"})
+    bad = resting.json("rollout", "--image", variant(V="1"))["container"]
     # The image is good, the release is not: its process leaves as soon as it is there.
     execute(engine.containers.get(bad), ["sh", "-c", "rm -rf /usr/lib/python3*"], user="root")
     engine.containers.get(bad).kill()
     engine.containers.get(bad).start()
     # 0 if it looks just while the engine has started it once more.
-    assert project.run("recover", expect=None).returncode in (0, 10)
-    result = project.json("rollout", "--image", variant(V="2"))
+    assert resting.run("recover", expect=None).returncode in (0, 10)
+    result = resting.json("rollout", "--image", variant(V="2"))
     assert result["outcome"] == "succeeded"
-    assert project.leftovers() == []
+    assert resting.leftovers() == []
     # A reboot must not revive it.
     assert engine.containers.get(bad).attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
 
@@ -50,27 +51,27 @@ def test_a_container_that_keeps_dying_can_be_told_not_to_come_back(
 
 
 def test_a_warm_release_that_the_edge_fell_back_to_serves_until_there_is_a_better_one(
-    shop_project: Project, variant: Variant, engine: DockerClient
+    resting: Project, variant: Variant, engine: DockerClient
 ) -> None:
     # Its time is over, too: nobody stops the only one that answers.
     brief = {"observe": "0s", "ready_timeout": "3s", "drain": "2s", "drain_streams": "2s", "keep_warm": "1s"}
-    shop_project.config(service={"stop_timeout": "1s"}, rollout=brief)
-    warm = shop_project.json("rollout", "--image", variant(V="1"))
-    stuck = shop_project.json("rollout", "--image", variant(V="2"))
+    resting.config(service={"stop_timeout": "1s"}, rollout=brief)
+    warm = resting.status()["active"]
+    stuck = resting.json("rollout", "--image", variant(V="2"))
     # It runs, and answers nobody.
     execute(engine.containers.get(stuck["container"]), ["sh", "-c", "kill -STOP -1"], user="root")
-    until(lambda: answers(shop_project.url), "the edge has noticed")
-    with Load(shop_project.url, USUAL) as load:
+    until(lambda: answers(resting.url), "the edge has noticed")
+    with Load(resting.url, USUAL) as load:
         load.wait_for_more(50)
-        failed = shop_project.json("rollout", "--image", variant(V="3", NEVER_READY="1"), expect=8)
+        failed = resting.json("rollout", "--image", variant(V="3", NEVER_READY="1"), expect=8)
         assert failed["previous"] == warm["release"]
-        assert shop_project.status()["active"]["release"] == warm["release"]
-        result = shop_project.json("rollout", "--image", variant(V="4"))
+        assert resting.status()["active"]["release"] == warm["release"]
+        result = resting.json("rollout", "--image", variant(V="4"))
         load.wait_for_more(50)
     report = load.report()
     assert report.clean, report.summary()
     assert result["previous"] == warm["release"]
-    assert shop_project.leftovers() == []
+    assert resting.leftovers() == []
 
 
 def answers(url: str) -> bool:
@@ -94,6 +95,7 @@ def test_a_serving_container_that_was_removed_with_its_image_does_not_stop_a_rol
     assert project.leftovers() == []
 
 
+@pytest.mark.soak
 def test_an_edge_that_was_created_and_given_no_files_is_made_again(
     project: Project, variant: Variant
 ) -> None:
@@ -108,64 +110,53 @@ def test_an_edge_that_was_created_and_given_no_files_is_made_again(
 
 
 def test_a_rollback_asks_a_release_where_it_listens_and_not_the_config(
-    project: Project, variant: Variant
+    resting: Project, variant: Variant
 ) -> None:
-    project.config(rollout={"observe": "0s", "keep_warm": "0s"})
-    old = project.json("rollout", "--image", variant(V="1"))["release"]
-    project.config(service={"port": 9090, "health": "/healthz-alt", "env": {"PORT": "9090"}})
-    project.run("rollout", "--image", variant(V="2"))
-    assert project.json("rollback")["release"] == old
-    assert project.status()["active"]["ready"]
+    resting.config(rollout={"observe": "0s", "keep_warm": "0s"})
+    old = resting.status()["active"]["release"]
+    resting.config(service={"port": 9090, "health": "/healthz-alt", "env": {"PORT": "9090"}})
+    resting.run("rollout", "--image", variant(V="2"))
+    assert resting.json("rollback")["release"] == old
+    assert resting.status()["active"]["ready"]
 
 
 def test_a_rollback_takes_the_image_that_served_and_not_what_its_name_means_now(
-    project: Project, variant: Variant, engine: DockerClient
+    resting: Project, variant: Variant, engine: DockerClient
 ) -> None:
     ask = "import os; print('asked', os.environ['V'])"
     hook = {"name": "schema", "command": ["python3", "-c", ask]}
-    project.config(rollout={"observe": "0s", "keep_warm": "0s", "before_rollback": [hook]})
-    name = f"{project.name}-app:latest"
+    resting.config(rollout={"observe": "0s", "keep_warm": "0s", "before_rollback": [hook]})
+    name = f"{resting.name}-app:latest"
     served = engine.images.get(variant(V="1"))
     served.tag(name)
-    first = project.json("rollout", "--image", name)
+    first = resting.json("rollout", "--image", name)
     engine.images.get(variant(V="2")).tag(name)
-    project.run("rollout", "--image", name)
+    resting.run("rollout", "--image", name)
     engine.containers.get(first["container"]).remove(force=True)
-    done = project.run("rollback", "--json")
+    done = resting.run("rollback", "--json")
     assert "asked 1" in done.stdout
     back = json.loads(done.stdout.splitlines()[-1])
     assert back["release"] == first["release"]
     assert engine.containers.get(back["container"]).image.id == served.id
 
 
-def test_a_smoke_check_asks_for_the_path_as_it_is_written(project: Project, shop: str) -> None:
-    project.config(rollout={"observe": "0s", "smoke": [{"path": "/api/a%20b?c=%C3%A4", "status": 200}]})
-    assert project.json("rollout", "--image", shop)["outcome"] == "succeeded"
-
-
-def test_a_release_that_cannot_be_started_is_a_bad_release(project: Project, variant: Variant) -> None:
-    project.config(rollout={"observe": "0s"})
-    before = project.json("rollout", "--image", variant(V="1"))
+def test_a_release_that_cannot_be_started_is_a_bad_release(resting: Project, variant: Variant) -> None:
+    before = resting.status()["active"]
     # With an init it is that which starts, and exits for want of the program.
-    project.config(service={"command": ["/no/such/program"], "init": False})
-    result = project.json("rollout", "--image", variant(V="2"), expect=8)
+    resting.config(service={"command": ["/no/such/program"], "init": False})
+    result = resting.json("rollout", "--image", variant(V="2"), expect=8)
     assert "/no/such/program" in str(result["message"])
-    assert project.status()["active"]["release"] == before["release"]
-    assert project.leftovers() == []
+    assert resting.status()["active"]["release"] == before["release"]
+    assert resting.leftovers() == []
 
 
-def test_what_a_release_needs_is_looked_for_before_anything_is_touched(
-    project: Project, variant: Variant
-) -> None:
-    project.config(rollout={"observe": "0s"})
-    project.run("rollout", "--image", variant(V="1"))
-    project.run("rollout", "--image", variant(V="2"))
-    warm = project.status()["previous"]
-    project.config(service={"env": {"KEY": "${env:NOT_SET_ANYWHERE}"}})
-    project.run("rollout", "--strategy", "recreate", expect=3)
-    project.config(service={"env": None, "networks": ["no-such-network"]})
-    assert "no-such-network" in project.run("rollout", "--strategy", "recreate", expect=6).stderr
-    assert project.status()["previous"] == warm
+def test_what_a_release_needs_is_looked_for_before_anything_is_touched(resting: Project) -> None:
+    warm = resting.status()["previous"]
+    resting.config(service={"env": {"KEY": "${env:NOT_SET_ANYWHERE}"}})
+    resting.run("rollout", "--strategy", "recreate", expect=3)
+    resting.config(service={"env": None, "networks": ["no-such-network"]})
+    assert "no-such-network" in resting.run("rollout", "--strategy", "recreate", expect=6).stderr
+    assert resting.status()["previous"] == warm
 
 
 def test_a_foreign_container_with_the_name_of_the_edge_is_left_alone(
@@ -188,22 +179,21 @@ def test_a_foreign_volume_with_the_name_of_the_edges_is_left_alone(
 
 
 def test_an_edge_whose_files_cannot_be_read_is_not_taken_for_a_new_one(
-    project: Project, variant: Variant, engine: DockerClient
+    resting: Project, variant: Variant, engine: DockerClient
 ) -> None:
-    project.config(rollout={"observe": "0s"})
-    served = project.json("rollout", "--image", variant(V="1"))
-    edge = engine.containers.get(f"{project.name}-edge")
+    served = resting.status()["active"]
+    edge = engine.containers.get(f"{resting.name}-edge")
     # Reading fails, as it does where there is no memory for one more process.
     unreadable = "cd /edge && mv releases.jsonl aside && mkdir releases.jsonl"
     assert execute(edge, ["sh", "-c", unreadable]).exit_code == 0
-    assert "could not be read: cat: " in project.run("rollout", "--image", variant(V="2"), expect=9).stderr
-    assert answers(project.url)
-    assert project.status()["active"]["release"] == served["release"]
+    assert "could not be read: cat: " in resting.run("rollout", "--image", variant(V="2"), expect=9).stderr
+    assert answers(resting.url)
+    assert resting.status()["active"]["release"] == served["release"]
     readable = "cd /edge && rmdir releases.jsonl && mv aside releases.jsonl"
     assert execute(edge, ["sh", "-c", readable]).exit_code == 0
-    project.run("recover")
-    assert project.status()["active"]["release"] == served["release"]
-    assert project.leftovers() == []
+    resting.run("recover")
+    assert resting.status()["active"]["release"] == served["release"]
+    assert resting.leftovers() == []
 
 
 def test_the_history_tells_of_failures_too(project: Project, variant: Variant) -> None:
@@ -213,20 +203,20 @@ def test_the_history_tells_of_failures_too(project: Project, variant: Variant) -
     records = project.run("releases", "--json").stdout
     assert bad["release"] in records
     assert "exited with code 3" in records
-    project.run("rollback", expect=2)
+    assert "no previous release" in project.run("rollback", expect=2).stderr
     assert project.status()["active"]["release"] == good["release"]
     assert project.leftovers() == []
 
 
-def test_an_edge_that_the_config_has_left_behind_is_told_of(project: Project, variant: Variant) -> None:
-    project.config(rollout={"observe": "0s"})
-    assert "edge upgrade" not in project.run("rollout", "--image", variant(V="1")).stderr
-    before = project.status()["edge"]["address"]
-    project.config(edge={"port": project.port + 1})
-    assert "edge upgrade" in project.run("rollout", "--image", variant(V="2")).stderr
-    assert project.status()["edge"]["address"] == before
+def test_an_edge_that_the_config_has_left_behind_is_told_of(resting: Project, variant: Variant) -> None:
+    assert "edge upgrade" not in resting.run("rollout").stderr
+    before = resting.status()["edge"]["address"]
+    resting.config(edge={"port": resting.port + 1})
+    assert "edge upgrade" in resting.run("rollout", "--image", variant(V="2")).stderr
+    assert resting.status()["edge"]["address"] == before
 
 
+@pytest.mark.soak
 def test_a_release_whose_switch_was_only_half_written_did_not_serve(
     project: Project, variant: Variant, engine: DockerClient
 ) -> None:

@@ -18,6 +18,8 @@ def test_a_rollout_interrupted(two_releases: Project, variant: Variant, signal: 
     assert strike_at(two_releases, signal, range(first, MOST_EFFECTS, STEP), words) >= 2
 
 
-@pytest.mark.parametrize(("signal", "first"), [("TERM", 1), ("INT", 2), ("HUP", 3)])
+@pytest.mark.parametrize(
+    ("signal", "first"), [("TERM", 1), pytest.param("INT", 2, marks=pytest.mark.soak), ("HUP", 3)]
+)
 def test_a_rollback_interrupted(two_releases: Project, signal: str, first: int) -> None:
     assert strike_at(two_releases, signal, range(first, MOST_EFFECTS, STEP), ["rollback"]) >= 1

@@ -20,14 +20,14 @@ def test_a_rollback_killed_before_each_effect(two_releases: Project) -> None:
 def test_a_recreate_killed_lets_the_waiting_go(two_releases: Project, variant: Variant) -> None:
     """After the old release was stopped nobody serves and all wait; the next command saves them."""
     words = ["rollout", "--image", variant(V="3"), "--strategy", "recreate"]
-    assert strike_at(two_releases, "KILL", range(4, MOST_EFFECTS, times(8, 1)), words) >= 2
+    assert strike_at(two_releases, "KILL", range(times(9, 4), MOST_EFFECTS, times(8, 1)), words) >= 2
 
 
 def test_a_first_rollout_killed_at_every_step(project: Project, variant: Variant) -> None:
     """Nobody is served yet, so nobody can be lost; but nothing may be left either, and the next one works."""
     project.config(rollout={"observe": "0s"})
     image = variant(V="1")
-    for strike in range(1, MOST_EFFECTS, times(6, 1)):
+    for strike in range(times(5, 1), MOST_EFFECTS, times(10, 1)):
         code = accident(project, "KILL", strike, "rollout", "--image", image)
         project.run("recover")
         assert project.leftovers() == [], f"struck at {strike}\n{project.last}"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pytest
 import requests
 from docker import DockerClient
 
@@ -18,26 +19,24 @@ from tests.support.scale import SOAK, USUAL, times
 STATUS_KEYS = {"release", "image", "container", "slot", "since"}
 
 
-def test_rollouts_and_rollbacks_under_mixed_load_lose_nothing(
-    shop_project: Project, variant: Variant
-) -> None:
-    images = {str(number): variant(V=str(number)) for number in range(1, 5)}
-    shop_project.run("rollout", "--image", images["1"])
-    with Load(shop_project.url, HEAVY if SOAK else MODERATE) as load:
+def test_rollouts_and_rollbacks_under_mixed_load_lose_nothing(resting: Project, variant: Variant) -> None:
+    resting.config(rollout={"observe": "500ms", "drain": "20s"})
+    images = {str(number): variant(V=str(number)) for number in range(2, 5)}
+    with Load(resting.url, HEAVY if SOAK else MODERATE) as load:
         load.wait_for_more(100)
         for number in range(times(2, 20)):
             version = str(2 + number % 3)
-            result = shop_project.json("rollout", "--image", images[version])
+            result = resting.json("rollout", "--image", images[version])
             assert result["outcome"] == "succeeded"
             load.wait_for_version(version)
         for _ in range(times(1, 5)):
-            previous = shop_project.status()["previous"]
-            result = shop_project.json("rollback")
+            previous = resting.status()["previous"]
+            result = resting.json("rollback")
             assert (result["release"], result["strategy"]) == (previous["release"], "warm")
             load.wait_for_more(100)
     report = load.report()
     assert report.clean, report.summary()
-    assert shop_project.leftovers() == []
+    assert resting.leftovers() == []
 
 
 def test_rollout_says_what_it_did_and_status_says_what_is(shop_project: Project, variant: Variant) -> None:
@@ -78,16 +77,15 @@ def test_plan_changes_nothing(project: Project, shop: str) -> None:
     assert project.status()["edge"] is None
 
 
-def test_recreate_holds_requests_instead_of_losing_them(shop_project: Project, variant: Variant) -> None:
-    shop_project.run("rollout", "--image", variant(V="1"))
-    with Load(shop_project.url, USUAL) as load:
+def test_recreate_holds_requests_instead_of_losing_them(resting: Project, variant: Variant) -> None:
+    with Load(resting.url, USUAL) as load:
         load.wait_for_more(100)
-        result = shop_project.json("rollout", "--image", variant(V="2"), "--strategy", "recreate")
+        result = resting.json("rollout", "--image", variant(V="2"), "--strategy", "recreate")
         load.wait_for_version("2")
     assert result["strategy"] == "recreate"
     report = load.report()
     assert report.clean, report.summary()
-    assert shop_project.status()["previous"]["status"] == "exited"
+    assert resting.status()["previous"]["status"] == "exited"
 
 
 def test_a_bad_recreate_gives_the_place_back_within_the_hold(shop_project: Project, variant: Variant) -> None:
@@ -104,6 +102,7 @@ def test_a_bad_recreate_gives_the_place_back_within_the_hold(shop_project: Proje
     assert shop_project.leftovers() == []
 
 
+@pytest.mark.soak
 def test_a_recreate_gives_the_old_one_no_more_time_than_others_can_be_held(
     shop_project: Project, variant: Variant
 ) -> None:
@@ -120,13 +119,10 @@ def test_a_recreate_gives_the_old_one_no_more_time_than_others_can_be_held(
     assert result["outcome"] == "succeeded"
 
 
-def test_too_little_memory_for_two_falls_back_to_a_held_recreate(
-    shop_project: Project, variant: Variant
-) -> None:
-    shop_project.run("rollout", "--image", variant(V="1"))
-    with Load(shop_project.url, USUAL) as load:
+def test_too_little_memory_for_two_falls_back_to_a_held_recreate(resting: Project, variant: Variant) -> None:
+    with Load(resting.url, USUAL) as load:
         load.wait_for_more(100)
-        done = shop_project.run("rollout", "--image", variant(V="2"), "--set", "rollout.memory_free=100t")
+        done = resting.run("rollout", "--image", variant(V="2"), "--set", "rollout.memory_free=100t")
         load.wait_for_version("2")
     assert "memory is too short for two releases" in done.stderr
     report = load.report()
@@ -141,13 +137,12 @@ def test_too_little_disk_is_refused_with_the_numbers(project: Project) -> None:
 
 
 def test_foreign_containers_and_images_stay_untouched(
-    shop_project: Project, variant: Variant, engine: DockerClient
+    resting: Project, variant: Variant, engine: DockerClient
 ) -> None:
-    foreign = engine.containers.create(variant(V="foreign"), name=f"{shop_project.name}x-other")
+    foreign = engine.containers.create(variant(V="foreign"), name=f"{resting.name}x-other")
     try:
-        shop_project.run("rollout", "--image", variant(V="1"))
-        shop_project.run("rollout", "--image", variant(V="2"))
-        shop_project.run("prune")
+        resting.run("rollout", "--image", variant(V="2"))
+        resting.run("prune")
         foreign.reload()
         assert foreign.status == "created"
         assert engine.images.get(variant(V="foreign"))
@@ -155,13 +150,13 @@ def test_foreign_containers_and_images_stay_untouched(
         foreign.remove(force=True)
 
 
-def test_logs_and_exec_reach_the_serving_release(project: Project, variant: Variant) -> None:
-    project.run("rollout", "--image", variant(V="7"))
-    assert "listening v=7" in project.run("logs").stdout
-    lines = [json.loads(line) for line in project.run("logs", "--json").stdout.splitlines()]
+def test_logs_and_exec_reach_the_serving_release(resting: Project, variant: Variant) -> None:
+    resting.run("rollout", "--image", variant(V="7"))
+    assert "listening v=7" in resting.run("logs").stdout
+    lines = [json.loads(line) for line in resting.run("logs", "--json").stdout.splitlines()]
     assert any("listening v=7" in each["line"] and each["container"] for each in lines)
-    assert project.run("exec", "--", "python3", "-c", "print(6 * 7)").stdout.strip() == "42"
-    assert project.run("exec", "--", "sh", "-c", "exit 5", expect=5).returncode == 5
+    assert resting.run("exec", "--", "python3", "-c", "print(6 * 7)").stdout.strip() == "42"
+    assert resting.run("exec", "--", "sh", "-c", "exit 5", expect=5).returncode == 5
 
 
 def test_the_library_runs_where_python_is_isolated(project: Project) -> None:

@@ -51,15 +51,20 @@ class Project:
         self.port = names.free_port()
         self.last = ""
         self._started: list[Started] = []
-        self._config: dict[str, Any] = {
-            "service": {"name": self.name, "image": image, "port": 8080, "health": "/health"},
-            "edge": {"port": self.port},
-        }
-        self.config()
+        self._image = image
+        self.reset()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def reset(self) -> None:
+        """config.yaml as it was at first, the smallest there is."""
+        self._config: dict[str, Any] = {
+            "service": {"name": self.name, "image": self._image, "port": 8080, "health": "/health"},
+            "edge": {"port": self.port},
+        }
+        self.config()
 
     def config(self, **changes: Any) -> Path:
         """Merges sections into config.yaml (`service={"env": {...}}`), writes it and gives its path.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,8 @@ from docker.models.containers import Container
 from benchmarks.load import LIGHT, Report
 from tests.support.engine import belongings
 from tests.support.project import Project
+from tests.support.scale import times
+from tests.support.waiting import until
 
 QUICK = replace(LIGHT, slow_path="/slow?s=0.5", stream_path="/stream?s=1", upload_seconds=0.5, pause=0.5)
 
@@ -33,21 +36,49 @@ class Standing:
         self._project: Project | None = None
 
     def project(self) -> Project:
+        """Version 2 serves from green, version 1 is warm, and there is nothing else."""
         project = self._project
         if project is None or version(project.url) != "2" or len(containers(project)) != 3:
-            self.remove()
-            project = self._project = self._make()
-            project.keep_orders()
-            for image in self._images:
-                project.run("rollout", "--image", image, "--set", "rollout.observe=0s")
-        project.config(rollout=None, edge={"tls": None, "retry_after": None})
-        project.config(rollout={"observe": "0s", "drain": "10s"})
+            return self._anew()
+        return self._as_at_first(project)
+
+    def resting(self) -> Project:
+        """Some release serves, some other one is warm, and there is nothing to put right."""
+        if self._project is None:
+            return self._anew()
+        project = self._as_at_first(self._project)
+        asked = project.run("status", "--json", expect=None)
+        status = {} if asked.returncode else json.loads(asked.stdout)
+        if not serves(status, "active") or project.leftovers():
+            return self._anew()
+        if not serves(status, "previous"):  # the one that serves becomes that
+            project.run("rollout", "--image", self._images[0])
+        return project
+
+    def _anew(self) -> Project:
+        self.remove()
+        project = self._project = self._make()
+        self._as_at_first(project)
+        for image in self._images:
+            project.run("rollout", "--image", image)
+        return project
+
+    def _as_at_first(self, project: Project) -> Project:
+        project.reset()
+        project.keep_orders()
+        project.config(rollout={"observe": "0s", "drain": f"{times(3, 10)}s"})
         return project
 
     def remove(self) -> None:
         if self._project:
             self._project.remove()
             self._project = None
+
+
+def serves(status: Mapping[str, Any], place: str) -> bool:
+    """Whether a release is there and would answer at once."""
+    release = status.get(place)
+    return bool(release and release["slot"] and release["ready"])
 
 
 def edge_of(project: Project) -> Container:
@@ -61,6 +92,18 @@ def containers(project: Project) -> list[str]:
 def retiring(project: Project) -> list[str]:
     """The containers of edges that are not the edge."""
     return [name for name in containers(project) if name.startswith(f"{project.name}-edge-")]
+
+
+def tidied(project: Project) -> None:
+    """Wait until older edges have given their last answer; the next command then removes them."""
+
+    def ended() -> bool:
+        names = retiring(project)
+        return all(project.client.containers.get(name).status == "exited" for name in names)
+
+    until(ended, "the older edges have ended")
+    project.run("recover")
+    assert retiring(project) == []
 
 
 def get(url: str, **options: Any) -> requests.Response:
