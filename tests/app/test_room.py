@@ -24,6 +24,7 @@ from app.room import Room
 from app.settings import Settings
 from tests.app.conftest import RESUMES, Server, bearer, close, file_of, request, settings_for, with_model
 from tests.support.gemini import Act, Gemini
+from tests.support.scale import times
 from tests.support.waiting import until
 
 EDGE = "-----------------edge"
@@ -212,8 +213,9 @@ def test_a_burst_of_large_files_leaves_a_reader_its_memory(serve: Callable[..., 
                 timeout=120,
             )
 
-    with ThreadPoolExecutor(60) as pool:
-        list(pool.map(post, range(60)))
+    many = times(30, 60)
+    with ThreadPoolExecutor(many) as pool:
+        list(pool.map(post, range(many)))
     master = server.process.pid
     worker = Path(f"/proc/{master}/task/{master}/children").read_text().split()[0]
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{worker}/status").read_text())

@@ -308,7 +308,7 @@ def test_rollouts_in_the_middle_of_interviews_lose_nothing_and_ask_nothing_twice
         "they have a port of their own"
     )
     stop = threading.Event()
-    people = [Person(project.url, stop) for _ in range(6)]
+    people = [Person(project.url, stop) for _ in range(times(3, 6))]
     for person in people:
         person.thread.start()
     until(lambda: len(gemini.requests) > 12, "interviews are being held")
