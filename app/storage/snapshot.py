@@ -229,10 +229,10 @@ def _rewrite(path: Path, gone: frozenset[str]) -> None:
 
     def belongs(row: dict[str, Any]) -> bool:
         if table == "interview":
-            return row["id"] in gone
+            return row.get("id") in gone
         if row.get("interview") in gone:
             if table == "task":
-                tasks.add(row["id"])
+                tasks.add(row.get("id", ""))
             return True
         return row.get("task") in tasks
 
@@ -244,6 +244,8 @@ def _rewrite(path: Path, gone: frozenset[str]) -> None:
                 case {"rows": int()}:
                     line["rows"] = rows
                 case list(values):
+                    if len(values) != len(columns):
+                        raise Unusable(f"{path} has a row that does not fit its table")
                     if belongs(dict(zip(columns, values, strict=True))):
                         continue
                     rows += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 import os
 import re
 import sqlite3
@@ -449,6 +450,17 @@ def test_a_snapshot_that_cannot_be_rewritten_is_named(database: Database, snapsh
     untouched = whole.read_bytes()
     snapshot.erase(snapshots, "x", ["two"], since=2**50)
     assert whole.read_bytes() == untouched, "it is older than the interview"
+    # By somebody else's hand: a row that is not as wide as its table says.
+    foreign = [
+        {"snapshot": 1, "schema": "0001"},
+        {"table": "interview", "columns": ["id", "x"]},
+        ["one"],
+        {"rows": 1},
+    ]
+    broken.write_bytes(gzip.compress("\n".join(map(json.dumps, foreign)).encode()))
+    with pytest.raises(Unusable, match=broken.name):
+        snapshot.erase(snapshots, "x", ["two"], since=0)
+    assert '"two"' not in gzip.decompress(whole.read_bytes()).decode()
 
 
 def test_a_snapshot_that_goes_meanwhile_keeps_no_other_from_being_rewritten(

@@ -118,7 +118,6 @@ def test_only_who_serves_the_port_is_adopted(project: Project, by_hand: Run, sho
     assert "does not publish port" in project.run("adopt", third.name or "", expect=6).stderr
 
 
-@pytest.mark.soak
 def test_a_failing_candidate_leaves_the_old_container_untouched(
     project: Project, by_hand: Run, variant: Variant
 ) -> None:

@@ -181,7 +181,6 @@ def test_an_engine_restart_in_the_middle_of_a_rollout(
     assert project.leftovers() == []
 
 
-@pytest.mark.soak
 def test_the_sites_store_keeps_what_it_has_through_engine_restarts(
     site: Project, second: SecondEngine
 ) -> None:

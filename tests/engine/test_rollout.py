@@ -7,7 +7,6 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import pytest
 import requests
 from docker import DockerClient
 
@@ -102,7 +101,6 @@ def test_a_bad_recreate_gives_the_place_back_within_the_hold(shop_project: Proje
     assert shop_project.leftovers() == []
 
 
-@pytest.mark.soak
 def test_a_recreate_gives_the_old_one_no_more_time_than_others_can_be_held(
     shop_project: Project, variant: Variant
 ) -> None:

@@ -248,7 +248,6 @@ def test_a_host_that_was_made_anew_gets_all_it_lacks_and_where_its_disk_is_full_
         small.empty_disk()
 
 
-@pytest.mark.soak
 def test_a_rollback_brings_the_image_that_is_gone_or_says_that_it_is_nowhere(
     fleet: Fleet, releases: list[str], engine: DockerClient
 ) -> None:
