@@ -1,6 +1,7 @@
 """Everything that can go wrong, as one tree; the exit codes hang on its branches.
 
     DeployerError                  1  something unexpected
+    ├── Exhausted                  1  this machine has no memory, thread, file or disk left
     ├── UsageError                 2  the command line
     ├── ConfigError                3  config.yaml, --set, a secret reference
     │   └── TemplateError          3  a template, or what is given to it
@@ -49,6 +50,7 @@ prove it (a log tail, a list of problems). None of the three ever holds a secret
 from __future__ import annotations
 
 import enum
+import errno
 from collections.abc import Sequence
 
 
@@ -111,6 +113,10 @@ class DeployerError(Exception):
             "details": list(self.details),
             "exit_status": int(self.exit_status),
         }
+
+
+class Exhausted(DeployerError):
+    """The machine that we run on has no memory, no thread, no open file or no disk left for us."""
 
 
 class UsageError(DeployerError):
@@ -333,3 +339,30 @@ class Interrupted(DeployerError):
     def __init__(self, signal_number: int) -> None:
         super().__init__({1: "hung up", 2: "interrupted"}.get(signal_number, "terminated"))
         self.exit_status = ExitStatus(128 + signal_number)
+
+
+_LIMITS = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
+
+
+def unforeseen(error: Exception, *, details: Sequence[str] = ()) -> DeployerError:
+    """What an exception that nobody foresaw is to a person: the limits of the machine, or a fault of ours.
+
+    :param details: where it happened, for the report of a fault.
+    """
+    found: DeployerError
+    no_thread = isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+    if no_thread or isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _LIMITS):
+        found = Exhausted(
+            f"this machine is at its limits: {str(error) or 'no memory'}",
+            remedy="`free -m`, `df -h` and `ulimit -a` show what is short; once there is room again, run the"
+            " command again: it starts by putting things right",
+            details=details,
+        )
+    else:
+        found = DeployerError(
+            f"unexpected {type(error).__name__}: {error}",
+            remedy="this is a fault of the deployer: please report it, with the lines above",
+            details=details,
+        )
+    found.__cause__ = error
+    return found

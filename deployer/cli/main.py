@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from deployer import __version__
 from deployer.cli.context import Context
-from deployer.errors import DeployerError, ExitStatus, Interrupted, UsageError
+from deployer.errors import DeployerError, Exhausted, ExitStatus, Interrupted, UsageError, unforeseen
 from deployer.interrupts import raising
 
 COMMANDS: dict[str, str] = {
@@ -239,13 +239,11 @@ def report(error: DeployerError, context: Context, *, as_json: bool, program: st
 
 
 def _fault(error: Exception, context: Context, *, as_json: bool, program: str) -> int:
-    import traceback
+    ours = unforeseen(error)
+    if not isinstance(ours, Exhausted):
+        import traceback
 
-    context.stderr.write(context.hidden("".join(traceback.format_exception(error))))
-    ours = DeployerError(
-        f"unexpected {type(error).__name__}: {error}",
-        remedy="this is a fault of the deployer: please report it, with the lines above",
-    )
+        context.stderr.write(context.hidden("".join(traceback.format_exception(error))))
     report(ours, context, as_json=as_json, program=program)
     return ours.exit_status
 

@@ -23,6 +23,7 @@ from deployer.errors import (
     HostUnreachable,
     Interrupted,
     PreflightError,
+    unforeseen,
 )
 from deployer.events import Emit, Event, OnHost
 from deployer.fleet.inventory import target
@@ -217,9 +218,15 @@ def each(
                 pass
 
     try:
-        for thread in threads:
+        for thread, outcome in zip(threads, outcomes, strict=True):
             started.append(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:  # one of many threads too many: the others are at work already
+                started.pop()
+                outcome.error = _fault(error)
+                with told:
+                    ended(outcome)
         await_all()
     except Interrupted as error:
         stop.set()
@@ -234,15 +241,9 @@ def each(
 
 
 def _fault(error: Exception) -> DeployerError:
-    """A fault of ours, with the place where it happened: nobody will see its traceback."""
+    """With the place where it happened: nobody will see its traceback."""
     place = traceback.extract_tb(error.__traceback__)[-1]
-    fault = DeployerError(
-        f"unexpected {type(error).__name__}: {error}",
-        remedy="this is a fault of the deployer: please report it, with the line above",
-        details=[f"in {place.name}, {place.filename}:{place.lineno}"],
-    )
-    fault.__cause__ = error
-    return fault
+    return unforeseen(error, details=[f"in {place.name}, {place.filename}:{place.lineno}"])
 
 
 def _tagged(host: str, emit: Emit) -> Emit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -83,6 +84,25 @@ def test_a_fault_of_ours_ends_like_the_others_with_what_a_report_needs(raising: 
     assert "Traceback" in done.stderr
     assert done.json["message"] == "unexpected KeyError: 'nobody thought of this'"
     assert "report it" in done.json["remedy"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("can't start new thread"),
+        MemoryError(),
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/x"),
+        OSError(errno.EMFILE, os.strerror(errno.EMFILE)),
+    ],
+)
+def test_a_machine_at_its_limits_is_no_fault_of_ours(raising: Raising, error: Exception) -> None:
+    raising(error)
+    done = cli("lock", "--json")
+    assert done.status == 1
+    assert done.stderr == ""
+    assert done.json["error"] == "Exhausted"
+    assert (str(error) or "no memory") in done.json["message"]
+    assert "ulimit" in done.json["remedy"]
 
 
 def test_the_signals_are_as_before_afterwards(raising: Raising) -> None:

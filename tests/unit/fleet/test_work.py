@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from deployer.errors import DeployerError, Interrupted
+from deployer.errors import DeployerError, Exhausted, Interrupted
 from deployer.fleet.work import Outcome, each
 from deployer.interrupts import checkpoint, interrupt, raising, shielded
 
@@ -33,6 +33,26 @@ def test_each_has_its_own_end() -> None:
     assert "ZeroDivisionError" in fault.message
     assert "in work, " in fault.details[0]
     assert isinstance(fault.__cause__, ZeroDivisionError)
+
+
+def test_a_thread_that_cannot_be_had_is_the_end_of_one_and_not_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = threading.Thread.start
+    begun: list[threading.Thread] = []
+
+    def start(thread: threading.Thread) -> None:
+        begun.append(thread)
+        if len(begun) == 2:
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    ended: list[str] = []
+    found = each([1, 2, 3], lambda number: number * 10, ended=lambda outcome: ended.append(outcome.host))
+    assert [outcome.value for outcome in found] == [10, None, 30]
+    assert isinstance(found[1].error, Exhausted)
+    assert sorted(ended) == ["1", "2", "3"]
 
 
 def test_no_more_than_so_many_at_once() -> None:
