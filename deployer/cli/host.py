@@ -101,7 +101,8 @@ def _list(args: argparse.Namespace, context: Context, config: Config, hosts: lis
 
 def _trust(args: argparse.Namespace, context: Context, config: Config, hosts: list[Machine]) -> int:
     from deployer.fleet.inventory import target
-    from deployer.host.ssh import is_trusted, offered_key, trust
+    from deployer.host.known_hosts import is_trusted, trust
+    from deployer.host.ssh import offered_key
 
     if args.fingerprint and len(hosts) != 1:
         raise UsageError("--fingerprint is of one host", remedy="name it with --host")

@@ -12,7 +12,7 @@ from deployer.config.schema import Config
 from deployer.config.sections.hosts import Machine
 from deployer.errors import UsageError
 from deployer.events import Emit
-from deployer.host.ssh import Target
+from deployer.host.target import Target
 
 
 class Fleet(Struct, frozen=True):

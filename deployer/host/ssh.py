@@ -1,15 +1,12 @@
 """A host over SSH: one verified connection that runs commands and reaches sockets over there.
 
-The one place that speaks to paramiko; what it raises is mapped to `deployer.errors` here. A host's key is
-verified against known_hosts and never accepted unseen: `trust` is the way to a first contact.
+What paramiko raises is mapped to `deployer.errors` here. A host's key is verified against known_hosts
+(`deployer.host.known_hosts`) before anybody logs in.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import getpass
-import hashlib
 import importlib.util
 import os
 import shlex
@@ -21,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from msgspec import Struct
 
-from deployer.errors import HostError, HostForbidden, HostKeyChanged, HostKeyUnknown, HostUnreachable
+from deployer.errors import HostError, HostForbidden, HostUnreachable
+from deployer.host.known_hosts import HostKey, Refusing, changed, described, fingerprint, load_known
+from deployer.host.target import Target
 
 if TYPE_CHECKING:
     import paramiko
@@ -29,53 +28,10 @@ if TYPE_CHECKING:
 KEEPALIVE = 3
 """Seconds between signs of life on an idle connection."""
 
-SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa")
 """Keys of ~/.ssh that are tried when none is named."""
 
 _PIECE = 32768
-
-
-class Target(Struct, frozen=True):
-    """Where a host is, and how one gets in.
-
-    :param name: what people call it.
-    :param user: None: the one who runs the deployer.
-    :param key: a private key's file; None: the agent's keys, then those of ~/.ssh.
-    :param known_hosts: the file that says which keys hosts have; None: ~/.ssh/known_hosts.
-    :param jump: the host that the connection goes through.
-    :param timeout: seconds that connecting may take, and that the host may be silent after that.
-    """
-
-    name: str
-    address: str
-    port: int = 22
-    user: str | None = None
-    key: Path | None = None
-    known_hosts: Path | None = None
-    jump: Target | None = None
-    timeout: float = 10.0
-
-    @property
-    def login(self) -> str:
-        """The user to log in as."""
-        return self.user or getpass.getuser()
-
-    @property
-    def url(self) -> str:
-        """`ssh://user@address`, with the port where it is not 22."""
-        port = "" if self.port == 22 else f":{self.port}"
-        return f"ssh://{self.login}@{self.address}{port}"
-
-    @property
-    def entry(self) -> str:
-        """What known_hosts calls it."""
-        return self.address if self.port == 22 else f"[{self.address}]:{self.port}"
-
-    @property
-    def known_hosts_file(self) -> Path:
-        """The known_hosts file that is read, and written by `trust`."""
-        return self.known_hosts or Path("~/.ssh/known_hosts").expanduser()
 
 
 class Completed(Struct, frozen=True):
@@ -84,14 +40,6 @@ class Completed(Struct, frozen=True):
     code: int
     output: str
     errors: str
-
-
-class HostKey(Struct, frozen=True):
-    """A key that a host shows. `line` is its line in known_hosts."""
-
-    kind: str
-    fingerprint: str
-    line: str
 
 
 class Connection:
@@ -254,50 +202,12 @@ def offered_key(target: Target, environ: Mapping[str, str] = os.environ) -> Host
             transport = paramiko.Transport(_line(target, jump))
             try:
                 transport.start_client(timeout=target.timeout)
-                return _described(target, transport.get_remote_server_key())
+                return described(target, transport.get_remote_server_key())
             finally:
                 transport.close()
     finally:
         if jump is not None:
             jump.close()
-
-
-def is_trusted(target: Target, key: HostKey) -> bool:
-    """Whether known_hosts has this very key.
-
-    :raises HostKeyChanged: it has another one of the same kind.
-    """
-    import paramiko
-
-    keys = paramiko.HostKeys()
-    _load_known(target, keys)
-    known = keys.lookup(target.entry)
-    held = known.get(key.kind) if known else None
-    if held is None:
-        return False
-    if fingerprint(held.asbytes()) != key.fingerprint:
-        raise _changed(target, fingerprint(held.asbytes()), key.fingerprint)
-    return True
-
-
-def trust(target: Target, key: HostKey) -> Path:
-    """Write a host's key into known_hosts, after a person has compared it; the file."""
-    path = target.known_hosts_file
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(("\n" if before and not before.endswith("\n") else "") + key.line + "\n")
-    return path
-
-
-def fingerprint(blob: bytes) -> str:
-    """A key's fingerprint as `ssh` shows it: SHA256:..."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-
-
-def _described(target: Target, key: Any) -> HostKey:
-    line = f"{target.entry} {key.get_name()} {key.get_base64()}"
-    return HostKey(key.get_name(), fingerprint(key.asbytes()), line)
 
 
 def _as_root(command: str) -> str:
@@ -320,19 +230,6 @@ def _backward(channel: paramiko.Channel, near: socket.socket) -> None:
         near.shutdown(socket.SHUT_RDWR)
     channel.close()
     near.close()
-
-
-def _load_known(target: Target, keys: Any) -> None:
-    import paramiko
-
-    for path in (SYSTEM_KNOWN_HOSTS, target.known_hosts_file):
-        if path.exists():
-            try:
-                keys.load(str(path))
-            except (OSError, paramiko.SSHException) as error:
-                raise HostError(
-                    f"{path} cannot be read ({error})", remedy="mend it, or name another in ssh.known_hosts"
-                ) from error
 
 
 def _line(target: Target, jump: Connection | None) -> Any:
@@ -375,8 +272,8 @@ def _connect(target: Target, jump: Connection | None, environ: Mapping[str, str]
     # What goes wrong is raised; its own lines about that would stand between ours.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
     client = paramiko.SSHClient()
-    _load_known(target, client.get_host_keys())
-    client.set_missing_host_key_policy(cast(Any, _Refusing(target)))
+    load_known(target, client.get_host_keys())
+    client.set_missing_host_key_policy(cast(Any, Refusing(target)))
     agent = bool(environ.get("SSH_AUTH_SOCK")) and target.key is None
     files = [str(target.key)] if target.key else _identities()
     try:
@@ -396,7 +293,7 @@ def _connect(target: Target, jump: Connection | None, environ: Mapping[str, str]
             transport_factory=_transport_class(),
         )
     except paramiko.BadHostKeyException as error:
-        raise _changed(
+        raise changed(
             target, fingerprint(error.expected_key.asbytes()), fingerprint(error.key.asbytes())
         ) from error
     except paramiko.PasswordRequiredException as error:
@@ -434,34 +331,6 @@ def _forbidden(target: Target, files: list[str], agent: bool) -> HostForbidden:
         remedy=f"add the public key to ~{target.login}/.ssh/authorized_keys over there, or name another user "
         "or key (ssh.user, ssh.key)",
     )
-
-
-def _changed(target: Target, expected: str, shown: str) -> HostKeyChanged:
-    return HostKeyChanged(
-        f"{target.name}: {target.entry} shows another key than {target.known_hosts_file} knows: "
-        f"{shown} instead of {expected}",
-        remedy=f"if the host was made anew: `ssh-keygen -R {shlex.quote(target.entry)}`, then "
-        f"`deployer host trust --host {target.name}`; if not, somebody else answers in its place",
-    )
-
-
-def _unknown(target: Target, key: HostKey) -> HostKeyUnknown:
-    return HostKeyUnknown(
-        f"{target.name}: the key of {target.entry} is not in {target.known_hosts_file}; it shows "
-        f"{key.kind} {key.fingerprint}",
-        remedy="compare that with what the host says itself, then "
-        f"`deployer host trust --host {target.name}`",
-    )
-
-
-class _Refusing:
-    """Whom known_hosts does not know is not believed."""
-
-    def __init__(self, target: Target) -> None:
-        self.target = target
-
-    def missing_host_key(self, _client: object, _hostname: str, key: Any) -> None:
-        raise _unknown(self.target, _described(self.target, key))
 
 
 def _transport_class() -> Any:

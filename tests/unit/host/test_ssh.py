@@ -7,7 +7,8 @@ import importlib.util
 import pytest
 
 from deployer.errors import HostError
-from deployer.host.ssh import Connection, Target, offered_key
+from deployer.host.ssh import Connection, offered_key
+from deployer.host.target import Target
 
 
 @pytest.mark.parametrize("reach", [Connection, offered_key])
