@@ -9,7 +9,7 @@ from deployer.edge import container as edge_container
 from deployer.edge.network import ensure_network, existing_addresses, network_name
 from deployer.edge.session import EdgeSession
 from deployer.edge.state import EdgeState
-from deployer.errors import DeployerError, EdgeError, EngineError
+from deployer.errors import DeployerError, EdgeError, EngineError, ReleaseFailed
 from deployer.events import LockAwaited, Repaired, Warned
 from deployer.host.engine import Engine, Inspect
 from deployer.host.lock import Lock
@@ -55,9 +55,13 @@ def changing(
         # Until here the lock's container may still have been starting: what was changed was checked before.
         lock.check()
         yield work
-    except BaseException:
+    except BaseException as error:
         if work is not None:
             _put_right(work)
+        if isinstance(error, ReleaseFailed):
+            # An engine that goes down ends a candidate too, and the lock with it: no verdict on the release.
+            with shielded():
+                lock.check()
         raise
     finally:
         with shielded():

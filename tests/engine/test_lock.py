@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from docker import DockerClient
 
 from benchmarks.load import Load
 from deployer.errors import LockLost
 from deployer.host.engine import Engine
-from deployer.host.lock import Lock
+from deployer.host.lock import Lock, lock_name
 from tests.engine.conftest import Variant
 from tests.support.names import service_name
 from tests.support.project import Project
@@ -58,6 +59,22 @@ def test_a_locked_out_rollout_says_by_whom(resting: Project, variant: Variant) -
     until(lambda: resting.status()["lock"] is None, "the lock is free")
     resting.config(rollout={"before": []})
     resting.run("rollout")
+    assert resting.leftovers() == []
+
+
+def test_a_candidate_that_ended_with_the_lock_is_not_called_bad(
+    resting: Project, variant: Variant, engine: DockerClient
+) -> None:
+    """As where the engine goes down, which ends them in any order."""
+    before = resting.status()["active"]["release"]
+    started = resting.start("rollout", "--image", variant(V="3", NEVER_READY="1"))
+    until(lambda: (resting.status()["candidate"] or {}).get("status") == "running", "the candidate runs")
+    candidate = resting.status()["candidate"]["container"]
+    engine.containers.get(lock_name(resting.name)).kill()
+    engine.containers.get(candidate).kill()
+    assert "was lost" in started.finish(7)
+    resting.run("recover")
+    assert resting.status()["active"]["release"] == before
     assert resting.leftovers() == []
 
 
