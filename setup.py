@@ -86,7 +86,6 @@ setup(
         "docker>=7.0",
         "jinja2>=3.1",
         "msgspec>=0.18,<1",
-        "pydantic>=2.6,<3",
         "pyyaml>=6.0",
         "rich>=13.7",
         "shtab>=1.7",

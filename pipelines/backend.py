@@ -144,7 +144,7 @@ def _warn_of_our_own_files(job: Job) -> None:
 
 def deployment(job: Job) -> Inputs:
     """What decides whether to deploy: all of the config that a release is made with, and what serves now."""
-    settings = job.config.dump("service", "edge", "site", "rollout", "host", mode="json")
+    settings = job.config.dump("service", "edge", "site", "rollout", "host")
     settings["service"]["build"] = None  # the image stands for it
     return Inputs(
         settings=[job.config.environment, job.parameters.strategy, settings],

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from deployer.config.schema import Config
 from deployer.config.sections.pipelines import Commands
 from deployer.errors import CloudUnreachable, ConfigError, PreflightError, ReleaseFailed
@@ -84,7 +86,7 @@ def _making(settings: Commands, dist: str) -> Commands:
     """The build, of which `site.dist` is an output whether the config says so or not."""
     if not settings.commands or dist in settings.outputs:
         return settings
-    return settings.model_copy(update={"outputs": [*settings.outputs, dist]})
+    return replace(settings, outputs=[*settings.outputs, dist])
 
 
 def _opened(job: Job, *, start: bool = False) -> AbstractContextManager[SiteOperation]:

@@ -72,7 +72,7 @@ def _show(args: argparse.Namespace, context: Context) -> int:
 def _schema(_args: argparse.Namespace, context: Context) -> int:
     import json
 
-    from deployer.config.reference import json_schema
+    from deployer.config.json_schema import json_schema
 
     context.print(json.dumps(json_schema(), indent=2))
     return ExitStatus.OK

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from deployer.cli.context import Context
 from deployer.errors import ExitStatus
 
@@ -43,7 +45,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
                 "total": round(found.total, 2),
                 "first_year": round(found.first_year, 2),
                 "unknown": list(found.unknown),
-                "usage": table.usage.model_dump(),
+                "usage": msgspec.to_builtins(table.usage),
                 "document": table.document,
             }
         )

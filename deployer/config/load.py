@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from deployer.config import document
 from deployer.config.document import Mapping, Node, Place, Problem, Scalar, Sequence, problem
-from deployer.config.schema import Config, Invalid
+from deployer.config.reading import Invalid
+from deployer.config.schema import Config
 from deployer.errors import ConfigError
 
 DEFAULT_NAME = "config.yaml"

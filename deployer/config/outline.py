@@ -1,39 +1,32 @@
-"""The schema as a list of keys: what the near-misses, the reference and `config show` walk along."""
+"""The schema as a list of keys: what the near-misses and the reference walk along."""
 
 from __future__ import annotations
 
 import functools
-import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, cast
 
-from msgspec import Struct
-from pydantic import BaseModel, BeforeValidator, Field, create_model
-from pydantic.fields import FieldInfo
+from msgspec import Meta, Struct, defstruct
+from msgspec import field as default_of
 
-from deployer.config import units
+from deployer.config.model import Field, Kind, Section, fields
 from deployer.config.parts import REQUIRED, Part
 from deployer.config.schema import Config
-from deployer.config.sections.kinds import Section, below
 
-NOTHING: Mapping[str, Any] = types.MappingProxyType({})
+_KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
 
 
 class Key(Struct, frozen=True):
     """One key of the schema.
 
     :ivar path: from the top, as ("rollout", "smoke", "[]", "path"); "[]" stands for an item of a list.
-    :ivar section: the model below it, for a mapping or a list of mappings.
-    :ivar many: whether it holds a list of `section`.
-    :ivar given: what the section around it has it be, in place of its own default.
+    :ivar given: the section around it, as it is where the file says nothing; None where it has to be said.
     """
 
     path: tuple[str, ...]
-    field: FieldInfo
-    section: type[BaseModel] | None
-    many: bool
-    given: Mapping[str, Any] = NOTHING
+    field: Field
+    given: Section | None = None
 
     @property
     def name(self) -> str:
@@ -48,141 +41,94 @@ class Key(Struct, frozen=True):
     @property
     def required(self) -> bool:
         """Whether it must be given."""
-        return self.field.is_required()
+        return self.field.required
+
+    @property
+    def many(self) -> bool:
+        """Whether it holds a list of `section`."""
+        return self.section is not None and self.field.kind.items is not None
+
+    @property
+    def section(self) -> type[Section] | None:
+        """The section below it, for a mapping or a list of mappings."""
+        kind = self.field.kind
+        return (kind.items or kind).section if kind.type is not dict else None
 
     @property
     def default(self) -> Any:
         """What it is when not given; None for a required key."""
-        if self.name in self.given:
-            return self.given[self.name]
-        return None if self.required else self.field.get_default(call_default_factory=True)
+        return getattr(self.given, self.name, self.field.default)
 
     @property
-    def inner(self) -> Mapping[str, Any]:
-        """What it has the keys below it be: see `below`."""
-        return self.default if isinstance(self.default, dict) else {}
+    def inner(self) -> Section | None:
+        """The section below it, as it is where the file says nothing; None where there is none."""
+        return self.default if isinstance(self.default, Section) else None
 
     @property
     def measure(self) -> str:
         """`duration`, `size`, or the unit of a plain number; empty where there is none."""
-        extra = self.field.json_schema_extra
-        return measure(self.field) or (str(extra.get("unit", "")) if isinstance(extra, dict) else "")
+        return self.field.kind.measure or self.field.unit
 
     @property
     def kind(self) -> str:
         """What may stand there, in words: `text`, `list of text`, `true or false`, `a or b`, `duration`."""
-        return measure(self.field) or _kind(self.field.annotation)
-
-    @property
-    def example(self) -> Any:
-        """An example from the schema; None where there is none."""
-        return self.field.examples[0] if self.field.examples else None
+        return self.field.kind.measure or _in_words(self.field.kind)
 
 
 @functools.cache
 def whole() -> type[Section]:
-    """The whole file as one model, with every section."""
-    return create_model(
+    """The whole file as one section, with every part of it."""
+    made = defstruct(
         "Config",
-        __base__=Section,
-        __doc__=(Config.__doc__ or "").partition("\n")[0],
-        **dict(map(_field, Config.parts())),
+        [_part(part) for part in Config.parts()],
+        bases=(Section,),
+        namespace={"__doc__": (Config.__doc__ or "").partition("\n")[0]},
+        frozen=True,
+        kw_only=True,
+    )
+    return cast("type[Section]", made)
+
+
+def _part(part: Part[Any]) -> tuple[str, Any] | tuple[str, Any, Any]:
+    described = Meta(description=part.description)
+    if part.default is REQUIRED:
+        return part.name, Annotated[part.kind, described]
+    if part.default is None:
+        return part.name, Annotated[part.kind | None, described], None
+    return (
+        part.name,
+        Annotated[part.kind, described],
+        default_of(default_factory=lambda: part.make(part.default)),
     )
 
 
-def _field(part: Part[Any]) -> tuple[str, Any]:
-    if part.default is REQUIRED:
-        return part.name, (part.kind, Field(description=part.description))
-    if part.default is None:
-        return part.name, (part.kind | None, Field(default=None, description=part.description))
-    if isinstance(part.default, list):
-        return part.name, (part.kind, Field(default_factory=list, description=part.description))
-    return part.name, (part.kind, below(part.description))
-
-
 def keys_of(
-    model: type[BaseModel] | None = None, path: tuple[str, ...] = (), given: Mapping[str, Any] = NOTHING
+    section: type[Section] | None = None, path: tuple[str, ...] = (), given: Section | None = None
 ) -> Iterator[Key]:
-    """Every key below `model`, or of the whole file; in its order, each section before its own keys."""
-    for name, field in (model or whole()).model_fields.items():
-        section, many = _section(field.annotation)
-        key = Key((*path, name), field, section, many, given)
+    """Every key below `section`, or of the whole file; in its order, each section before its own keys."""
+    for name, field in fields(section or whole()).items():
+        key = Key((*path, name), field, given)
         yield key
-        if section is not None:
-            yield from keys_of(section, (*key.path, "[]") if many else key.path, key.inner)
+        if key.section is not None:
+            yield from keys_of(key.section, (*key.path, "[]") if key.many else key.path, key.inner)
 
 
-def section_at(location: Sequence[str | int]) -> type[BaseModel] | None:
-    """The model that describes the mapping at `location`; None where none does, as below `env`."""
-    model: type[BaseModel] | None = whole()
+def section_at(location: Sequence[str | int]) -> type[Section] | None:
+    """The section that describes the mapping at `location`; None where none does, as below `env`."""
+    section: type[Section] | None = whole()
     for step in location:
-        if isinstance(step, int):
-            continue
-        field = model.model_fields.get(step) if model else None
-        model = _section(field.annotation)[0] if field else None
-    return model
+        if isinstance(step, str):
+            field = fields(section).get(step) if section else None
+            section = Key((step,), field).section if field else None
+    return section
 
 
-def field_at(location: Sequence[str | int]) -> FieldInfo | None:
-    """The field at `location`; None where there is none."""
-    section = section_at(location[:-1])
-    name = location[-1] if location else None
-    return section.model_fields.get(name) if section and isinstance(name, str) else None
-
-
-def measure(field: FieldInfo) -> str:
-    """`duration` or `size` for a field that is one, else empty."""
-    for mark in _marks(field.annotation, field.metadata):
-        if isinstance(mark, BeforeValidator):
-            if mark.func is units.parse_duration:
-                return "duration"
-            if mark.func is units.parse_size:
-                return "size"
-    return ""
-
-
-def _marks(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[Any]:
-    yield from metadata
-    if get_origin(annotation) is Annotated:
-        inner, *marks = get_args(annotation)
-        yield from marks
-        yield from _marks(inner)
-    elif get_origin(annotation) in (Union, types.UnionType):
-        for option in get_args(annotation):
-            yield from _marks(option)
-
-
-def _bare(annotation: Any) -> Any:
-    """The type without Annotated and without None."""
-    while True:
-        if get_origin(annotation) is Annotated:
-            annotation = get_args(annotation)[0]
-        elif get_origin(annotation) in (Union, types.UnionType):
-            annotation = next(option for option in get_args(annotation) if option is not type(None))
-        else:
-            return annotation
-
-
-def _section(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    bare = _bare(annotation)
-    many = get_origin(bare) is list
-    if many:
-        bare = _bare(get_args(bare)[0])
-    is_model = isinstance(bare, type) and issubclass(bare, BaseModel)
-    return (bare if is_model else None), many
-
-
-_KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
-
-
-def _kind(annotation: Any) -> str:
-    bare = _bare(annotation)
-    arguments = get_args(bare)
-    if get_origin(bare) is Literal:
-        return " or ".join(map(str, arguments))
-    if get_origin(bare) is list:
-        inner = _kind(arguments[0])
+def _in_words(kind: Kind) -> str:
+    if kind.options:
+        return " or ".join(kind.options)
+    if kind.items is not None and kind.type is list:
+        inner = _in_words(kind.items)
         return "list of commands" if inner.startswith("list") else f"list of {inner}"
-    if get_origin(bare) is dict:
-        return f"mapping of names to {_kind(arguments[1])}"
-    return _KINDS.get(bare, "mapping")
+    if kind.items is not None:
+        return f"mapping of names to {_in_words(kind.items)}"
+    return _KINDS.get(kind.type, "mapping")

@@ -1,17 +1,17 @@
-"""The annotated reference of the config, and its JSON Schema: both made from the schema alone.
+"""The annotated reference of the config, made from the schema alone.
 
 `docs/configuration.md` is the output of `markdown()`, and so is what `deployer config docs` prints.
 """
 
 from __future__ import annotations
 
-import copy
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from deployer.config import outline, units
+from deployer.config.model import fields
 from deployer.config.outline import Key
 
 _WIDTH = 100
@@ -95,7 +95,7 @@ Keys with their defaults. A key behind `#` is not set unless you set it; it show
 def markdown() -> str:
     """The whole page."""
     parts = [_INTRODUCTION]
-    for name, field in outline.whole().model_fields.items():
+    for name, field in fields(outline.whole()).items():
         parts.append(f"\n### {name}\n\n{field.description}\n\n```yaml\n" + "\n".join(_top(name)) + "\n```\n")
     return "".join(parts)
 
@@ -113,20 +113,6 @@ def as_data() -> list[dict[str, Any]]:
         }
         for key in outline.keys_of()
     ]
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema of the file, environments included, for editors."""
-    schema = _strict(outline.whole().model_json_schema())
-    definitions = schema.setdefault("$defs", {})
-    definitions |= {f"Part{name}": _partial(found) for name, found in copy.deepcopy(definitions).items()}
-    environment = _partial({key: copy.deepcopy(schema[key]) for key in ("type", "properties")})
-    schema["properties"]["environments"] = {
-        "type": ["object", "null"],
-        "description": "Parts of a config by name; `--env NAME` merges one over the base.",
-        "additionalProperties": {**environment, "additionalProperties": False, "type": ["object", "null"]},
-    }
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "config.yaml"}
 
 
 def _top(name: str) -> Iterator[str]:
@@ -150,11 +136,11 @@ def _below(section: Key, path: tuple[str, ...]) -> Iterator[str]:
 
 
 def _key(key: Key) -> Iterator[str]:
-    for line in textwrap.wrap(key.field.description or "", _WIDTH):
+    for line in textwrap.wrap(key.field.description, _WIDTH):
         yield f"# {line}"
     if key.section is None:
         off = key.default is None and not key.required
-        value = key.example if off or key.required else key.default
+        value = key.field.example if off or key.required else key.default
         yield f"{'#' if off else ''}{key.name}: {_written(value, key)}  # {_note(key)}"
     elif key.many:
         yield f"{key.name}: []  # list of mappings; an item:"
@@ -171,8 +157,8 @@ def _note(key: Key) -> str:
         return f"{note}; required"
     if key.default is None:
         return f"{note}; not set"
-    if key.example is not None:
-        return f"{note}; for example {_written(key.example, key)}"
+    if key.field.example is not None:
+        return f"{note}; for example {_written(key.field.example, key)}"
     return note
 
 
@@ -199,42 +185,3 @@ def _jsonable(value: Any) -> Any:
 def _off(lines: list[str], indent: int) -> list[str]:
     """`lines` as an example that YAML does not read."""
     return [f"{_INDENT * indent}#{line}".rstrip() for line in lines]
-
-
-def _partial(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a part: nothing is required, null removes, and the same holds below."""
-    part = {key: value for key, value in schema.items() if key != "required"}
-    part["properties"] = {
-        name: {"anyOf": [_pointing_to_parts(found), {"type": "null"}]}
-        for name, found in schema.get("properties", {}).items()
-    }
-    return part
-
-
-def _pointing_to_parts(schema: Any) -> Any:
-    """References to whole sections become references to parts; lists replace, so their items stay whole."""
-    if isinstance(schema, list):
-        return [_pointing_to_parts(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    parts: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key == "$ref":
-            parts[key] = value.replace("#/$defs/", "#/$defs/Part")
-        elif key == "patternProperties":
-            parts[key] = {name: {"anyOf": [found, {"type": "null"}]} for name, found in value.items()}
-        elif key == "items":
-            parts[key] = value
-        elif key != "default":
-            parts[key] = _pointing_to_parts(value)
-    return parts
-
-
-def _strict(schema: Any) -> Any:
-    """Where names must match a pattern, pydantic forgets to forbid those that do not."""
-    if isinstance(schema, list):
-        return [_strict(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    strict = {key: _strict(value) for key, value in schema.items()}
-    return {**strict, "additionalProperties": False} if "patternProperties" in schema else strict

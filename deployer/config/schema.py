@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from deployer.config.parts import REQUIRED, Part
+from deployer.config.reading import Flaw, Invalid
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
     from deployer.config.sections.edge import Edge
     from deployer.config.sections.hosts import Host, Machine, Prepare, Ssh
     from deployer.config.sections.jenkins import Jenkins
@@ -27,17 +28,6 @@ if TYPE_CHECKING:
     from deployer.config.sections.site import Site
     from deployer.config.sections.stack import Stack
     from deployer.config.sections.watch import Watch
-
-
-class Invalid(ValueError):
-    """What is said is no config.
-
-    :ivar found: everything that is wrong, as pydantic's `ValidationError.errors` gives it.
-    """
-
-    def __init__(self, found: list[ErrorDetails]) -> None:
-        super().__init__("; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found))
-        self.found = found
 
 
 class Config:
@@ -89,25 +79,20 @@ class Config:
 
         :raises Invalid: with every problem.
         """
-        from pydantic import ValidationError
-
         made: dict[str, Any] = {}
-        found: list[ErrorDetails] = []
+        found: list[Flaw] = []
         parts = {part.name: part for part in cls.parts()}
         for name, value in said.items():
             part = parts.get(name)
             if part is None:
-                found.append(_wrong("extra_forbidden", name, value))
+                found.append(Flaw((name,), "unknown key", unknown=True))
                 continue
             try:
                 made[name] = part.make(value)
-            except ValidationError as error:
-                found += [
-                    cast("ErrorDetails", {**each, "loc": (name, *each["loc"])})
-                    for each in error.errors(include_url=False)
-                ]
+            except Invalid as error:
+                found += [each.below(name) for each in error.found]
         found += [
-            _wrong("missing", name, None)
+            Flaw((name,), "is required")
             for name, part in parts.items()
             if part.default is REQUIRED and name not in said
         ]
@@ -133,20 +118,7 @@ class Config:
         """The same config with other sections."""
         return Config({**self.made, **sections}, self.path, self.environment)
 
-    def dump(self, *names: str, mode: str = "python") -> dict[str, Any]:
-        """Sections as dicts, lists and plain values: those of `names`, else all.
-
-        :param mode: `json` for what JSON can hold.
-        """
+    def dump(self, *names: str) -> dict[str, Any]:
+        """Sections as dicts, lists and what JSON can hold: those of `names`, else all."""
         named = names or [part.name for part in self.parts()]
-        return {name: _dumped(getattr(self, name), mode) for name in named}
-
-
-def _dumped(section: Any, mode: str) -> Any:
-    if isinstance(section, list):
-        return [_dumped(each, mode) for each in section]
-    return None if section is None else section.model_dump(mode=mode)
-
-
-def _wrong(kind: str, name: str, value: object) -> ErrorDetails:
-    return {"type": kind, "loc": (name,), "msg": kind, "input": value}
+        return {name: msgspec.to_builtins(getattr(self, name), enc_hook=str) for name in named}

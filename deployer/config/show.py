@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
-from deployer.config import outline, secrets, units
+from deployer.config import secrets, units
 from deployer.config.load import TEXTS
+from deployer.config.model import Section, fields
 from deployer.config.schema import Config
 
 
@@ -33,15 +32,15 @@ def _whole(config: Config, *, written: bool) -> dict[str, Any]:
     }
 
 
-def _section(section: BaseModel, *, written: bool) -> dict[str, Any]:
+def _section(section: Section, *, written: bool) -> dict[str, Any]:
     return {
-        name: _value(name, getattr(section, name), outline.measure(field) if written else "", written=written)
-        for name, field in type(section).model_fields.items()
+        name: _value(name, getattr(section, name), field.kind.measure if written else "", written=written)
+        for name, field in fields(type(section)).items()
     }
 
 
 def _value(name: str, value: Any, measure: str, *, written: bool) -> Any:
-    if isinstance(value, BaseModel):
+    if isinstance(value, Section):
         return _section(value, written=written)
     if isinstance(value, dict) and name in TEXTS:
         return {

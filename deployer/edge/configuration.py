@@ -58,7 +58,7 @@ def configuration(config: Config, state: EdgeState, addresses: Addresses, *, pub
 
 def settings(config: Config) -> str:
     """A digest of all that an edge is made from, and that only `edge upgrade` changes."""
-    edge = config.edge.model_dump(mode="json")
+    edge = config.dump("edge")["edge"]
     text = json.dumps([edge, site.settings(config), config.service.streams], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

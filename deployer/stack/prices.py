@@ -6,19 +6,20 @@ import datetime as dt
 from functools import cache
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+import msgspec
+from msgspec import Meta, Struct
 
 from deployer.errors import ConfigError
 from deployer.resources import templates_folder
 
-Price = Annotated[float, Field(ge=0)]
+Price = Annotated[float, Meta(ge=0)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _Table(Struct, frozen=True, forbid_unknown_fields=True):
+    pass
 
 
-class RegionPrices(_Table):
+class RegionPrices(_Table, frozen=True):
     """What depends on the region: an hour, a GB and month, a thousand requests."""
 
     instance: dict[str, Price]
@@ -32,7 +33,7 @@ class RegionPrices(_Table):
     address: Price
 
 
-class Free(_Table):
+class Free(_Table, frozen=True):
     """A month's share that is free for ever."""
 
     alarms: int
@@ -43,7 +44,7 @@ class Free(_Table):
     functions: int
 
 
-class FirstYear(_Table):
+class FirstYear(_Table, frozen=True):
     """A month's share that is free for twelve months, for accounts from before 15 July 2025."""
 
     instances: list[str]
@@ -57,7 +58,7 @@ class FirstYear(_Table):
     address_hours: int
 
 
-class Usage(_Table):
+class Usage(_Table, frozen=True):
     """A month's traffic, where the template cannot know."""
 
     storage: float
@@ -69,7 +70,7 @@ class Usage(_Table):
     logs: float
 
 
-class Prices(_Table):
+class Prices(_Table, frozen=True):
     """The whole table, in USD."""
 
     date: dt.date
@@ -99,6 +100,6 @@ def prices() -> Prices:
 
     path = templates_folder() / "aws" / "prices.yaml"
     try:
-        return Prices.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        return msgspec.convert(yaml.safe_load(path.read_text("utf-8")), Prices)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read as a table of prices: {error}") from None

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from deployer.config.load import load
 from deployer.config.schema import Config
@@ -253,7 +254,7 @@ class TestOnAController:
 
 
 def test_a_config_without_a_repository_is_refused(config: Config) -> None:
-    bare = config.replaced(jenkins=config.jenkins.model_copy(update={"repository": None}))
+    bare = config.replaced(jenkins=replace(config.jenkins, repository=None))
     with pytest.raises(ConfigError, match=r"jenkins\.repository is missing"):
         jobs.jobs_of(bare)
 

@@ -13,41 +13,30 @@ from __future__ import annotations
 import base64
 import secrets
 import threading
-import typing
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Annotated, Any, Self, get_args, get_origin
+from typing import Self
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BaseModel
-
+from deployer.config.model import Kind, Section, fields
 from deployer.config.outline import whole
 from deployer.config.sections import kinds
 
-_SECRET = kinds._secret_text
 
-
-def secret_keys(section: type[BaseModel] | None = None, above: str = "") -> Iterator[str]:
+def secret_keys(section: type[Section] | None = None, above: str = "") -> Iterator[str]:
     """Every key of the schema whose value may refer to a secret, as `site.secret_key`; lists add nothing."""
-    section = section or whole()
-    for name, kind in typing.get_type_hints(section, include_extras=True).items():
-        if name in section.model_fields:
-            yield from _keys(kind, f"{above}{name}")
+    for name, field in fields(section or whole()).items():
+        yield from _keys(field.kind, f"{above}{name}")
 
 
-def _keys(kind: Any, key: str) -> Iterator[str]:
-    if get_origin(kind) is Annotated:
-        inner, *marks = get_args(kind)
-        if any(isinstance(mark, AfterValidator) and mark.func is _SECRET for mark in marks):
-            yield key
-        else:
-            yield from _keys(inner, key)
-    elif isinstance(kind, type) and get_origin(kind) is None and issubclass(kind, BaseModel):
-        yield from secret_keys(kind, f"{key}.")
-    else:
-        for part in get_args(kind):
-            yield from _keys(part, key)
+def _keys(kind: Kind, key: str) -> Iterator[str]:
+    if kinds._secret_text in kind.checks:
+        yield key
+    elif kind.section is not None:
+        yield from secret_keys(kind.section, f"{key}.")
+    elif kind.items is not None:
+        yield from _keys(kind.items, key)
 
 
 class Canaries:

@@ -1,21 +1,16 @@
 """The proxy in front of the service."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import (
-    Field,
-    ValidationInfo,
-    field_validator,
-)
+from msgspec import Meta
 
+from deployer.config.model import Conflict, Section
 from deployer.config.sections.kinds import (
     Address,
     Duration,
     Port,
-    Section,
     Subnet,
     UrlFolder,
     Wait,
@@ -23,88 +18,96 @@ from deployer.config.sections.kinds import (
 )
 
 
-class Tls(Section):
+class Tls(Section, frozen=True, kw_only=True):
     """HTTPS at the edge with a certificate from files, for those without a CDN."""
 
-    port: Port = Field(default=443, description="Port for HTTPS.")
-    certificate: Path = Field(
-        description="PEM file with the certificate and its chain, relative to the config's own folder.",
-        examples=["tls/shop.pem"],
-    )
-    key: Path | None = Field(
-        default=None,
-        description="PEM file with the private key, if the certificate's file lacks it.",
-        examples=["tls/shop.key"],
-    )
-    redirect: bool = Field(
-        default=True, description="Answer plain HTTP on `edge.port` with a redirect to HTTPS."
-    )
+    port: Annotated[Port, Meta(description="Port for HTTPS.")] = 443
+    certificate: Annotated[
+        Path,
+        Meta(
+            description="PEM file with the certificate and its chain, relative to the config's own folder.",
+            examples=["tls/shop.pem"],
+        ),
+    ]
+    key: Annotated[
+        Path | None,
+        Meta(
+            description="PEM file with the private key, if the certificate's file lacks it.",
+            examples=["tls/shop.key"],
+        ),
+    ] = None
+    redirect: Annotated[
+        bool, Meta(description="Answer plain HTTP on `edge.port` with a redirect to HTTPS.")
+    ] = True
 
 
-class Edge(Section):
+class Edge(Section, frozen=True, kw_only=True):
     """The proxy in front of the service, which stays up while releases come and go."""
 
-    port: Port = Field(default=8080, description="Port on which the host serves.")
-    address: Address = Field(default="0.0.0.0", description="Address on which the host serves.")
-    image: Word | None = Field(
-        default=None,
-        description="Ready image of the edge; else one is built from `edge.base`.",
-        examples=["shop-edge:1"],
-    )
-    base: Word | None = Field(
-        default=None,
-        description="Debian image the edge's own image is built from.",
-        examples=["debian:bookworm-slim"],
-    )
-    subnet: Subnet | None = Field(
-        default=None,
-        description="Private network of the two slots, a /28 or larger; else a free one is found.",
-        examples=["10.213.7.0/24"],
-    )
-    tls: Tls | None = Field(default=None, description="HTTPS with a certificate from files.")
-    api_prefix: UrlFolder = Field(
-        default="/api/",
-        description="With a `site`: paths below this go to the service, all others to the site.",
-    )
-    hold: Annotated[Duration, Field(ge=1)] = Field(
-        default=30.0, description="How long maintenance keeps a request waiting before it answers 503."
-    )
-    retry_after: Annotated[Duration, Field(ge=1)] = Field(
-        default=30.0, description="Retry-After of the 503 in maintenance, in whole seconds."
-    )
-    connect_timeout: Annotated[Duration, Field(ge=0.01)] = Field(
-        default=1.0, description="Time to connect to the service."
-    )
-    read_timeout: Wait = Field(default=60.0, description="Time to wait for the service's answer.")
-    stream_timeout: Wait = Field(
-        default=3600.0,
-        description="Silence allowed in a long-lived answer (`service.streams`) or a WebSocket.",
-    )
-    max_connections: Annotated[int, Field(ge=10)] = Field(
-        default=2000,
-        description="Connections served at once; more wait.",
-        json_schema_extra={"unit": "connections"},
-    )
-    check_interval: Annotated[Duration, Field(ge=0.01)] = Field(
-        default=0.2, description="Time between health checks."
-    )
-    check_timeout: Annotated[Duration, Field(ge=0.01)] = Field(
-        default=1.0, description="Time a health check may take."
-    )
-    check_rise: Annotated[int, Field(ge=1)] = Field(
-        default=2,
-        description="Good checks in a row until a release counts as ready.",
-        json_schema_extra={"unit": "checks"},
-    )
-    check_fall: Annotated[int, Field(ge=1)] = Field(
-        default=3,
-        description="Failed checks in a row until it counts as down.",
-        json_schema_extra={"unit": "checks"},
-    )
+    port: Annotated[Port, Meta(description="Port on which the host serves.")] = 8080
+    address: Annotated[Address, Meta(description="Address on which the host serves.")] = "0.0.0.0"
+    image: Annotated[
+        Word | None,
+        Meta(
+            description="Ready image of the edge; else one is built from `edge.base`.",
+            examples=["shop-edge:1"],
+        ),
+    ] = None
+    base: Annotated[
+        Word | None,
+        Meta(
+            description="Debian image the edge's own image is built from.", examples=["debian:bookworm-slim"]
+        ),
+    ] = None
+    subnet: Annotated[
+        Subnet | None,
+        Meta(
+            description="Private network of the two slots, a /28 or larger; else a free one is found.",
+            examples=["10.213.7.0/24"],
+        ),
+    ] = None
+    tls: Annotated[Tls | None, Meta(description="HTTPS with a certificate from files.")] = None
+    api_prefix: Annotated[
+        UrlFolder,
+        Meta(description="With a `site`: paths below this go to the service, all others to the site."),
+    ] = "/api/"
+    hold: Annotated[
+        Annotated[Duration, Meta(ge=1)],
+        Meta(description="How long maintenance keeps a request waiting before it answers 503."),
+    ] = 30.0
+    retry_after: Annotated[
+        Annotated[Duration, Meta(ge=1)],
+        Meta(description="Retry-After of the 503 in maintenance, in whole seconds."),
+    ] = 30.0
+    connect_timeout: Annotated[
+        Annotated[Duration, Meta(ge=0.01)], Meta(description="Time to connect to the service.")
+    ] = 1.0
+    read_timeout: Annotated[Wait, Meta(description="Time to wait for the service's answer.")] = 60.0
+    stream_timeout: Annotated[
+        Wait, Meta(description="Silence allowed in a long-lived answer (`service.streams`) or a WebSocket.")
+    ] = 3600.0
+    max_connections: Annotated[
+        Annotated[int, Meta(ge=10)],
+        Meta(description="Connections served at once; more wait.", extra={"unit": "connections"}),
+    ] = 2000
+    check_interval: Annotated[
+        Annotated[Duration, Meta(ge=0.01)], Meta(description="Time between health checks.")
+    ] = 0.2
+    check_timeout: Annotated[
+        Annotated[Duration, Meta(ge=0.01)], Meta(description="Time a health check may take.")
+    ] = 1.0
+    check_rise: Annotated[
+        Annotated[int, Meta(ge=1)],
+        Meta(description="Good checks in a row until a release counts as ready.", extra={"unit": "checks"}),
+    ] = 2
+    check_fall: Annotated[
+        Annotated[int, Meta(ge=1)],
+        Meta(description="Failed checks in a row until it counts as down.", extra={"unit": "checks"}),
+    ] = 3
 
-    @field_validator("tls")
     @classmethod
-    def _ports_differ(cls, tls: Tls | None, info: ValidationInfo) -> Tls | None:
-        if tls is not None and tls.port == info.data.get("port"):
-            raise ValueError(f"port {tls.port} is edge.port already; HTTPS needs a port of its own")
-        return tls
+    def conflicts(cls, said: Mapping[str, Any]) -> Iterator[Conflict]:
+        """What is wrong between keys: see `Section.conflicts`."""
+        tls = said.get("tls")
+        if tls is not None and tls.port == said.get("port"):
+            yield "tls", f"port {tls.port} is edge.port already; HTTPS needs a port of its own"

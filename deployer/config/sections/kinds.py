@@ -3,36 +3,33 @@
 Durations are float seconds, sizes are int bytes; both may be written as people do ("5m", "1g").
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    WithJsonSchema,
-)
+from msgspec import Meta
 
 from deployer.config import references, units
+from deployer.config.model import Checked, Conflict, Parsed
 
 
-def _matching(pattern: str, complaint: str, **schema: Any) -> tuple[AfterValidator, WithJsonSchema]:
+def _drawn(**schema: Any) -> Meta:
+    """What the JSON Schema has in place of what it would have by the type alone."""
+    return Meta(extra_json_schema=schema)
+
+
+def _matching(pattern: str, complaint: str) -> tuple[Checked, Meta]:
     """Text that matches `pattern` as a whole; `complaint` says what it must be, in words."""
 
-    def check(value: str) -> str:
+    def check(value: str) -> None:
         # `re` keeps what it has compiled; a command needs few of these, and would wait for all of them.
         if not re.fullmatch(pattern, value):
             raise ValueError(complaint)
-        return value
 
-    return AfterValidator(check), WithJsonSchema({"type": "string", "pattern": f"^({pattern})$", **schema})
+    return Checked(check), _drawn(type="string", pattern=f"^({pattern})$")
 
 
-def _private_subnet(value: str) -> str:
+def _private_subnet(value: str) -> None:
     import ipaddress
 
     try:
@@ -43,26 +40,23 @@ def _private_subnet(value: str) -> str:
         raise ValueError("must be a private IPv4 network, as in 10.213.7.0/24")
     if network.prefixlen > 28:
         raise ValueError(f"must be a /28 or larger, to hold the slots; this is a /{network.prefixlen}")
-    return value
 
 
-def _ip_address(value: str) -> str:
+def _ip_address(value: str) -> None:
     import ipaddress
 
     try:
         ipaddress.IPv4Address(value)
     except ValueError:
         raise ValueError("must be an IPv4 address such as 0.0.0.0 or 127.0.0.1") from None
-    return value
 
 
-def _no_reference(value: str) -> str:
+def _no_reference(value: str) -> None:
     if references.mentioned(value):
         raise ValueError("a secret reference is only resolved in 'env'; use --set for other keys")
-    return value
 
 
-def _network(value: str) -> str:
+def _network(value: str) -> None:
     import ipaddress
 
     try:
@@ -71,36 +65,37 @@ def _network(value: str) -> str:
         raise ValueError("must be an IPv4 network such as 203.0.113.7/32") from None
     if network.prefixlen < 8:
         raise ValueError(f"must be a /8 or smaller: a /{network.prefixlen} is half the world, or all of it")
-    return value
 
 
-def _secret_text(value: str) -> str:
+def _secret_text(value: str) -> None:
     references.parse(value)
-    return value
 
 
-_DURATION = {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?|\.\d+)\s*(ms|s|m|h|d)?\s*$"}
-_SIZE = {"type": "string", "pattern": r"^\s*(\d+(\.\d+)?|\.\d+)\s*([kKmMgGtT]?[iI]?[bB]?)\s*$"}
 # Unquoted YAML numbers and booleans are taken as they are written: an editor must not complain either.
-_SCALAR = WithJsonSchema({"type": ["string", "number", "boolean"]})
+_SCALAR = _drawn(type=["string", "number", "boolean"])
 # Some paths become words of the edge's configuration, so they hold nothing that it would read as syntax.
 _URL_PATH = r"/[A-Za-z0-9._~%:@!,;=+*/-]*"
 
+# A JSON Schema's `pattern` is about text alone, its `minimum` about numbers alone.
 Duration = Annotated[
     float,
-    BeforeValidator(units.parse_duration),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, _DURATION]}),
+    Parsed(units.parse_duration),
+    _drawn(type=["number", "string"], minimum=0, pattern=r"^\s*(\d+(\.\d+)?|\.\d+)\s*(ms|s|m|h|d)?\s*$"),
 ]
 Size = Annotated[
     int,
-    BeforeValidator(units.parse_size),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, _SIZE]}),
+    Parsed(units.parse_size),
+    _drawn(
+        type=["integer", "string"],
+        minimum=0,
+        pattern=r"^\s*(\d+(\.\d+)?|\.\d+)\s*([kKmMgGtT]?[iI]?[bB]?)\s*$",
+    ),
 ]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Text = Annotated[str, AfterValidator(_no_reference), _SCALAR]
-SecretText = Annotated[str, AfterValidator(_secret_text), _SCALAR]
-Word = Annotated[str, Field(min_length=1), AfterValidator(_no_reference)]
-Command = Annotated[list[Text], Field(min_length=1)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Text = Annotated[str, Checked(_no_reference), _SCALAR]
+SecretText = Annotated[str, Checked(_secret_text), _SCALAR]
+Word = Annotated[str, Meta(min_length=1), Checked(_no_reference)]
+Command = Annotated[list[Text], Meta(min_length=1)]
 UrlPath = Annotated[
     str,
     *_matching(
@@ -180,14 +175,7 @@ Distribution = Annotated[str, *_matching(r"[A-Z0-9]+", "must be a distribution's
 Share = Annotated[
     str,
     *_matching(r"\d{1,2}%|100%|\d+", "must be a share such as 50%, or a number of files"),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 0},
-                {"type": "string", "pattern": r"^(\d{1,2}%|100%|\d+)$"},
-            ]
-        }
-    ),
+    _drawn(type=["integer", "string"], minimum=0, pattern=r"^(\d{1,2}%|100%|\d+)$"),
 ]
 DockerAddress = Annotated[
     str, *_matching(r"(unix:///|tcp://)\S+", "must begin with unix:/// or tcp://; for SSH there is `hosts`")
@@ -195,7 +183,7 @@ DockerAddress = Annotated[
 LogSize = Annotated[
     str,
     *_matching(r"[1-9]\d*[kmg]?", "must be a size such as 512k, 10m or 1g"),
-    WithJsonSchema({"type": ["string", "integer"]}),
+    _drawn(type=["string", "integer"]),
 ]
 ControllerUrl = Annotated[
     str,
@@ -236,14 +224,7 @@ Batch = Annotated[
     *_matching(
         r"[1-9]\d?%|100%|[1-9]\d*", "must be a number of hosts, as in 2, or a share of them, as in 50%"
     ),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 1},
-                {"type": "string", "pattern": r"^([1-9]\d?%|100%|[1-9]\d*)$"},
-            ]
-        }
-    ),
+    _drawn(type=["integer", "string"], minimum=1, pattern=r"^([1-9]\d?%|100%|[1-9]\d*)$"),
 ]
 EventName = Annotated[
     str, *_matching(r"[a-z_*]+", "must be a kind of event, as in rolled_back, or a pattern, as in command_*")
@@ -304,39 +285,20 @@ DatabaseClass = Annotated[
 DatabaseName = Annotated[
     str, *_matching(r"[A-Za-z][A-Za-z0-9_]{0,15}", "must be letters, digits and '_', 16 at most")
 ]
-Network = Annotated[str, AfterValidator(_network)]
+Network = Annotated[str, Checked(_network)]
 """Part of the IPv4 internet, never all of it."""
-Subnet = Annotated[str, AfterValidator(_private_subnet)]
-Address = Annotated[str, AfterValidator(_ip_address)]
-Wait = Annotated[Duration, Field(gt=0)]
+Subnet = Annotated[str, Checked(_private_subnet)]
+Address = Annotated[str, Checked(_ip_address)]
+Wait = Annotated[Duration, Meta(gt=0)]
 """A duration that must not be 0."""
 Variables = dict[VariableName, SecretText]
 
 
-class Section(BaseModel):
-    """A mapping of the file: immutable, and strict about its keys."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        # The loader hands scalars over as they are written ("1.10" stays "1.10" in env); the types decide.
-        coerce_numbers_to_str=True,
-        allow_inf_nan=False,
-        hide_input_in_errors=True,
-        # Built once, as part of `Config`, rather than each on its own: it halves the time to load a config.
-        defer_build=True,
-    )
-
-
-def below(description: str, **default: Any) -> Any:
-    """A section that need not be given. What it is then is validated as a part of the whole.
-
-    A default that is a section already would have pydantic build that section a second time, on its own.
-    """
-    return Field(default=default, validate_default=True, description=description)
-
-
-def all_differ(values: list[Any], complaint: str) -> None:
-    for index, value in enumerate(values):
-        if value in values[:index]:
-            raise ValueError(f"{complaint} '{value}'")
+def repeated(key: str, values: Iterable[Any], complaint: str) -> Iterator[Conflict]:
+    """A conflict about `key` for the first value that is there a second time."""
+    seen = []
+    for value in values:
+        if value in seen:
+            yield key, f"{complaint} '{value}'"
+            return
+        seen.append(value)

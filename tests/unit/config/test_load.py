@@ -185,7 +185,7 @@ def test_two_lines_are_enough_and_have_every_default(write: Write) -> None:
         },
         "pipelines": {
             "backend": {
-                "folder": Path(),
+                "folder": ".",
                 "build": {"commands": [], "inputs": [], "outputs": []},
                 "test": {"commands": [], "inputs": [], "outputs": []},
             },
@@ -199,7 +199,7 @@ def test_two_lines_are_enough_and_have_every_default(write: Write) -> None:
                 "build": {"commands": [["npm", "run", "build"]], "inputs": [], "outputs": []},
             },
             "preflight": {"memory": 256 * 1024**2, "disk": 1024**3},
-            "reports": Path("build/reports"),
+            "reports": "build/reports",
         },
     }
 

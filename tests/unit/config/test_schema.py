@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from deployer.config.load import load
-from deployer.config.schema import Config, Invalid
+from deployer.config.reading import Invalid, made
+from deployer.config.schema import Config
 from deployer.config.sections.edge import Edge
 from deployer.errors import ConfigError
 
@@ -313,14 +314,62 @@ def test_what_is_right_is_accepted(write: Write, assignment: str) -> None:
 
 
 def test_python_values_are_accepted_too() -> None:
-    edge = Edge.model_validate({"port": 81, "hold": 1.5})
+    edge = made(Edge, {"port": 81, "hold": 1.5})
     assert (edge.port, edge.hold) == (81, 1.5)
+
+
+def test_a_section_that_is_given_in_part_keeps_the_rest(write: Write) -> None:
+    install = load(
+        write(BASE + "pipelines: {frontend: {install: {inputs: [a]}}}"), environ={}
+    ).pipelines.frontend.install
+    assert (install.commands, install.inputs, install.outputs) == ([["npm", "ci"]], ["a"], ["node_modules"])
+    backend = load(
+        write(BASE + "pipelines: {backend: {build: {inputs: [a]}}}"), environ={}
+    ).pipelines.backend.build
+    assert (backend.commands, backend.inputs) == ([], ["a"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "value"),
+    [
+        (int, " 80 ", 80),
+        (int, 8.0, 8),
+        (int, 8.5, None),
+        (int, True, None),
+        (int, "8e3", None),
+        (float, "1e3", 1000.0),
+        (float, "inf", None),
+        (int, "9" * 400, None),
+        (int, "9" * 5000, None),
+        (float, [], None),
+        (bool, "YES", True),
+        (bool, "off", False),
+        (bool, 2, None),
+        (str, 1.5, "1.5"),
+        (str, True, None),
+        (str, None, None),
+    ],
+)
+def test_scalars_are_what_they_are_written_as(kind: type, said: object, value: object) -> None:
+    if value is None:
+        with pytest.raises(Invalid):
+            made(kind, said)
+    else:
+        found: object = made(kind, said)
+        assert (type(found), found) == (kind, value)
+
+
+def test_rules_between_keys_are_judged_where_another_key_is_wrong(write: Write) -> None:
+    assert problems(write("service: {name: shop, image: a, build: {}, port: x}")) == [
+        "config.yaml:1: service.port: must be a whole number",
+        "config.yaml:1: service: give either 'image' or 'build', not both",
+    ]
 
 
 def test_a_config_cannot_be_changed() -> None:
     config = Config.of({"service": {"name": "a", "image": "a", "port": 1}})
-    with pytest.raises(ValueError, match="frozen"):
-        config.service.port = 2
+    with pytest.raises(AttributeError, match="immutable"):
+        config.service.port = 2  # type: ignore[misc]
 
 
 def test_an_error_of_the_schema_does_not_repeat_the_value() -> None:

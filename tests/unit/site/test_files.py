@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deployer.config.reading import made
 from deployer.config.sections.site import Site
 from deployer.errors import PreflightError
 from deployer.site import files
@@ -29,7 +30,7 @@ def dist(tmp_path: Path) -> Path:
 
 
 def site(**keys: object) -> Site:
-    return Site.model_validate({"bucket": "shop-site", **keys})
+    return made(Site, {"bucket": "shop-site", **keys})
 
 
 def found(dist: Path, **keys: object) -> list[str]:

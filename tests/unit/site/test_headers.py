@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deployer.config.reading import made
 from deployer.config.sections.site import Site
 from deployer.site.headers import A_WHILE, ASK_FIRST, FOR_EVER, Rules
 from deployer.site.media import media_type
@@ -56,7 +57,8 @@ def test_hashed_files_may_be_cached_for_ever_and_pages_are_asked_about(
 
 def test_later_rules_win_and_metadata_adds_up() -> None:
     rules = Rules(
-        Site.model_validate(
+        made(
+            Site,
             {
                 "bucket": "shop-site",
                 "rules": [
@@ -64,7 +66,7 @@ def test_later_rules_win_and_metadata_adds_up() -> None:
                     {"match": "*.txt", "encoding": "gzip", "metadata": {"b": "2"}},
                     {"match": "deep/**", "encoding": "none", "content_type": "text/x-odd"},
                 ],
-            }
+            },
         )
     )
     plain, deep = rules.of("a.txt").headers, rules.of("deep/er/a.txt").headers

@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from deployer.config.reading import made
 from deployer.config.sections.site import Site
 from deployer.errors import CloudError, DeployerError, Interrupted, PreflightError
 from deployer.events import ignore
@@ -25,7 +26,7 @@ def test_a_signal_is_obeyed_at_once_and_a_missing_build_comes_before_the_bucket(
         raise trouble
 
     monkeypatch.setattr("deployer.site.release.Observer.look", look)
-    site = Site.model_validate({"bucket": "shop-site", "dist": "nowhere"})
+    site = made(Site, {"bucket": "shop-site", "dist": "nowhere"})
     operation = SimpleNamespace(site=site, root=tmp_path, store=None, keys=None, emit=ignore)
     with pytest.raises(told):
         prepare(cast(SiteOperation, operation), Choices())

@@ -17,7 +17,8 @@ import yaml
 from deployer.cli.context import Context
 from deployer.cli.main import main
 from deployer.config.load import load
-from deployer.config.schema import Config, Invalid
+from deployer.config.reading import Invalid
+from deployer.config.schema import Config
 from deployer.errors import ConfigError, TemplateError
 from deployer.fleet.prepare import script
 from deployer.stack.document import parse

@@ -24,7 +24,6 @@ class Looks:
     """Looks a minute apart; `told` is what each had to tell, as (what, state)."""
 
     def __init__(self, **watch: Any) -> None:
-        Watch.model_rebuild()
         self.watch = Watch(**watch)
         self.known = Known()
         self.now = 1_000_000.0
