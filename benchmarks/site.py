@@ -144,6 +144,9 @@ def ways() -> list[Way]:
     ]
 
 
+ROLLBACK = Way("deployer site rollback", lambda *_: [sys.executable, "-m", "deployer", "site", "rollback"])
+
+
 def measure(stand: Stand) -> list[Section]:
     files = 5001 if not stand.quick else 501
     with s3.seaweedfs() as server, tempfile.TemporaryDirectory(prefix="deployer-bench-") as folder:
@@ -184,6 +187,9 @@ def _runs(stand: Stand, site: Site, server: Server, endpoint: str) -> dict[str, 
         each(2)
         site.change()
         each(3)
+        # What the change had replaced comes back: nobody else has that.
+        back = found.setdefault(ROLLBACK.name, [[] for _ in SCENARIOS])
+        back[3].append(_run(ROLLBACK, site, server, buckets["deployer"], endpoint))
         for bucket in buckets.values():
             _empty(server, bucket)
     return found
@@ -219,8 +225,8 @@ def _empty(server: Server, bucket: str) -> None:
 
 def _section(title: str, how: str, found: dict[str, list[list[Usage]]]) -> Section:
     medians = {
-        name: [statistics.median(each.seconds for each in scenario) for scenario in scenarios]
-        for name, scenarios in found.items()
+        way.name: [statistics.median(each.seconds for each in scenario) for scenario in found[way.name]]
+        for way in ways()
     }
     rows = [[name, *map(_cell, scenarios)] for name, scenarios in found.items()]
     others = [medians[way.name] for way in ways() if not way.ours]
@@ -236,6 +242,8 @@ def _section(title: str, how: str, found: dict[str, list[list[Usage]]]) -> Secti
 
 
 def _cell(scenario: list[Usage]) -> str:
+    if not scenario:
+        return ""
     seconds, cpu, peak = (
         statistics.median(getattr(each, name) for each in scenario) for name in ("seconds", "cpu", "peak")
     )

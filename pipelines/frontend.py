@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from deployer.config.schema import Config
 from deployer.config.sections.pipelines import Commands
 from deployer.errors import CloudUnreachable, ConfigError, PreflightError, ReleaseFailed
-from deployer.events import Warned
 from pipelines import commands
 from pipelines.backend import checkout_stage
 from pipelines.job import Job
@@ -154,12 +153,8 @@ def invalidate(job: Job) -> Made:
     if request is None:
         return Made(unchanged="nothing to forget")
     with _opened(job) as operation:
-        seconds = operation.site.invalidation_wait
-        done = operation.distribution is None or operation.distribution.wait(request, seconds)
-    if done:
-        return Made(text=f"{request} is done")
-    job.emit(Warned(f"{request} is not done after {seconds:.0f} s; it goes on by itself"))
-    return Made(text=f"{request} goes on")
+        done = operation.forgotten(request)
+    return Made(text=f"{request} is done" if done else f"{request} goes on")
 
 
 def foresee_invalidation(job: Job) -> tuple[Decision, Values]:

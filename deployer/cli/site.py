@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from deployer.cli.telling import Deed
 from deployer.errors import ConfigError, ExitStatus, UsageError
 
 if TYPE_CHECKING:
+    from deployer.site.facts import Facts
     from deployer.site.plan import Plan
     from deployer.site.work import Result, SiteOperation
 
@@ -123,7 +124,7 @@ def _deploy(operation: SiteOperation, args: argparse.Namespace, context: Context
     choices = release.Choices(args.trust_manifest, args.check_headers, limit(args.delete_limit))
     if args.plan:
         found = release.prepare(operation, choices)
-        return _show_plan(found.plan, operation, args, context)
+        return _show_plan(found.facts, found.plan, operation, args, context)
     result = release.deploy(operation, choices)
     return _conclude(result, operation, args, context)
 
@@ -133,7 +134,7 @@ def _rollback(operation: SiteOperation, args: argparse.Namespace, context: Conte
 
     if args.plan:
         found = rollback.prepare(operation, args.to)
-        return _show_plan(found.plan, operation, args, context)
+        return _show_plan(found.facts, found.plan, operation, args, context)
     return _conclude(rollback.rollback(operation, args.to), operation, args, context)
 
 
@@ -147,7 +148,8 @@ def _prune(operation: SiteOperation, args: argparse.Namespace, context: Context)
     most = limit(args.delete_limit)
     if args.plan:
         found = prune.prepare(operation, args.keep, most)
-        return _show_plan(found.plan, operation, args, context)
+        gone = {"releases": found.gone, "kept": len(found.kept)}
+        return _show_plan(found.facts, found.plan, operation, args, context, gone)
     return _conclude(prune.prune(operation, args.keep, most), operation, args, context)
 
 
@@ -225,17 +227,19 @@ def limit(text: str | None) -> str | None:
     )
 
 
-def _show_plan(plan: Plan, operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
-    from deployer.site.headers import Rules
-    from deployer.site.invalidation import Invalidation, Used, invalidation
+def _show_plan(
+    facts: Facts,
+    plan: Plan,
+    operation: SiteOperation,
+    args: argparse.Namespace,
+    context: Context,
+    gone: Mapping[str, Any] | None = None,
+) -> int:
+    """:param gone: of a prune: the releases that go, and how much content that was kept aside for them."""
+    from deployer.site.distribution import wanted as wanted_of
     from deployer.site.plan import lines
-    from deployer.site.work import changed_paths
 
-    site = operation.site
-    wanted = Invalidation((), 0.0)
-    if operation.distribution is not None:
-        paths = changed_paths(plan, site, Rules(site))
-        wanted = invalidation(paths, operation.distribution.used() if paths else Used())
+    wanted, _ = wanted_of(operation.site, operation.distribution, facts, plan)
     found: list[dict[str, Any]] = [
         {"path": path, "reason": reason, "size": size} for reason, path, size in lines(plan)
     ]
@@ -246,6 +250,7 @@ def _show_plan(plan: Plan, operation: SiteOperation, args: argparse.Namespace, c
                 "unchanged": plan.unchanged,
                 "bytes": plan.sending,
                 "invalidation": {"paths": list(wanted.paths), "cost": wanted.cost},
+                **(gone or {}),
             }
         )
         return ExitStatus.OK
@@ -257,6 +262,9 @@ def _show_plan(plan: Plan, operation: SiteOperation, args: argparse.Namespace, c
         f"{len(plan.sends):,} to send ({humanize_size(plan.sending)}), {len(plan.moves):,} to copy, "
         f"{len(plan.deletions):,} to delete, {plan.unchanged:,} unchanged"
     )
+    if gone and (gone["releases"] or gone["kept"]):
+        names = ", ".join(gone["releases"]) or "none"
+        context.print(f"releases that go: {names}; contents kept aside that go: {gone['kept']:,}")
     if wanted.paths:
         shown = ", ".join(wanted.paths[:5]) + (", ..." if len(wanted.paths) > 5 else "")
         context.print(f"to invalidate: {len(wanted.paths)} path(s), {wanted.cost:.2f} USD: {shown}")
@@ -264,14 +272,8 @@ def _show_plan(plan: Plan, operation: SiteOperation, args: argparse.Namespace, c
 
 
 def _conclude(result: Result, operation: SiteOperation, args: argparse.Namespace, context: Context) -> int:
-    if getattr(args, "wait", False) and result.invalidation_id and operation.distribution:
-        from deployer.events import Warned
-
-        seconds = operation.site.invalidation_wait
-        if not operation.distribution.wait(result.invalidation_id, seconds):
-            operation.emit(
-                Warned(f"the distribution has not forgotten all after {seconds:.0f} s; it goes on by itself")
-            )
+    if getattr(args, "wait", False) and result.invalidation_id:
+        operation.forgotten(result.invalidation_id)
     if args.json:
         context.print_json(result.as_dict())
         return ExitStatus.OK

@@ -13,6 +13,7 @@ import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from msgspec import Struct, field
 
@@ -216,7 +217,7 @@ class _Walk:
 def _redirects(site: Site) -> list[LocalFile]:
     files = []
     for path, target in site.redirects.items():
-        key = unicodedata.normalize("NFC", path.removeprefix("/"))
+        key = unicodedata.normalize("NFC", unquote(path.removeprefix("/")))
         if not key or key.endswith("/"):
             key += site.index
         from html import escape

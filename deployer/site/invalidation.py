@@ -57,6 +57,8 @@ def paths_of(
         if spa and path == index and path in cached_pages:
             return [EVERYTHING]
         paths.add(encoded(path))
+        # The function at the edge writes a visitor's plus sign so, for S3 (decision 0012).
+        paths.add(encoded(path).replace("+", "%2B"))
         folder, slash, name = path.rpartition("/")
         if name == index:
             paths.add(encoded(folder + slash))

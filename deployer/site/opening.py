@@ -36,7 +36,8 @@ def open_site(
     account = _own(config, environ, emit, start) if site.store else None
     store = open_store(site, environ, account)
     try:
-        yield SiteOperation(site, config.root, store, emit, distribution, lock_wait)
+        prefix = config.edge.api_prefix
+        yield SiteOperation(site, config.root, store, emit, distribution, lock_wait, prefix)
     finally:
         store.close()
 

@@ -33,6 +33,12 @@ class Pruning(Struct):
     manifests: list[Manifest]
 
     @property
+    def gone(self) -> list[str]:
+        """Releases that are no longer retained."""
+        stay = {record.id for record in self.pointer.releases}
+        return [record.id for record in self.facts.pointer.releases if record.id not in stay]
+
+    @property
     def kept(self) -> list[str]:
         """MD5s of kept content that nothing needs any more."""
         return unneeded_kept(self.facts.bucket, self.manifests)

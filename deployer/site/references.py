@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
+from deployer.site.media import is_page
+
 _URL = re.compile(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^)"'\s]*))\s*\)|@import\s+(?:"([^"]*)"|'([^']*)')""")
 # What bundlers write: static and dynamic imports, workers, and Vite's list of what a chunk needs.
 _IMPORT = re.compile(
@@ -31,6 +33,7 @@ _ATTRIBUTES = {
     "video": ("src", "poster"),
 }
 _NOT_LOADED = {"preconnect", "dns-prefetch", "canonical", "alternate"}
+_SCRIPTS = ("text/javascript", "application/javascript", "application/x-javascript")
 
 
 class _Page(HTMLParser):
@@ -47,7 +50,9 @@ class _Page(HTMLParser):
         self._inside = tag if tag in ("style", "script") else ""
         if tag == "base":
             self.base = given.get("href", "")
-        if tag == "link" and _NOT_LOADED.intersection((given.get("rel") or "").lower().split()):
+        relations = set((given.get("rel") or "").lower().split())
+        # An alternate style sheet is loaded like any other.
+        if tag == "link" and _NOT_LOADED & relations and "stylesheet" not in relations:
             return
         for name in _ATTRIBUTES.get(tag, ()):
             value = given.get(name)
@@ -83,13 +88,18 @@ def of_script(text: str) -> list[str]:
     return [*imports, *needs]
 
 
+def refers(content_type: str) -> bool:
+    """Whether a file of this type may refer to others."""
+    return is_page(content_type) or content_type.startswith(("text/css", *_SCRIPTS))
+
+
 def references(path: str, content_type: str, text: str) -> Iterator[str]:
     """The paths of the site that a file refers to; what leads to other sites, or nowhere, is left out.
 
     :param path: of the file, without a slash in front.
     """
     base = "/" + path
-    if content_type.startswith("text/html"):
+    if is_page(content_type):
         page = _Page()
         page.feed(text)
         if page.base:
@@ -97,7 +107,7 @@ def references(path: str, content_type: str, text: str) -> Iterator[str]:
         found = page.found
     elif content_type.startswith("text/css"):
         found = of_style(text)
-    elif content_type.startswith("text/javascript"):
+    elif content_type.startswith(_SCRIPTS):
         found = of_script(text)
     else:
         return

@@ -114,6 +114,7 @@ def _return(operation: SiteOperation, found: Return, phases: Phases) -> Result:
         change.send_assets()
         change.keep()
         change.publish()
+        change.learn_etags(facts.manifests[release])
         doomed = change.keys.all(deletion.path for deletion in plan.deletions)
         change.point(inherited(facts), release, more=bool(doomed or result.invalidation))
         change.invalidate()

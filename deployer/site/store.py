@@ -28,6 +28,7 @@ class Headers(Struct, frozen=True):
 
     :param redirect: path or address that a visitor is sent to instead (`x-amz-website-redirect-location`).
     :param metadata: `x-amz-meta-*` without that prefix, names in lower case, sorted.
+    :param foreign: others that a browser heeds and that we never send, where somebody else has set them.
     """
 
     content_type: str
@@ -35,6 +36,7 @@ class Headers(Struct, frozen=True):
     content_encoding: str = ""
     redirect: str = ""
     metadata: tuple[tuple[str, str], ...] = ()
+    foreign: tuple[tuple[str, str], ...] = ()
 
 
 class Listed(Struct, frozen=True):

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from deployer.config.units import humanize_size
 from deployer.errors import ConfigError, PreflightError
@@ -71,17 +71,22 @@ def _squeeze_pieces(pieces: Iterator[bytes], target: IO[bytes], encoding: str) -
             for piece in pieces:
                 squeezed.write(piece)
         return
+    compressor = brotli().Compressor(quality=9)
+    for piece in pieces:
+        target.write(cast(bytes, compressor.process(piece)))
+    target.write(cast(bytes, compressor.finish()))
+
+
+def brotli() -> Any:
+    """The package. :raises ConfigError: it is not installed."""
     try:
-        import brotli
+        import brotli as package
     except ImportError:
         raise ConfigError(
             "site.rules: encoding br needs the package brotli",
             remedy="pip install 'deployer[aws]' installs it; or use gzip",
         ) from None
-    compressor = brotli.Compressor(quality=9)
-    for piece in pieces:
-        target.write(cast(bytes, compressor.process(piece)))
-    target.write(cast(bytes, compressor.finish()))
+    return package
 
 
 def uploads(sends: Sequence[Sending], keys: Keys) -> Iterator[Upload]:
@@ -108,7 +113,7 @@ class Meter:
         self.bytes = sum(sending.file.size for sending in sends)
         self._tell = tell
         self._left: dict[str, int] = {}
-        self._done = 0
+        self._done = sum(not sending.file.size for sending in sends)  # of an empty one nothing is told
         self._sent = 0
         self._began = time.monotonic()
         self._told = self._began
@@ -118,9 +123,9 @@ class Meter:
         """`count` more bytes of an upload were sent; fewer than none where some must be sent again."""
         with self._guard:
             self._sent += count
-            left = self._left.get(upload.key, upload.size) - count
-            self._left[upload.key] = left
-            self._done += left <= 0
+            before = self._left.get(upload.key, upload.size)
+            left = self._left[upload.key] = before - count
+            self._done += (left <= 0) - (before <= 0)
             now = time.monotonic()
             if now - self._told < _BETWEEN:
                 return
@@ -133,7 +138,7 @@ class Meter:
         rate = self._sent / max(now - self._began, 0.001)
         left = max(0, self.bytes - self._sent) / rate if rate > 0 else 0
         return (
-            f"{min(self._done, self.files):,} of {self.files:,} files, {humanize_size(self._sent)} of "
+            f"{self._done:,} of {self.files:,} files, {humanize_size(self._sent)} of "
             f"{humanize_size(self.bytes)}, {humanize_size(rate)}/s, {left:.0f} s left"
         )
 

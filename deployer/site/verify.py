@@ -12,9 +12,8 @@ from deployer.config.sections.site import Site
 from deployer.errors import UsageError
 from deployer.site.facts import Facts, Observer
 from deployer.site.manifest import Entry
-from deployer.site.media import is_page
 from deployer.site.plan import shows
-from deployer.site.references import references
+from deployer.site.references import references, refers
 from deployer.site.store import Found, Listed
 from deployer.site.work import SiteOperation
 
@@ -62,8 +61,11 @@ def verify(operation: SiteOperation) -> Verdict:
     entries = facts.manifests[release].files
     found = observer.heads(list(entries))
     faults = [*_unfinished(facts), *_contents(entries, facts.bucket.listing or {}, found)]
+    # What is another content than that of the release is not read: it may be no text, or not compressed.
+    strange = {fault.path for fault in faults if fault.kind in {"missing", "content"}}
+    sound = {path: entry for path, entry in entries.items() if path not in strange}
     count = 0
-    for path, target, there in _followed(operation, entries, facts):
+    for path, target, there in _followed(operation, sound, facts):
         count += 1
         if not there:
             faults.append(Fault("reference", path, f"refers to {target}, which is not there"))
@@ -108,11 +110,7 @@ def _followed(
     texts = [
         path
         for path, entry in entries.items()
-        if entry.size <= _LARGEST_TEXT
-        and (
-            is_page(entry.headers.content_type)
-            or entry.headers.content_type.startswith(("text/css", "text/javascript"))
-        )
+        if entry.size <= _LARGEST_TEXT and refers(entry.headers.content_type)
     ]
 
     def read(path: str) -> list[str]:
@@ -126,14 +124,17 @@ def _followed(
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for path, targets in zip(texts, pool.map(read, texts), strict=True):
             for target in targets:
-                if served_elsewhere(target):
+                if served_elsewhere(target, operation.api_prefix):
                     continue
                 yield path, target, resolves(target, listing, operation.site)
 
 
-def served_elsewhere(target: str) -> bool:
-    """Whether a path is the API's, which is another's to answer."""
-    return target == "api" or target.startswith("api/")
+def served_elsewhere(target: str, api_prefix: str) -> bool:
+    """Whether a path is the API's, which is another's to answer.
+
+    :param api_prefix: as in `edge.api_prefix`.
+    """
+    return f"/{target}".startswith(api_prefix)
 
 
 def resolves(target: str, listing: Mapping[str, object], site: Site) -> bool:
@@ -151,7 +152,7 @@ def _decoded(body: bytes, encoding: str) -> str:
 
         body = gzip.decompress(body)
     elif encoding == "br":
-        import brotli
+        from deployer.site.transfer import brotli
 
-        body = brotli.decompress(body)
+        body = brotli().decompress(body)
     return body.decode("utf-8", "replace")

@@ -22,21 +22,21 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
 from deployer.config.sections.site import Site
-from deployer.errors import CloudUnreachable, DeployerError, LockLost, Superseded
+from deployer.errors import CloudError, CloudUnreachable, DeployerError, LockLost, Superseded
 from deployer.events import Emit, Invalidated, Repaired, SiteReleased, Warned
 from deployer.interrupts import shielded
 from deployer.rollout.phases import Phases
 from deployer.site import transfer
 from deployer.site.claim import Claim, this_process
+from deployer.site.distribution import Distribution, changed_paths, wanted
 from deployer.site.facts import Facts, Observer
-from deployer.site.headers import Rules
-from deployer.site.invalidation import Invalidation, Used, invalidation, paths_of, repeated
+from deployer.site.invalidation import Invalidation
 from deployer.site.manifest import JSON, Keys, Manifest, Pending, Pointer, Record
 from deployer.site.plan import Moving, Plan, Sending, plan_return, reheaded, unneeded_kept
 from deployer.site.store import Headers, Store, Upload
@@ -55,6 +55,7 @@ class SiteOperation(Struct, frozen=True):
     :ivar root: the config's folder.
     :ivar lock_wait: seconds to wait while somebody else is at it.
     :ivar distribution: what tells the distribution; None where there is none.
+    :ivar api_prefix: what the service answers, and not the site.
     """
 
     site: Site
@@ -63,24 +64,29 @@ class SiteOperation(Struct, frozen=True):
     emit: Emit
     distribution: Distribution | None = None
     lock_wait: float = 0.0
+    api_prefix: str = "/api/"
 
     @property
     def keys(self) -> Keys:
         """Where things are in the bucket."""
         return Keys(self.site.prefix)
 
+    def forgotten(self, request: str) -> bool:
+        """Whether the distribution has forgotten what it was asked to; a warning says why not.
 
-class Distribution(Protocol):
-    """What the site needs of a CDN; deployer.site.cloudfront has the real one."""
-
-    def used(self) -> Used:
-        """What of the quotas is taken."""
-
-    def invalidate(self, wanted: Invalidation, reference: str) -> str:
-        """Ask it to forget paths; the request's id. The same paths under the same reference ask only once."""
-
-    def wait(self, request: str, seconds: float) -> bool:
-        """Whether a request was done within the time."""
+        The release serves, and the distribution goes on by itself: nothing that happens here is a failure.
+        """
+        if self.distribution is None:
+            return True
+        seconds = self.site.invalidation_wait
+        try:
+            if self.distribution.wait(request, seconds):
+                return True
+            why = f"{request} is not done after {seconds:.0f} s"
+        except CloudError as error:
+            why = f"whether {request} is done cannot be seen: {error.message}"
+        self.emit(Warned(f"{why}; the distribution goes on by itself"))
+        return False
 
 
 class Result(Struct):
@@ -126,7 +132,6 @@ class Change:
         self.plan = plan
         self.phases = phases
         self.result = result
-        self.rules = Rules(operation.site)
         self.observer = Observer(operation.store, self.keys, operation.emit)
         self.claim = Claim(operation.store, self.keys, facts.seen)
         self.reference = ""
@@ -225,21 +230,9 @@ class Change:
 
         Before anything is replaced, since it asks the distribution, which may refuse that.
         """
-        distribution = self.operation.distribution
-        if distribution is None:
-            return
-        wanted = self.invalidation(distribution)
-        self.result.invalidation, self.result.cost = list(wanted.paths), wanted.cost
-
-    def invalidation(self, distribution: Distribution) -> Invalidation:
-        """The paths that the distribution must forget."""
-        left = self.facts.pointer.pending
-        paths = {*changed_paths(self.plan, self.site, self.rules), *self.restored}
-        if left is not None and left.reference and not paths:
-            self.reference = left.reference
-            return repeated(left.invalidate, distribution.used())
-        paths.update(left.invalidate if left else ())
-        return invalidation(paths, distribution.used() if paths else Used())
+        chosen, asked = wanted(self.site, self.operation.distribution, self.facts, self.plan, self.restored)
+        self.reference = asked or self.reference
+        self.result.invalidation, self.result.cost = list(chosen.paths), chosen.cost
 
     def invalidate(self) -> None:
         """Let the distribution forget what has changed; it is asked once, however often we try."""
@@ -277,8 +270,12 @@ class Change:
             self.result.deleted = len(self.plan.deletions)
 
     def learn_etags(self, manifest: Manifest) -> Manifest:
-        """Note the etags of a bucket where they are no MD5s: it encrypts with a key of its owner's."""
-        if self.claim.plain_etags:
+        """Note the etags that could not be foreseen.
+
+        Those of all objects, where the bucket encrypts with a key of its owner's; and those of copies whose
+        source was sent in parts, since a copy is in one piece.
+        """
+        if self.claim.plain_etags and all(move.entry.etag == move.entry.md5 for move in self.plan.moves):
             return manifest
         listing = self.observer.list(self.keys.all(manifest.files)).listing or {}
         files = {
@@ -434,11 +431,12 @@ class Change:
         if self.operation.distribution is not None:
             # By the headers of either: those that were given up may have let caches keep a page for any path.
             for each in (plan, replace(before, changed=plan.changed)):
-                self.restored.update(changed_paths(each, self.site, self.rules))
+                self.restored.update(changed_paths(each, self.site))
         try:
             self.claim.step("publishing", self.restored)
             self._move([move for move in plan.moves if move.phase != "page"])
             self._put_pages()
+            self.learn_etags(target)
         finally:
             self.plan = before
         self.emit(Repaired(f"the site is {target.release} again"))
@@ -456,22 +454,6 @@ def inherited(facts: Facts) -> Pointer:
         return pointer
     record = Record(pending.release, pending.since, pending.who, files=0, size=0, complete=False)
     return replace(pointer, releases=(record, *pointer.releases))
-
-
-def changed_paths(plan: Plan, site: Site, rules: Rules) -> list[str]:
-    """The paths of a plan that a distribution must be told of."""
-    changed = [path for path in plan.changed if not rules.of(path).hashed or path in plan.conflicts]
-    cached = {
-        path
-        for path in changed
-        if path in plan.files and not _asks_first(plan.files[path].headers) and rules.of(path).page
-    }
-    return paths_of(changed, index=site.index, spa=site.spa, cached_pages=cached)
-
-
-def _asks_first(headers: Headers) -> bool:
-    said = headers.cache_control
-    return any(word in said for word in ("no-cache", "no-store", "max-age=0"))
 
 
 def _path(page: Sending | Moving) -> str:

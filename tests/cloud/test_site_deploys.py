@@ -150,6 +150,57 @@ def test_what_was_changed_by_hand_is_found_and_mended(project: SiteProject) -> N
     assert project.run("status", "--json").json["release"] == release
 
 
+def test_a_prune_says_which_releases_go_before_they_do(project: SiteProject) -> None:
+    for number in (1, 2, 3):
+        project.build(number)
+        project.run("deploy")
+    listed = project.run("releases", "--json").json
+    said = project.run("prune", "--keep", "2", "--plan", "--json").json
+    assert said["releases"] == [listed[-1]["id"]]
+    assert said["kept"] == 2  # the first release's pages
+    assert (
+        f"releases that go: {listed[-1]['id']}; contents kept aside that go: 2"
+        in project.run("prune", "--keep", "2", "--plan").stdout
+    )
+    assert project.run("releases", "--json").json == listed
+    project.run("prune", "--keep", "2")
+    assert project.run("releases", "--json").json == listed[:2]
+    shown = project.run("releases").stdout.splitlines()
+    assert [line[:2] for line in shown] == ["* ", "  "]
+    assert project.run("prune", "--keep", "2", "--plan", "--json").json["releases"] == []
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+def test_what_was_compressed_and_is_changed_by_hand_is_found_and_mended(
+    project: SiteProject, encoding: str
+) -> None:
+    project.config(rules=[{"match": "*.html", "encoding": encoding}])
+    project.run("deploy")
+    verified(project)
+    client = project.server.client()
+    client.put_object(
+        Bucket=project.bucket, Key="index.html", Body=b"<h1>hello</h1>", ContentType="text/html"
+    )
+    icon = client.head_object(Bucket=project.bucket, Key="icon.svg")
+    client.put_object(
+        Bucket=project.bucket,
+        Key="icon.svg",
+        Body=b"<svg/>",
+        ContentType=icon["ContentType"],
+        CacheControl=icon["CacheControl"],
+        Metadata=icon["Metadata"],
+        ContentDisposition="attachment",
+    )
+    found = project.run("verify", "--json", expect=8).json["faults"]
+    assert [(each["path"], each["kind"]) for each in found] == [
+        ("icon.svg", "headers"),
+        ("index.html", "content"),
+    ]
+    assert "content-disposition" in found[0]["text"]
+    project.run("deploy", "--check-headers")
+    verified(project)
+
+
 def test_a_first_deploy_leaves_what_was_there_until_the_second(project: SiteProject) -> None:
     client = project.server.client()
     client.put_object(Bucket=project.bucket, Key="assets/old-12345678.js", Body=b"1")
@@ -313,6 +364,9 @@ def test_a_deployer_that_was_suspended_is_overtaken_and_refused_when_it_goes_on(
     (tmp_path / "other").mkdir()
     with contextlib.closing(SiteProject(tmp_path / "other", project.server, project.bucket)) as other:
         other.build(3)
+        told = other.run("deploy", expect=7)
+        assert "somebody else is at work on the site" in told.stderr
+        assert "(deploy, since " in told.stderr
         other.run("deploy", "--lock-wait", "30s")
         assert other.title() == 3
         stopped.send_signal(signal.SIGCONT)

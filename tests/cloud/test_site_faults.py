@@ -74,6 +74,20 @@ def test_deploys_over_a_bad_line_are_exact(
     assert len(proxy.faults) >= times(10, 100)
 
 
+def test_a_deploy_over_a_long_line_is_exact_too(
+    project: SiteProject, direct: SiteProject, proxy: FaultProxy
+) -> None:
+    proxy.delay = 0.15
+    with Visitor(direct) as visitor:
+        project.build(2)
+        project.run("deploy")
+        project.run("rollback")
+    proxy.delay = 0.0
+    assert direct.title() == 1
+    verified(direct)
+    assert visitor.faults == []
+
+
 LOST = (Fault.RESET, Fault.DONE_AND_500, Fault.SLOW_DOWN)
 STEPS = ("assets/style", "releases/", "icon.svg", "about.html", "index.html", "current.json")
 CASES = [(step, fault) for step in STEPS for fault in LOST]

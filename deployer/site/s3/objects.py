@@ -10,6 +10,8 @@ from deployer.site.store import Found, Headers
 
 META = "x-amz-meta-"
 REDIRECT = "x-amz-website-redirect-location"
+FOREIGN = ("content-disposition", "content-language", "expires")
+"""What S3 keeps with an object besides, and we never send."""
 
 
 def request_headers(headers: Headers) -> dict[str, str]:
@@ -43,6 +45,7 @@ def found(answer: Mapping[str, str]) -> Found:
         content_encoding=answer.get("content-encoding", ""),
         redirect=answer.get(REDIRECT, ""),
         metadata=tuple(metadata),
+        foreign=tuple((name, answer[name]) for name in FOREIGN if name in answer),
     )
     return Found(headers, int(answer.get("content-length", 0)), etag(answer))
 

@@ -152,6 +152,10 @@ def test_redirects_are_small_pages(dist: Path) -> None:
     assert [file.path for file in made] == ["docs/index.html", "old"]
     assert isinstance(made[1].source, bytes)
     assert b'content="0; url=/new?a=1&amp;b=2"' in made[1].source
+    [written] = [
+        file for file in scan(site(redirects={"/it%27s/%ED%95%9C": "/d"}), dist.parent).files if file.redirect
+    ]
+    assert written.path == "it's/한"
     with pytest.raises(PreflightError):
         scan(site(redirects={"/": "/new"}), dist.parent)
 

@@ -14,7 +14,7 @@ from deployer.site.invalidation import Used, invalidation, paths_of, repeated
         (["index.html"], ["/", "/index.html"]),
         (["docs/index.html", "icon.svg"], ["/docs/", "/docs/index.html", "/icon.svg"]),
         (["한 글.txt"], ["/%ED%95%9C%20%EA%B8%80.txt"]),
-        (["a+b%#?.txt"], ["/a+b%25%23%3F.txt"]),
+        (["a+b%#?.txt"], ["/a%2Bb%25%23%3F.txt", "/a+b%25%23%3F.txt"]),
         (["Logo.svg", "logo.svg"], ["/Logo.svg", "/logo.svg"]),
     ],
 )

@@ -55,6 +55,13 @@ def test_a_base_moves_what_is_relative() -> None:
         ),
         ("text/javascript", "new URL('w.js', import.meta.url)", set()),
         ("text/javascript", "new URL('./w.js', import.meta.url)", {"assets/w.js"}),
+        ("application/javascript", 'import"./a.js"', {"assets/a.js"}),
+        ("application/xhtml+xml", '<html><img src="a.png"/></html>', {"assets/a.png"}),
+        (
+            "text/html",
+            '<link rel="alternate stylesheet" href="a.css"><link rel="alternate" href="feed.xml">',
+            {"assets/a.css"},
+        ),
         ("image/png", 'src="a.png"', set()),
     ],
 )
@@ -80,5 +87,8 @@ def test_what_gets_an_answer(target: str, spa: bool, answered: bool) -> None:
 
 
 def test_the_api_is_not_the_sites() -> None:
-    assert served_elsewhere("api/docs")
-    assert not served_elsewhere("apis")
+    assert served_elsewhere("api/docs", "/api/")
+    assert not served_elsewhere("apis", "/api/")
+    assert not served_elsewhere("api", "/api/")  # as for CloudFront
+    assert served_elsewhere("backend/v1/docs", "/backend/v1/")
+    assert not served_elsewhere("api/docs", "/backend/v1/")
