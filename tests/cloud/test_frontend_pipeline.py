@@ -167,4 +167,4 @@ def test_a_distribution_is_waited_for(front: Front, monkeypatch: pytest.MonkeyPa
     assert "I1 is done" in front.pipeline().stderr
     distribution.done = False
     front.number.write_text("3\n")
-    assert "warning: I1 is not done after 7 s; it goes on by itself" in front.pipeline().stderr
+    assert "warning: I1 is not done after 7 s; the distribution goes on by itself" in front.pipeline().stderr

@@ -157,9 +157,9 @@ def test_a_prune_says_which_releases_go_before_they_do(project: SiteProject) -> 
     listed = project.run("releases", "--json").json
     said = project.run("prune", "--keep", "2", "--plan", "--json").json
     assert said["releases"] == [listed[-1]["id"]]
-    assert said["kept"] == 2  # the first release's pages
+    assert said["kept"] == 1  # the first release's pages have one content
     assert (
-        f"releases that go: {listed[-1]['id']}; contents kept aside that go: 2"
+        f"releases that go: {listed[-1]['id']}; contents kept aside that go: 1"
         in project.run("prune", "--keep", "2", "--plan").stdout
     )
     assert project.run("releases", "--json").json == listed
@@ -364,9 +364,6 @@ def test_a_deployer_that_was_suspended_is_overtaken_and_refused_when_it_goes_on(
     (tmp_path / "other").mkdir()
     with contextlib.closing(SiteProject(tmp_path / "other", project.server, project.bucket)) as other:
         other.build(3)
-        told = other.run("deploy", expect=7)
-        assert "somebody else is at work on the site" in told.stderr
-        assert "(deploy, since " in told.stderr
         other.run("deploy", "--lock-wait", "30s")
         assert other.title() == 3
         stopped.send_signal(signal.SIGCONT)

@@ -118,9 +118,6 @@ def test_what_a_killed_deploy_did_not_get_to_say_is_said_by_the_next(
     # The last effect ends the claim: the pointer is moved, the distribution told, and then it dies.
     strikes = [code for strike in range(11, 15) if (code := project.accident("KILL", strike, "deploy")) == 0]
     assert strikes
-    planned = project.run("deploy", "--plan", "--json").json
-    assert planned["files"] == []
-    assert planned["invalidation"]["paths"] == ["/", "/about.html", "/index.html"]
     project.run("deploy")
     assert project.run("status", "--json").json["at_work"] is None
     assert ["/", "/about.html", "/index.html"] in [

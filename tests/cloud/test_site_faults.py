@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.faults import Fault, FaultProxy
 from tests.support.s3 import Server, seaweedfs
 from tests.support.scale import times
 from tests.support.site import SiteProject, Visitor
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,25 @@ def test_deploys_over_a_bad_line_are_exact(
             verified(direct)
     assert visitor.faults == []
     assert len(proxy.faults) >= times(10, 100)
+
+
+def test_who_comes_while_somebody_deploys_is_told_who_that_is(
+    project: SiteProject, direct: SiteProject, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim, "PATIENCE", 30.0)
+    project.build(2)
+    direct.build(3)
+    proxy.delay = 0.5
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(project.accident, "TERM", 10_000, "deploy")  # it has none
+        until(lambda: direct.run("status", "--json").json["at_work"], "it is at work")
+        told = direct.run("deploy", expect=7).stderr
+        proxy.delay = 0.0
+        assert first.result() == 0, project.last
+    assert "somebody else is at work on the site" in told
+    assert "(deploy, since " in told
+    assert direct.title() == 2
+    verified(direct)
 
 
 def test_a_deploy_over_a_long_line_is_exact_too(

@@ -130,7 +130,7 @@ class StackNetwork(Section, frozen=True, kw_only=True):
         subnets = said.get("database_subnets", ())
         if subnets and said.get("vpc") is None:
             yield "database_subnets", "go with 'vpc'; the VPC that is made has its own"
-        if len(subnets) == 1:
+        elif len(subnets) == 1:
             yield "database_subnets", "must be two at least, in two zones"
         yield from repeated("database_subnets", subnets, "named twice is")
         if "cidr" in said and not 16 <= int(said["cidr"].rpartition("/")[2]) <= 24:

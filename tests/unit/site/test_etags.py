@@ -1,7 +1,7 @@
 """Etags that cannot be foreseen: of copies of what was sent in parts, and where the bucket's owner has a key.
 
-The store is a double that gives etags as S3 does: an object that is encrypted with a key of its owner's has one
-that is no MD5, and a copy of an object in parts is in one piece. No server that can be had here does the former.
+The store is a double that gives etags as S3 does: an object that is encrypted with a key of its owner's has
+one that is no MD5, and a copy of an object in parts is in one piece. No server here does the former.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ import itertools
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import cast
 
 import pytest
-from msgspec.structs import replace
 
 from deployer.config.reading import made
 from deployer.config.sections.site import Site
-from deployer.errors import CloudForbidden, Superseded
-from deployer.events import Event, Warned, ignore
+from deployer.errors import Superseded
+from deployer.events import ignore
 from deployer.site import files, release, rollback
-from deployer.site.distribution import Distribution
 from deployer.site.store import Found, Headers, Listed, Upload
 from deployer.site.verify import verify
 from deployer.site.work import SiteOperation
@@ -103,41 +100,3 @@ def test_a_release_that_came_back_is_as_it_was_and_is_not_sent_again(
     assert verify(operation).faults == ()
     build(1)
     assert release.deploy(operation, release.Choices()).outcome == "unchanged"
-
-
-class Cdn:
-    """A distribution of which nobody may say whether it is done, or that never is."""
-
-    def __init__(self, refusal: Exception | None) -> None:
-        self.refusal = refusal
-
-    def wait(self, request: str, seconds: float) -> bool:
-        if self.refusal:
-            raise self.refusal
-        return False
-
-
-@pytest.mark.parametrize(
-    ("refusal", "said"),
-    [
-        (None, "I1 is not done after 600 s; the distribution goes on by itself"),
-        (
-            CloudForbidden("no right to look"),
-            "whether I1 is done cannot be seen: no right to look; the distribution goes on by itself",
-        ),
-    ],
-)
-def test_a_distribution_that_does_not_say_that_it_is_done_is_warned_of(
-    tmp_path: Path, refusal: Exception | None, said: str
-) -> None:
-    told: list[Event] = []
-    operation = SiteOperation(
-        made(Site, {"bucket": "shop-site"}),
-        tmp_path,
-        Bucket(own_key=False),
-        told.append,
-        cast(Distribution, Cdn(refusal)),
-    )
-    assert not operation.forgotten("I1")
-    assert told == [Warned(said)]
-    assert replace(operation, distribution=None).forgotten("I1")

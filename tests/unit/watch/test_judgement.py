@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from deployer.config.reading import made
 from deployer.config.sections.watch import Watch
 from deployer.doctor.finding import Severity
 from deployer.events import ConditionChanged
@@ -24,7 +25,7 @@ class Looks:
     """Looks a minute apart; `told` is what each had to tell, as (what, state)."""
 
     def __init__(self, **watch: Any) -> None:
-        self.watch = Watch(**watch)
+        self.watch = made(Watch, watch)
         self.known = Known()
         self.now = 1_000_000.0
         self.changes: tuple[ConditionChanged, ...] = ()
