@@ -69,13 +69,13 @@ class Member:
             )
         return self._engine
 
-    def facts(self, folder: str) -> Facts:
+    def facts(self, folder: str, names: Sequence[str] = ()) -> Facts:
         """What it says of itself.
 
-        :param folder: its engine's data folder.
+        :param folder: its engine's data folder. :param names: what it should be able to resolve.
         :raises HostError: no answer.
         """
-        return facts.over(self.connection, self.host.docker, folder)
+        return facts.over(self.connection, self.host.docker, folder, names)
 
     def operation(self, lock_wait: float | None) -> Operation:
         """A command's operation on this host."""
