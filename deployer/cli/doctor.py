@@ -134,10 +134,11 @@ def _reach(context: Context) -> str | DeployerError | None:
 
 def _facts(context: Context, config: Config, folder: str) -> Facts:
     from deployer.doctor.examination import facts_here
+    from deployer.doctor.names import asked
 
     if isinstance(context, HostContext):
-        return context.reached().facts(folder)
-    return facts_here(config, folder)
+        return context.reached().facts(folder, asked(config))
+    return facts_here(config, folder, asked(config))
 
 
 def _line(finding: Finding) -> str:

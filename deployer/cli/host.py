@@ -145,16 +145,19 @@ def _prepare(args: argparse.Namespace, context: Context, config: Config, hosts: 
     from deployer.events import Event, OnHost
     from deployer.fleet.prepare import prepare
     from deployer.fleet.work import each
+    from deployer.host.ssh import Jumps
 
     emit = context.emit(args)
 
-    def one(host: Machine) -> Preparation:
-        def tell(event: Event) -> None:
-            emit(OnHost(host.name, event))
+    with Jumps(context.environ) as jumps:
 
-        return prepare(config, host, tell, context.environ, plan=args.plan)
+        def one(host: Machine) -> Preparation:
+            def tell(event: Event) -> None:
+                emit(OnHost(host.name, event))
 
-    outcomes = each(hosts, one)
+            return prepare(config, host, tell, context.environ, plan=args.plan, jumps=jumps)
+
+        outcomes = each(hosts, one)
     done = [outcome.value for outcome in outcomes if outcome.value is not None]
     if args.json:
         context.print_json({"plan": args.plan, "hosts": [found.as_dict() for found in done]})
@@ -176,13 +179,15 @@ def _facts(args: argparse.Namespace, context: Context, config: Config, hosts: li
     from deployer.fleet.inventory import target
     from deployer.fleet.work import each
     from deployer.host.facts import over
-    from deployer.host.ssh import Connection
+    from deployer.host.ssh import Connection, Jumps
 
-    def one(host: Machine) -> Facts:
-        with Connection(target(config, host), context.environ) as connection:
-            return over(connection, host.docker)
+    with Jumps(context.environ) as jumps:
 
-    outcomes = each(hosts, one)
+        def one(host: Machine) -> Facts:
+            with Connection(target(config, host), context.environ, jumps) as connection:
+                return over(connection, host.docker)
+
+        outcomes = each(hosts, one)
     if args.json:
         context.print_json({found.host: found.value.as_dict() for found in outcomes if found.value})
     for found in outcomes:
@@ -207,22 +212,24 @@ def _exec(args: argparse.Namespace, context: Context, config: Config, hosts: lis
 
     from deployer.fleet.inventory import target
     from deployer.fleet.work import each
-    from deployer.host.ssh import Connection
+    from deployer.host.ssh import Connection, Jumps
 
     command = " ".join(shlex.quote(word) for word in args.words)
 
-    def one(host: Machine) -> int:
-        with (
-            Connection(target(config, host), context.environ) as connection,
-            prefixed(context.stdout, host.name if len(hosts) > 1 else "") as out,
-        ):
-            for piece in connection.follow(command, root=args.sudo):
-                if isinstance(piece, int):
-                    return piece
-                out.write(piece.decode("utf-8", "replace"))
-                out.flush()
-        return ExitStatus.ERROR
+    with Jumps(context.environ) as jumps:
 
-    outcomes = each(hosts, one)
+        def one(host: Machine) -> int:
+            with (
+                Connection(target(config, host), context.environ, jumps) as connection,
+                prefixed(context.stdout, host.name if len(hosts) > 1 else "") as out,
+            ):
+                for piece in connection.follow(command, root=args.sudo):
+                    if isinstance(piece, int):
+                        return piece
+                    out.write(piece.decode("utf-8", "replace"))
+                    out.flush()
+            return ExitStatus.ERROR
+
+        outcomes = each(hosts, one)
     raise_failures("exec", outcomes)
     return max((outcome.value or 0 for outcome in outcomes), default=ExitStatus.OK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -21,7 +21,8 @@ AREAS = ("host", "engine", "service", "jenkins", "cloud")
 class Patient(Struct, frozen=True):
     """What is looked at; whatever of it cannot be had is told as a finding.
 
-    :param engine: opens the engine. :param facts: reads the host's facts, given the engine's data folder.
+    :param engine: opens the engine. :param facts: reads the host's facts, given the engine's data folder; for
+        the host area they are to hold `deployer.doctor.names.asked`.
     :param reach: how a far host was reached, or why it cannot be; None where it is this machine.
     """
 
@@ -49,6 +50,10 @@ def examine(patient: Patient, areas: Collection[str] = AREAS, url: str | None = 
         from deployer.doctor.host import check_host
 
         yield from _guarded("host", check_host(facts, config))
+        if engine is not None:
+            from deployer.doctor.bridges import check_bridges
+
+            yield from _guarded("host", check_bridges(facts, engine))
     if "engine" in areas and engine is not None:
         from deployer.doctor.engine import check_engine
 
@@ -113,17 +118,17 @@ def fix(found: Finding) -> Finding:
     return Finding(found.area, found.check, Severity.OK, f"{found.evidence}; fixed: {done}")
 
 
-def facts_here(config: Config, folder: str) -> Facts:
+def facts_here(config: Config, folder: str, names: Sequence[str] = ()) -> Facts:
     """The facts of this machine, where the engine is on it.
 
-    :param folder: the engine's data folder.
+    :param folder: the engine's data folder. :param names: what it should be able to resolve.
     :raises HostError: it is elsewhere.
     """
     if not near(config):
         raise HostError("the engine is not on this machine: name the host in `hosts` to have it looked at")
     from deployer.host import facts
 
-    return facts.here((config.host.docker or DEFAULT_ADDRESS).removeprefix("unix://"), folder)
+    return facts.here((config.host.docker or DEFAULT_ADDRESS).removeprefix("unix://"), folder, names)
 
 
 def near(config: Config) -> bool:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+
+_NUMBER = re.compile(r"(?<!\S)[(+-]*\d+(?:\.\d+)?(?: (?:[kMGT]?B|s|min|days)\b)?(?=[,;:).%]*(?:\s|$))")
+"""A number that is a word of its own, and its unit."""
 
 
 class Severity(enum.IntEnum):
@@ -49,18 +53,27 @@ class Finding(Struct, frozen=True):
 
 
 class Baseline:
-    """What an earlier report found: the same again is no news."""
+    """What an earlier report found: the same again is no news, whatever its numbers are by now."""
 
     def __init__(self, entries: Iterable[Mapping[str, Any]]) -> None:
-        self._known = {(entry.get("area"), entry.get("check"), entry.get("evidence")) for entry in entries}
+        self._known = {
+            (
+                *(entry.get(key) for key in ("area", "check", "severity")),
+                entry.get("subject") or "",
+                _words(str(entry.get("evidence"))),
+            )
+            for entry in entries
+        }
 
     def apply(self, finding: Finding) -> Finding:
         """The finding; skipped, with its evidence, where it is not new."""
         if finding.severity < Severity.WARNING:
             return finding
-        if (finding.area, finding.check, finding.evidence) not in self._known:
+        severity, words = finding.severity.name.lower(), _words(finding.evidence)
+        if (finding.area, finding.check, severity, finding.subject, words) not in self._known:
             return finding
-        return Finding(finding.area, finding.check, Severity.SKIPPED, f"as before: {finding.evidence}")
+        said = f"as before: {finding.evidence}"
+        return Finding(finding.area, finding.check, Severity.SKIPPED, said, subject=finding.subject)
 
 
 class Area(Struct, frozen=True):
@@ -99,6 +112,11 @@ class Area(Struct, frozen=True):
 
 
 Findings = Iterator[Finding]
+
+
+def _words(evidence: str) -> str:
+    """What is left of an evidence without its numbers and their units; names and addresses keep theirs."""
+    return _NUMBER.sub("#", evidence)
 
 
 def worst(findings: Sequence[Finding]) -> Severity:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from deployer.config.schema import Config
 from deployer.config.units import humanize_size
 from deployer.doctor.finding import Area, Findings
+from deployer.doctor.names import asked, needed
 from deployer.host.facts import Facts
 
 AREA = Area("host")
@@ -21,6 +22,9 @@ SMALL = 4 * GIB
 _CLOCK_WARNING = 2.0
 _CLOCK_ERROR = 60.0
 """Seconds: AWS refuses signatures that are 15 minutes off, certificates and logs mislead long before."""
+
+_DOCKER_PLAIN, _DOCKER_TLS = 2375, 2376
+"""Where an engine answers over TCP: without TLS, for which there is no excuse, and with it."""
 
 _PREPARE = "`deployer host prepare`"
 KILLED = f"`dmesg -T | grep -i 'killed process'` says which and when; add swap ({_PREPARE}) or memory"
@@ -49,7 +53,7 @@ def check_host(facts: Facts, config: Config) -> Findings:
     yield from kills(facts)
     yield from logs(facts)
     yield from clock(facts)
-    yield from names(facts)
+    yield from names(facts, config)
     yield from ports(facts, config)
     yield from socket(facts)
 
@@ -116,11 +120,11 @@ def swap(facts: Facts, least: float) -> Findings:
 
 def disks(facts: Facts, least: float) -> Findings:
     """Room and inodes of each file system, once each."""
-    seen = set()
+    seen: set[str] = set()
     for path, disk in facts.disks.items():
-        if (disk.size, disk.inodes) in seen or not disk.size:
+        if disk.device in seen or not disk.size:
             continue  # the same file system under another name
-        seen.add((disk.size, disk.inodes))
+        seen |= {disk.device} - {""}
         said = f"{path}: {humanize_size(disk.free)} of {humanize_size(disk.size)} free"
         remedy = (
             "`deployer prune` and `docker system df` for images; `du -xh / | sort -h | tail` for the rest"
@@ -149,6 +153,7 @@ def logs(facts: Facts) -> Findings:
             "logs",
             f"{humanize_size(size)} in {path}",
             f"let the engine rotate: {_PREPARE} writes log-opts; only new containers take them",
+            subject=path,
         )
     if not facts.logs:
         yield AREA.ok("logs", "no container's log is above 100 MiB")
@@ -168,37 +173,54 @@ def clock(facts: Facts) -> Findings:
         yield AREA.ok("clock", said)
 
 
-def names(facts: Facts) -> Findings:
-    """Whether names resolve: builds, pulls and the model need that."""
-    if facts.resolves:
-        yield AREA.ok("dns", "names resolve")
-    else:
-        yield AREA.error(
-            "dns", "pypi.org does not resolve", "look at /etc/resolv.conf, and at the security group"
-        )
+def names(facts: Facts, config: Config) -> Findings:
+    """Whether the names resolve that the config needs; facts are to be asked for `asked(config)`."""
+    remedy = "look at /etc/resolv.conf, and at the security group"
+    for name in facts.unresolved:
+        said = f"{name} does not resolve"
+        if name in needed(config):
+            yield AREA.error("dns", said, remedy, subject=name)
+        else:
+            yield AREA.warning("dns", f"{said}; builds may want it", remedy, subject=name)
+    if not facts.unresolved:
+        names = ", ".join(asked(config))
+        yield AREA.ok("dns", f"resolved: {names}" if names else "the config needs no name resolved")
 
 
 def ports(facts: Facts, config: Config) -> Findings:
-    """What listens for the whole world, and is neither SSH nor what the config serves."""
-    ours = {22, config.ssh.port, config.edge.port, config.jenkins.port, *config.prepare.ports}
+    """What listens for the whole world, and is neither SSH nor what visitors are to reach.
+
+    A controller and a store are for admins: they are told of, too.
+    """
+    ours = {22, config.ssh.port, config.edge.port, *config.prepare.ports} - {_DOCKER_PLAIN}
     if config.edge.tls:
         ours.add(config.edge.tls.port)
-    if config.site and config.site.store:
-        ours.add(config.site.store.port)
     open_ = sorted({port for place in facts.listening if (port := _open_port(place)) and port not in ours})
-    if 2375 in open_:
-        yield AREA.error(
-            "ports",
-            "the Docker engine listens on 2375 for everybody, who are root on this host with that",
-            "take `-H tcp://` out of the engine's options; the deployer comes in through SSH",
-        )
-    elif open_:
-        yield AREA.warning(
-            "ports",
-            f"open on all addresses: {', '.join(map(str, open_))}",
-            f"close them with {_PREPARE} or the security group, or list them in prepare.ports",
-        )
-    else:
+    for port in open_:
+        if port in (_DOCKER_PLAIN, _DOCKER_TLS):
+            yield AREA.error(
+                "ports",
+                f"the Docker engine listens on {port} for everybody: whoever is let in is root on this host",
+                "take `-H tcp://` out of the engine's options; the deployer comes in through SSH",
+                subject=str(port),
+            )
+        elif port == config.jenkins.port:
+            yield AREA.warning(
+                "ports",
+                f"the port of Jenkins, {port}, is open on all addresses: who gets in there has this host",
+                f"jenkins.address: 127.0.0.1, `pipelines jenkins up`, `ssh -L {port}:127.0.0.1:{port}`; "
+                f"or, where a security group lets only admins through, say so: prepare.ports: [{port}]",
+                subject=str(port),
+            )
+        else:
+            yield AREA.warning(
+                "ports",
+                f"open on all addresses: {port}",
+                f"{_PREPARE} closes it; if a container's, publish it at 127.0.0.1; where it is meant, or a "
+                "security group closes it, list it in prepare.ports",
+                subject=str(port),
+            )
+    if not open_:
         yield AREA.ok("ports", "nothing listens on all addresses that the config does not know")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,12 @@ AREA = Area("jenkins")
 _SMALL = 4 * 1024**3
 _DISK = 1024**3
 """Bytes: Jenkins takes its node offline below 1 GiB, and builds wait for ever."""
+
+_NODES = "computer[displayName,offline,offlineCauseReason,numExecutors,monitorData[*],executors[idle]]"
+_PATIENCE = 60.0
+"""Seconds that a build may wait beside a free executor: it is about to get it."""
+
+_WAITS = "Waiting for next available executor"
 
 
 def check_jenkins(config: Config, environ: Mapping[str, str], memory: int | None) -> Findings:
@@ -39,7 +46,7 @@ def check_jenkins(config: Config, environ: Mapping[str, str], memory: int | None
         yield AREA.error("controller", error.message, "give the secret, or mend the reference")
         return
     root = jenkins.address_of_controller
-    answer = get(f"{root}/computer/api/json?depth=1", headers)
+    answer = get(f"{root}/computer/api/json?tree={_NODES}", headers)
     if answer.code in (401, 403):
         yield AREA.error(
             "controller",
@@ -55,10 +62,12 @@ def check_jenkins(config: Config, environ: Mapping[str, str], memory: int | None
         )
         return
     yield AREA.ok("controller", f"{root} answers")
-    for node in answer.data().get("computer", ()):
+    nodes = answer.data().get("computer", ())
+    for node in nodes:
         yield from _node(node, memory)
-    yield from _queue(root, headers)
-    yield from _webhook(root)
+    slots = [slot for node in nodes for slot in node.get("executors", ())]
+    yield from _queue(root, headers, busy=any(not slot.get("idle") for slot in slots))
+    yield from _webhook(root, jenkins.public_url)
 
 
 def _node(node: dict[str, Any], memory: int | None) -> Findings:
@@ -72,15 +81,19 @@ def _node(node: dict[str, Any], memory: int | None) -> Findings:
         )
     else:
         yield AREA.ok("node", f"{name} is online")
-    if executors > 2 and (memory is None or memory < _SMALL):
+    monitors = node.get("monitorData") or {}
+    # The node knows best: the controller need not be on the host that was asked for its facts.
+    told = (monitors.get("hudson.node_monitors.SwapSpaceMonitor") or {}).get("totalPhysicalMemory")
+    memory = told if isinstance(told, int) and told > 0 else memory
+    if executors > (2 if memory is None else 1) and (memory is None or memory < _SMALL):
+        beside = "" if memory is None else f" with {humanize_size(memory)} of memory"
         yield AREA.warning(
             "executors",
-            f"{name} runs {executors} builds at once",
+            f"{name} runs {executors} builds at once{beside}",
             "a small host bears one: set jenkins.executors to 1, and `pipelines jenkins up`",
         )
     elif not node.get("offline"):
         yield AREA.ok("executors", f"{name} runs {executors} build(s) at once")
-    monitors = node.get("monitorData") or {}
     for key in ("hudson.node_monitors.DiskSpaceMonitor", "hudson.node_monitors.TemporarySpaceMonitor"):
         space = monitors.get(key)
         if space and "size" in space:
@@ -95,29 +108,51 @@ def _node(node: dict[str, Any], memory: int | None) -> Findings:
                 yield AREA.ok("disk", f"{name}: {humanize_size(size)} free at {path}")
 
 
-def _queue(root: str, headers: Mapping[str, str]) -> Findings:
+def _queue(root: str, headers: Mapping[str, str], *, busy: bool) -> Findings:
+    """Builds that wait for what will not come; whether an executor is busy was asked just before.
+
+    Jenkins itself calls one stuck whose node is offline, else only after ten times as long as it usually
+    takes, or after a day.
+    """
     answer = get(f"{root}/queue/api/json", headers)
     if answer.code != 200:
         return
     items = answer.data().get("items", ())
-    stuck = [item for item in items if item.get("stuck")]
+    stuck = [item for item in items if item.get("stuck") or (not busy and _in_vain(item))]
     for item in stuck[:3]:
         job = (item.get("task") or {}).get("name", "?")
         yield AREA.warning(
-            "queue", f"{job} waits: {item.get('why')}", "look at the node's executors, its disk"
+            "queue",
+            f"{job} waits: {item.get('why')}" + ("" if item.get("stuck") else "; and none is busy"),
+            "look at the node: offline, out of disk, or hung for want of memory (`deployer doctor host`)",
         )
     if not stuck:
         yield AREA.ok("queue", f"{len(items)} build(s) wait")
 
 
-def _webhook(root: str) -> Findings:
-    """GitHub's deliveries arrive there; whoever takes them refuses a GET (400, 405); 404 has no plugin."""
+def _in_vain(item: Mapping[str, Any]) -> bool:
+    """Whether it has waited for an executor for longer than it takes to be given a free one."""
+    waited = time.time() - item.get("inQueueSince", 0) / 1000
+    return _WAITS in (item.get("why") or "") and waited > _PATIENCE
+
+
+def _webhook(root: str, public: str | None) -> Findings:
+    """GitHub's deliveries arrive there; whoever takes them refuses a GET (400, 405); 404 has no plugin.
+
+    :param public: where GitHub delivers; None: at the root.
+    """
+    root = (public or root).rstrip("/")
     answer = get(f"{root}/github-webhook/")
     if answer.code == 404:
         yield AREA.error(
             "webhook",
             f"{root}/github-webhook/ is not there",
-            "the GitHub plugin is missing: `pipelines jenkins up`",
+            "the GitHub plugin is missing (`pipelines jenkins up`), or a proxy in front does not pass it on",
+        )
+    elif answer.reason == "ConnectTimeout" and public:
+        # A security group that lets GitHub in, and not this machine, looks like that.
+        yield AREA.skipped(
+            "webhook", f"{root} lets this machine wait; `pipelines jenkins webhook` checks a delivery"
         )
     elif answer.code in (200, 302, 400, 403, 405):
         yield AREA.ok(
@@ -125,5 +160,7 @@ def _webhook(root: str) -> Findings:
         )
     else:
         yield AREA.warning(
-            "webhook", f"{root}/github-webhook/ answers {answer.said}", "see the controller's log"
+            "webhook",
+            f"{root}/github-webhook/ answers {answer.said}",
+            "see jenkins.public_url, what stands in front of the controller, and its log",
         )

@@ -13,7 +13,7 @@ from deployer.edge.network import POOL
 from deployer.errors import HostError, HostForbidden
 from deployer.events import Emit, Note, PhaseProgress, Warned
 from deployer.fleet.inventory import target
-from deployer.host.ssh import Connection
+from deployer.host.ssh import Connection, Jumps
 from deployer.render import render
 
 _NO_SUDO = 1
@@ -64,16 +64,23 @@ def _networks_of_releases(config: Config) -> list[str]:
 
 
 def prepare(
-    config: Config, host: Machine, emit: Emit, environ: Mapping[str, str], *, plan: bool
+    config: Config,
+    host: Machine,
+    emit: Emit,
+    environ: Mapping[str, str],
+    *,
+    plan: bool,
+    jumps: Jumps | None = None,
 ) -> Preparation:
     """Make a host ready, or only say what that would change.
 
+    :param jumps: what jump hosts are reached by, with others that are made ready; None: each by its own.
     :raises HostForbidden: the user over there may not become root.
     :raises HostError: a step failed; the details are what it said.
     """
     done = Preparation(host.name)
     aim = target(config, host)
-    with Connection(aim, environ) as connection:
+    with Connection(aim, environ, jumps) as connection:
         _check_sudo(connection)
         words = f"LOGIN={aim.login} GUARD=1{' PLAN=1' if plan else ''} sh -s"
         said: list[str] = []
@@ -88,7 +95,7 @@ def prepare(
             details=said[-20:],
         )
     if not plan and config.prepare.firewall:
-        _confirm_firewall(config, host, environ)
+        _confirm_firewall(config, host, environ, jumps)
     return done
 
 
@@ -104,9 +111,9 @@ def _check_sudo(connection: Connection) -> None:
         )
 
 
-def _confirm_firewall(config: Config, host: Machine, environ: Mapping[str, str]) -> None:
+def _confirm_firewall(config: Config, host: Machine, environ: Mapping[str, str], jumps: Jumps | None) -> None:
     """A new connection is the proof that nobody is locked out; without it the firewall takes itself back."""
-    with Connection(target(config, host), environ) as again:
+    with Connection(target(config, host), environ, jumps) as again:
         again.run("touch /run/deployer-firewall.ok", root=True)
 
 

@@ -145,6 +145,8 @@ def _in_batches(
     if len(failures) > rollout_config.max_failures:
         with shielded():
             go_back(fleet, changed, before, result)
+            # Those that were not begun with serve what they did: on a first rollout, nothing.
+            look([member for member in members if member not in changed], result)
         raise failed(result, f"{len(failures)} host(s) failed", failures)
     look(members, result)
     judge(result)

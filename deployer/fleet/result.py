@@ -81,6 +81,11 @@ def failed(result: FleetResult, what: str, failures: Sequence[Outcome[Any]] = ()
     unknown = [name for name, host in result.hosts.items() if host.get("unknown")]
     serving = [f"{name} serves {host['serves']}" for name, host in result.hosts.items() if host.get("serves")]
     details += serving
+    details += [
+        f"{name} serves nothing"
+        for name, host in result.hosts.items()
+        if not host.get("unknown") and "serves" in host and host["serves"] is None
+    ]
     details += [f"{name}: what it serves is not known" for name in unknown]
     words = {
         "rolled_back": "all hosts serve what they served before",

@@ -30,7 +30,7 @@ from deployer.fleet.inventory import target
 from deployer.host import facts
 from deployer.host.engine import Engine
 from deployer.host.facts import Facts
-from deployer.host.ssh import Connection
+from deployer.host.ssh import Connection, Jumps
 from deployer.interrupts import interrupt, shielded
 from deployer.rollout.operation import Operation
 
@@ -46,14 +46,21 @@ _GLANCE = 0.2
 class Member:
     """A host that was reached: one SSH connection, and the engine through it."""
 
-    def __init__(self, config: Config, host: Machine, emit: Emit, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        host: Machine,
+        emit: Emit,
+        environ: Mapping[str, str],
+        jumps: Jumps | None = None,
+    ) -> None:
         self.host = host
         self.name = host.name
         self.config = config
         self.emit = _tagged(host.name, emit)
         self.environ = environ
         self.edge_image: str | None = None
-        self.connection = Connection(target(config, host), environ)
+        self.connection = Connection(target(config, host), environ, jumps)
         self._engine: Engine | None = None
 
     @property
@@ -69,13 +76,13 @@ class Member:
             )
         return self._engine
 
-    def facts(self, folder: str) -> Facts:
+    def facts(self, folder: str, names: Sequence[str] = ()) -> Facts:
         """What it says of itself.
 
-        :param folder: its engine's data folder.
+        :param folder: its engine's data folder. :param names: what it should be able to resolve.
         :raises HostError: no answer.
         """
-        return facts.over(self.connection, self.host.docker, folder)
+        return facts.over(self.connection, self.host.docker, folder, names)
 
     def operation(self, lock_wait: float | None) -> Operation:
         """A command's operation on this host."""
@@ -154,14 +161,17 @@ def reached(
     config: Config, hosts: Sequence[Machine], emit: Emit, environ: Mapping[str, str]
 ) -> Iterator[tuple[list[Member], list[Outcome[Member]]]]:
     """Connections to all of the hosts at once: those that were reached, and why the others were not."""
-    found = each(hosts, lambda host: Member(config, host, emit, environ), name=lambda host: host.name)
-    members = [outcome.value for outcome in found if outcome.value is not None]
-    try:
-        yield members, [outcome for outcome in found if outcome.error is not None]
-    finally:
-        for member in members:
-            with contextlib.suppress(Exception):
-                member.close()
+    with Jumps(environ) as jumps:
+        found = each(
+            hosts, lambda host: Member(config, host, emit, environ, jumps), name=lambda host: host.name
+        )
+        members = [outcome.value for outcome in found if outcome.value is not None]
+        try:
+            yield members, [outcome for outcome in found if outcome.error is not None]
+        finally:
+            for member in members:
+                with contextlib.suppress(Exception):
+                    member.close()
 
 
 Item = TypeVar("Item")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from msgspec import Struct, field
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from deployer.errors import HostError
 from deployer.host.ssh import Connection
@@ -20,12 +21,16 @@ LOG_LIMIT = 100 * 1024**2
 
 
 class Disk(Struct, frozen=True):
-    """A file system: bytes and inodes, all of them and those free."""
+    """A file system: bytes and inodes, all of them and those free.
+
+    :param device: tells it from others, whatever folders it is seen at; empty where that is not known.
+    """
 
     size: int = 0
     free: int = 0
     inodes: int = 0
     inodes_free: int = 0
+    device: str = ""
 
     @property
     def share_free(self) -> float:
@@ -40,6 +45,8 @@ class Facts(Struct, frozen=True):
     :param oom_kills: processes that the kernel killed for want of memory since the boot.
     :param oom_limits: those of them that met their container's limit, as far as the kernel's log tells.
     :param listening: `address:port`, as `ss` shows them.
+    :param unresolved: those of the names that it was asked for which it cannot resolve.
+    :param bridges: the subnets of each bridge that an engine may have made, by its name.
     :param socket: mode, owner and group of the engine's socket; empty where there is none.
     :param logs: containers' logs above `LOG_LIMIT`, by path; only root sees them.
     """
@@ -62,8 +69,9 @@ class Facts(Struct, frozen=True):
     groups: tuple[str, ...] = ()
     disks: Mapping[str, Disk] = field(default_factory=dict)
     socket: tuple[str, ...] = ()
-    resolves: bool = True
+    unresolved: tuple[str, ...] = ()
     listening: tuple[str, ...] = ()
+    bridges: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     journal: str = ""
     synchronized: str = ""
     logs: Mapping[str, int] = field(default_factory=dict)
@@ -75,34 +83,36 @@ class Facts(Struct, frozen=True):
         return found
 
 
-def script(*, socket: str, docker_root: str = DOCKER_ROOT, name: str = "pypi.org") -> str:
+def script(*, socket: str, docker_root: str = DOCKER_ROOT, names: Sequence[str] = ()) -> str:
     """The shell script that tells the facts.
 
-    :param socket: path of the engine's socket. :param name: a name that a host should be able to resolve.
+    :param socket: path of the engine's socket. :param names: what a host should be able to resolve.
     """
     folders = ["/", "/var", docker_root, "/tmp"]
     return render(
         "host/facts.sh.j2",
         socket=socket,
         docker_root=docker_root,
-        name=name,
+        names=names,
         folders=folders,
         log_limit=LOG_LIMIT,
     )
 
 
-def over(connection: Connection, socket: str, docker_root: str = DOCKER_ROOT) -> Facts:
+def over(
+    connection: Connection, socket: str, docker_root: str = DOCKER_ROOT, names: Sequence[str] = ()
+) -> Facts:
     """The facts of a host over SSH; as root where its user may become that. :raises HostError: no answer."""
-    text = script(socket=socket, docker_root=docker_root).encode()
+    text = script(socket=socket, docker_root=docker_root, names=names).encode()
     root = connection.run("true", root=True).code == 0
     before = time.time()
     done = connection.run("sh -s", given=text, root=root)
     return read(done.output, (before + time.time()) / 2, connection.target.name)
 
 
-def here(socket: str, docker_root: str = DOCKER_ROOT) -> Facts:
+def here(socket: str, docker_root: str = DOCKER_ROOT, names: Sequence[str] = ()) -> Facts:
     """The facts of this machine. :raises HostError: it takes for ever."""
-    text = script(socket=socket, docker_root=docker_root)
+    text = script(socket=socket, docker_root=docker_root, names=names)
     try:
         done = subprocess.run(
             ["sh", "-s"], input=text, capture_output=True, text=True, timeout=60, check=False
@@ -135,8 +145,12 @@ def read(text: str, now: float, name: str) -> Facts:
     for key, first, second in (("disk", "size", "free"), ("inodes", "inodes", "inodes_free")):
         for value in pairs.get(key, ()):
             path, total, free = value.rsplit(" ", 2)
-            known = asdict(disks.get(path, Disk()))
-            disks[path] = Disk(**{**known, first: _number(total), second: _number(free)})
+            known = {first: _number(total), second: _number(free)}
+            disks[path] = replace(disks.get(path, Disk()), **known)
+    for value in pairs.get("device", ()):
+        path, _, device = value.partition(" ")
+        if path in disks:
+            disks[path] = replace(disks[path], device=device)
     logs = {}
     for value in pairs.get("log", ()):
         size, _, path = value.partition(" ")
@@ -160,13 +174,29 @@ def read(text: str, now: float, name: str) -> Facts:
         groups=tuple(one("groups", "").split()),
         disks=disks,
         socket=() if one("socket", "").endswith("missing") else tuple(one("socket", "").split()[1:]),
-        resolves=one("resolves", "no") == "yes",
+        unresolved=tuple(sorted(pairs.get("unresolved", ()))),
         listening=tuple(pairs.get("listens", ())),
+        bridges=_bridges(pairs.get("bridge", ()), pairs.get("route", ())),
         journal=one("journal", ""),
         synchronized=one("synchronized", ""),
         logs=logs,
         prepared=one("prepared", "no") == "yes",
     )
+
+
+def _bridges(names: Sequence[str], routes: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The bridges, each with what the kernel's table of routes sends to it.
+
+    :param routes: interface, destination and mask as /proc/net/route has them: in hexadecimal, the lowest
+        byte first.
+    """
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(names, ())
+    for route in routes:
+        name, *numbers = route.split()
+        if name in found:
+            address, mask = (IPv4Address(bytes.fromhex(number)[::-1]) for number in numbers)
+            found[name] += (str(IPv4Network(f"{address}/{mask}")),)
+    return found
 
 
 def _number(text: str) -> int:

@@ -13,10 +13,12 @@ import shlex
 import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from deployer.errors import HostError, HostForbidden, HostUnreachable
 from deployer.host.known_hosts import HostKey, Refusing, changed, described, fingerprint, load_known
@@ -42,24 +44,74 @@ class Completed(Struct, frozen=True):
     errors: str
 
 
+class Jumps:
+    """The connections to jump hosts of one command, each opened once for all the hosts behind it.
+
+    An sshd drops some of those who knock at the same time (MaxStartups 10:30:100), and so a fleet's own.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self._environ = environ
+        self._asking = threading.Lock()
+        self._found: dict[Target, tuple[str, Future[Connection]]] = {}
+
+    def to(self, target: Target) -> Connection:
+        """The connection to a jump host, which is ours to close; whoever comes second waits for the first.
+
+        :raises HostError: as `Connection`; the others are told the same, and it is not tried again.
+        """
+        place = replace(target, name="")  # whose jump host it is called
+        with self._asking:
+            known = place in self._found
+            name, found = self._found.setdefault(place, (target.name, Future()))
+        if not known:
+            try:
+                found.set_result(Connection(target, self._environ))
+            except BaseException as error:  # noqa: BLE001 -- raised again below, and where others wait
+                found.set_exception(error)
+        try:
+            return found.result()
+        except HostError as error:
+            # One for each host, in its own words.
+            said = error.message.replace(name, target.name)
+            raise type(error)(said, remedy=error.remedy, details=error.details) from error
+
+    def close(self) -> None:
+        """Hang up, when nobody needs them any more."""
+        for _, found in self._found.values():
+            if found.exception() is None:
+                found.result().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 class Connection:
     """An SSH connection, open from the start.
 
+    :param jumps: what its jump host is reached by, with others; None: by a connection of its own.
     :raises HostUnreachable: nothing answers, or no SSH server does.
     :raises HostKeyUnknown: its key is not in known_hosts.
     :raises HostKeyChanged: known_hosts has another key for it.
     :raises HostForbidden: it does not let us in.
     """
 
-    def __init__(self, target: Target, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, target: Target, environ: Mapping[str, str] = os.environ, jumps: Jumps | None = None
+    ) -> None:
         require_paramiko()
         self.target = target
         self.sent = 0
         """Bytes that were sent to sockets and commands over there, before encryption."""
         self._counting = threading.Lock()
-        self._jump = Connection(target.jump, environ) if target.jump else None
+        shared = jumps.to(target.jump) if jumps and target.jump else None
+        self._jump = Connection(target.jump, environ) if target.jump and shared is None else None
+        """One of our own, which we close."""
         try:
-            self._client = _connect(target, self._jump, environ)
+            self._client = _connect(target, shared or self._jump, environ)
         except BaseException:
             self.close()
             raise

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -221,12 +222,12 @@ GREETING = b"\x4a\x00\x00\x00\x0a10.11.6-MariaDB\0\x01\0\0\0saltsalt\0%b\x21"
 
 
 @pytest.fixture
-def database() -> Iterator[Callable[[bytes], int]]:
-    """database(greeting) -> the port of a server that says that first."""
+def database() -> Iterator[Callable[..., int]]:
+    """database(greeting, address) -> the port of a server that says that first; on the loopback by itself."""
     servers = []
 
-    def start(greeting: bytes) -> int:
-        server = socket.create_server(("127.0.0.1", 0))
+    def start(greeting: bytes, address: str = "127.0.0.1") -> int:
+        server = socket.create_server((address, 0))
         servers.append(server)
 
         def serve() -> None:
@@ -248,11 +249,11 @@ def database() -> Iterator[Callable[[bytes], int]]:
 
 
 @shows("service.database ok", "service.database broken")
-def test_databases(shop_project: Project, ours: Engine, database: Callable[[bytes], int]) -> None:
+def test_databases(shop_project: Project, ours: Engine, database: Callable[..., int]) -> None:
     shop_project.run("rollout")
 
-    def found(host: str, port: int) -> dict[str, str]:
-        url = f"mysql+pymysql://shop:x@{host}:{port}/shop"
+    def found(host: str, port: int, kind: str = "mysql+pymysql") -> dict[str, str]:
+        url = f"{kind}://shop:x@{host}:{port}/shop"
         path = shop_project.config(service={"env": {"DATABASE_URL": url}})
         return severities(service.database(ours, load(path, environ={}), {}))
 
@@ -261,6 +262,15 @@ def test_databases(shop_project: Project, ours: Engine, database: Callable[[byte
     assert found("127.0.0.1", without) == {"database": "ok"}  # nothing passes by on the host itself
     assert found("127.0.0.1", free_port()) == {"database": "error"}
     assert found("127.0.0.2", with_tls) == {"database": "error"}
+    # At an address that others see too, as a database of another host has.
+    bridge = ours.network("bridge")
+    assert bridge is not None
+    near = str(ip_network(bridge["IPAM"]["Config"][0]["Subnet"])[1])
+    bare = database(GREETING % b"\xfe\xf7", near)
+    assert found(near, database(GREETING % b"\xfe\xff", near)) == {"database": "ok"}
+    assert found(near, bare) == {"database": "warning"}
+    # PostgreSQL says nothing before it is asked: whether it has TLS is not looked at.
+    assert found(near, bare, "postgresql") == {"database": "ok"}
     assert service._speaks_tls(GREETING % b"\xfe\xff")
     assert not service._speaks_tls(GREETING % b"\xfe\xf7")
 

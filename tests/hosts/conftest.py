@@ -74,6 +74,8 @@ class Fleet:
         self.hosts = hosts
         self.service = names.service_name()
         self.port = names.free_port()
+        self.extra: dict[str, str] = {}
+        """Variables that the deployer is given beside this process's own."""
         (folder / "known_hosts").write_text(known_hosts(hosts))
         self.settings: dict[str, Any] = {
             "service": {
@@ -114,7 +116,7 @@ class Fleet:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        return {**os.environ, "PYTHONPATH": str(images.ROOT)}
+        return {**os.environ, "PYTHONPATH": str(images.ROOT), **self.extra}
 
     def run(self, *words: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
         done = nursery.run("deployer", words, cwd=self.folder, env=self.environment, timeout=240)
@@ -217,6 +219,7 @@ def fleet(deployed: tuple[Fleet, list[str]], request: pytest.FixtureRequest) -> 
     known, settings = (made.folder / "known_hosts").read_text(), copy.deepcopy(made.settings)
     yield made
     made.settings = settings
+    made.extra.clear()
     (made.folder / "known_hosts").write_text(known)
     made.write()
     if request.session.testsfailed > failures:  # the next one shall not fail for that

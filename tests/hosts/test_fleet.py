@@ -5,7 +5,9 @@ One file, so that one process makes the hosts, and one service on them, for all 
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -108,12 +110,15 @@ def test_a_deployer_that_is_stopped_takes_all_back(fleet: Fleet, releases: list[
     assert fleet.one_version(log.read_text()) == first
 
 
-def test_what_cannot_be_reached_is_not_begun_with(fleet: Fleet) -> None:
+def test_what_cannot_be_reached_is_not_begun_with(fleet: Fleet, tmp_path: Path) -> None:
     first = fleet.one_version("at first")
+    strange = tmp_path / "id_ed25519"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", strange], check=True)
     entries = fleet.settings["hosts"]
     cases: list[tuple[dict[str, object], str, str]] = [
         ({"address": "127.0.0.1", "port": 1}, "HostUnreachable", "no SSH server answers"),
         ({"user": "nobody"}, "HostForbidden", "does not let nobody in"),
+        ({"key": str(strange)}, "HostForbidden", f"does not let admin in with {strange}"),
     ]
     for change, error, said in cases:
         fleet.settings["hosts"] = [*entries[:2], {**entries[2], **change}]
@@ -136,6 +141,64 @@ def test_what_cannot_be_reached_is_not_begun_with(fleet: Fleet) -> None:
     assert "ssh-keygen -R" in found["remedy"]
     known.write_text("\n".join(lines) + "\n")
     assert fleet.one_version(found) == first
+
+
+@contextmanager
+def agent(folder: Path, key: Path) -> Iterator[Path]:
+    """A real ssh-agent that holds a key: its socket."""
+    socket = folder / "agent.sock"
+    with (folder / "agent.log").open("w") as log:
+        process = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=log, stderr=log)
+    try:
+        until(socket.exists, "the agent answers")
+        asked = {**os.environ, "SSH_AUTH_SOCK": str(socket)}
+        subprocess.run(["ssh-add", "-q", key], env=asked, check=True, capture_output=True)
+        yield socket
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_hosts_are_reached_through_another_one_and_with_a_key_of_an_agent(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    first = fleet.one_version("at first")
+    door = fleet.hosts[0].address
+    for entry in fleet.settings["hosts"][1:]:
+        entry["jump"] = f"admin@{door}"
+    del fleet.settings["ssh"]["key"]
+    fleet.write()
+    home = tmp_path / "home"  # without keys of its own
+    home.mkdir()
+    fleet.extra |= {"HOME": str(home), "SSH_AUTH_SOCK": ""}
+    refused = fleet.run("host", "exec", "--", "true", expect=14).stderr
+    assert "no key at all" in refused
+    with agent(tmp_path, fleet.hosts[0].key) as socket:
+        fleet.extra["SSH_AUTH_SOCK"] = str(socket)
+        lines = fleet.run("host", "exec", "--", "sh", "-c", "echo ${SSH_CONNECTION%% *}").stdout.splitlines()
+        came = dict(line.split(" | ") for line in lines)
+        # The second and the third were called by the first, which was called from here.
+        assert [came[name] == door for name in fleet.names] == [False, True, True]
+        # Both share one connection to it.
+        established = "ss -Htn state established '( sport = :22 )' | wc -l"
+        asked = ["host", "exec", "--host", fleet.names[1], "--host", fleet.names[2], "--", "sleep", "600"]
+        with (fleet.folder / "log").open("w") as log:
+            waits = nursery.Process(
+                "deployer", asked, cwd=fleet.folder, env=fleet.environment, stdout=log, stderr=log
+            )
+
+        def all_sleep() -> bool:
+            return all("600" in host.run("pgrep -af sleep", check=False) for host in fleet.hosts[1:])
+
+        try:
+            until(all_sleep, "both have been reached")
+            assert fleet.hosts[0].run(established).strip() == "1"
+        finally:
+            waits.kill()
+            waits.wait()
+            for host in fleet.hosts[1:]:
+                host.run("pkill -f '[s]leep 600'", check=False)
+        assert fleet.one_version("through the agent, and the first host") == first
 
 
 @pytest.mark.parametrize("how", ["silent", "down"] if SOAK else ["down"])

@@ -166,6 +166,8 @@ class JenkinsDouble:
         self.crumbs = True
         self.executors = 1
         self.offline: str | None = None
+        self.why_waiting: str | None = None
+        """What the queue says instead of its own words."""
         self.monitors: dict[str, Any] = {}
         self.webhook_secret: str | None = None
         self.has_github = True
@@ -293,6 +295,8 @@ class JenkinsDouble:
         return [b for job in self.jobs.values() for b in job.builds if b.result is None]
 
     def why(self, item: Item) -> str:
+        if self.why_waiting is not None:
+            return self.why_waiting
         if self.offline is not None:
             return "‘Jenkins’ is offline"
         ours = [build for build in self.running() if build.job == item.job]

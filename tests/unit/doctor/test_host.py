@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from deployer.config.load import load
 from deployer.config.schema import Config
+from deployer.doctor.bridges import bridges
 from deployer.doctor.finding import Finding, Severity, worst
 from deployer.doctor.host import check_host
-from deployer.host.facts import Disk, Facts
+from deployer.host.facts import Disk, Facts, read
 from tests.support.doctor import shows
 
 GIB = 1024**3
@@ -38,8 +39,19 @@ def config(tmp_path: Path) -> Config:
     return load(path, environ={})
 
 
+def written(folder: Path, more: str) -> Config:
+    path = folder / "config.yaml"
+    path.write_text(f"service: {{name: shop, image: shop:1, port: 8080}}\n{more}\n")
+    return load(path, environ={})
+
+
 def found(config: Config, **changes: Any) -> dict[str, Finding]:
     return {finding.check: finding for finding in check_host(replace(HEALTHY, **changes), config)}
+
+
+def by_subject(config: Config, check: str, **changes: Any) -> dict[str, str]:
+    findings = check_host(replace(HEALTHY, **changes), config)
+    return {each.subject: each.severity.name.lower() for each in findings if each.check == check}
 
 
 @shows(*(f"host.{check} ok" for check in CHECKS))
@@ -63,9 +75,10 @@ def test_a_healthy_host_has_no_findings(config: Config) -> None:
         ("clock", "warning", "+5.0 s", {"clock_skew": 5.0}),
         ("clock", "error", "-400.0 s", {"clock_skew": -400.0}),
         ("clock", "warning", "nothing keeps it right", {"synchronized": "no"}),
-        ("dns", "error", "does not resolve", {"resolves": False}),
-        ("ports", "warning", "3306, 9200", {"listening": ("0.0.0.0:3306", "*:9200", "0.0.0.0:22")}),
+        ("dns", "warning", "pypi.org does not resolve", {"unresolved": ("pypi.org",)}),
+        ("ports", "warning", "3306", {"listening": ("0.0.0.0:3306", "0.0.0.0:22")}),
         ("ports", "error", "2375", {"listening": ("[::]:2375",)}),
+        ("ports", "error", "2376", {"listening": ("*:2376",)}),
         ("socket", "error", "every user (mode 666)", {"socket": ("666", "root", "docker")}),
         ("socket", "error", "deploy may not use", {"groups": ("deploy",)}),
         ("socket", "error", "no socket", {"socket": ()}),
@@ -86,3 +99,64 @@ def test_what_is_no_trouble_is_no_finding(config: Config) -> None:
     limits = found(config, oom_kills=2, oom_limits=2)["oom"]
     assert limits.severity == Severity.OK
     assert found(config, oom_kills=2, oom_limits=1)["oom"].severity == Severity.WARNING
+
+
+def test_a_second_disk_as_large_as_the_first_is_looked_at_too(config: Config) -> None:
+    first = Disk(20 * GIB, 10 * GIB, 1000, 900, "/dev/nvme0n1p1")
+    second = Disk(20 * GIB, 0, 1000, 3, "/dev/nvme1n1")
+    disks = {"/": first, "/var": first, "/var/lib/docker": second}
+    assert by_subject(config, "disk", disks=disks) == {"/": "ok", "/var/lib/docker": "error"}
+    assert by_subject(config, "inodes", disks=disks) == {"/": "ok", "/var/lib/docker": "error"}
+    nameless = {path: replace(disk, device="") for path, disk in disks.items()}
+    assert by_subject(config, "disk", disks=nameless) == {"/": "ok", "/var": "ok", "/var/lib/docker": "error"}
+
+
+@pytest.mark.parametrize("more", ["", "jenkins: {address: 0.0.0.0}\n", "site: {bucket: shop, store: {}}\n"])
+def test_what_is_for_admins_is_open_to_nobody_else_unless_somebody_says_so(tmp_path: Path, more: str) -> None:
+    listening = ("0.0.0.0:9090", "127.0.0.1:8333", "0.0.0.0:8080")
+    config = written(tmp_path, more)
+    assert by_subject(config, "ports", listening=listening) == {"9090": "warning"}
+    remedy = found(config, listening=listening)["ports"].remedy
+    assert "ssh -L 9090" in remedy
+    assert "security group" in remedy
+    assert by_subject(config, "ports", listening=("0.0.0.0:8333",)) == {"8333": "warning"}
+    meant = written(tmp_path, f"{more}prepare: {{ports: [9090, 2375, 2376]}}")
+    assert by_subject(meant, "ports", listening=listening) == {"": "ok"}
+    # An engine with TLS may be meant; without there is no excuse.
+    assert by_subject(meant, "ports", listening=("*:2375", "*:2376")) == {"2375": "error"}
+    assert by_subject(config, "ports", listening=("*:2375", "*:3306")) == {"2375": "error", "3306": "warning"}
+
+
+SHOP = {"Id": "0123456789abffff", "Name": "shop-edge", "IPAM": {"Config": [{"Subnet": "10.213.4.0/28"}]}}
+NONE = {"Id": "ffffffffffffffff", "Name": "none", "IPAM": {"Config": None}}
+
+
+@shows("host.bridges ok", "host.bridges broken")
+def test_a_bridge_that_was_left_behind_is_found_where_it_is_in_the_way() -> None:
+    def seen(**more: tuple[str, ...]) -> list[Finding]:
+        all_ = {"br-0123456789ab": ("10.213.4.0/28",), **{key.replace("_", "-"): more[key] for key in more}}
+        return list(bridges(replace(HEALTHY, bridges=all_), [SHOP, NONE]))
+
+    assert [each.severity.name for each in seen()] == ["OK"]
+    # Another engine's, or left behind: that cannot be told, and hurts nobody.
+    (other,) = seen(br_aaaaaaaaaaaa=("10.213.4.16/28",), br_bbbbbbbbbbbb=())
+    assert (other.severity.name, "2 of another engine" in other.evidence) == ("OK", True)
+    (stale,) = seen(br_cccccccccccc=("172.20.0.0/16", "10.213.0.0/16"))
+    assert (stale.severity.name, stale.subject) == ("ERROR", "br-cccccccccccc")
+    assert "in the way of shop-edge (10.213.0.0/16 and 10.213.4.0/28)" in stale.evidence
+    assert "`ip link delete br-cccccccccccc`" in stale.remedy
+
+
+def test_what_a_host_prints_is_read() -> None:
+    facts = read(
+        "disk=/ 100 60\ndevice=/ /dev/sda1\ninodes=/ 10 5\n"
+        "disk=/tmp 100 50\ndevice=/tmp fs42\n"
+        "bridge=br-0123456789ab\nbridge=br-ffffffffffff\n"
+        "route=br-0123456789ab 0004D50A F0FFFFFF\nroute=br-lan 000014AC 0000FFFF\n"
+        "unresolved=b.example\nunresolved=a.example\nend=1\n",
+        0.0,
+        "web1",
+    )
+    assert facts.disks == {"/": Disk(100, 60, 10, 5, "/dev/sda1"), "/tmp": Disk(100, 50, device="fs42")}
+    assert facts.bridges == {"br-0123456789ab": ("10.213.4.0/28",), "br-ffffffffffff": ()}
+    assert facts.unresolved == ("a.example", "b.example")

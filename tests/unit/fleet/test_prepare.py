@@ -45,7 +45,7 @@ def test_it_is_right_shell(tmp_path: Path, more: str) -> None:
 
 
 def test_so_is_the_one_that_tells_facts(tmp_path: Path) -> None:
-    check(tmp_path, facts.script(socket="/var/run/docker.sock"))
+    check(tmp_path, facts.script(socket="/var/run/docker.sock", names=("a.example", "b.example")))
 
 
 def test_the_facts_of_this_machine() -> None:
