@@ -451,7 +451,7 @@ def room_check(config: Config, found: list[preflight.Room]) -> Callable[[Shell],
 
     def check(shell: Shell) -> None:
         room = preflight.measure(shell)
-        preflight.check_disk(config, room)
+        preflight.check_disk(config, room.disk)
         found.append(room)
 
     return check

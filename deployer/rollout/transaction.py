@@ -14,9 +14,10 @@ from deployer.events import LockAwaited, Repaired, Warned
 from deployer.host.engine import Engine, Inspect
 from deployer.host.lock import Lock
 from deployer.host.shell import Shell, ShellError
-from deployer.image.edge import edge_image
+from deployer.image.edge import edge_image, has_edge_image
 from deployer.interrupts import shielded
 from deployer.rollout.operation import Operation
+from deployer.rollout.preflight import check_disk, disk_here
 from deployer.rollout.repair import reconcile
 from deployer.rollout.situation import gather
 from deployer.rollout.work import Work
@@ -41,7 +42,14 @@ def changing(
     """
     engine, config, emit = operation.engine, operation.config, operation.emit
     standing = edge_container.find(engine, operation.service)
-    image = _image_of(engine, standing) or operation.edge_image or edge_image(engine, config, emit)
+    image = _image_of(engine, standing) or operation.edge_image
+    if image is None:
+        if preflight and create and not has_edge_image(engine, config):
+            # To have it takes disk. Where that cannot be seen from here, the preflight is the first to know.
+            free = disk_here(engine)
+            if free is not None:
+                check_disk(config, free)
+        image = edge_image(engine, config, emit)
     shell = _shell_in(engine, standing)
     lock = Lock(engine, operation.service, image, command)
     wait = config.rollout.lock_wait if operation.lock_wait is None else operation.lock_wait
