@@ -296,7 +296,11 @@ class Change:
         self.work.session.append_record(record.line())
 
     def tell_failure(self) -> None:
-        """The history knows of releases that never served, too."""
+        """The history knows of releases that never served, too.
+
+        :raises LockLost: it is somebody else's to write.
+        """
+        self._step()
         record = replace(
             self.record,
             outcome="failed",
