@@ -34,8 +34,9 @@
     │   ├── HostKeyUnknown        13  its key is not in known_hosts: `deployer host trust`
     │   └── HostKeyChanged        13  its key is not the one in known_hosts
     ├── FleetFailed               14  not all hosts could be brought to one version
-    ├── StackFailed               15  CloudFormation could not change a stack
-    │   └── StackStuck            15  and only a person gets it out of where it is
+    ├── NotDelivered              15  an end of `notify` did not take the test message
+    ├── StackFailed               16  CloudFormation could not change a stack
+    │   └── StackStuck            16  and only a person gets it out of where it is
     ├── JenkinsError              20  the Jenkins controller refused, or answered something unexpected
     │   ├── JenkinsUnreachable    20  nothing answers, or too late, or nothing but failures
     │   ├── JenkinsForbidden      20  not this user, not this token, not this crumb

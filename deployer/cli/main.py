@@ -48,8 +48,9 @@ EPILOG = """examples:
   deployer rollback                  one step back
 
 exit codes: 0 done, 1 unexpected, 2 usage, 3 config, 4 engine, 5 image, 6 refused, 7 locked,
-8 bad release (the old one serves), 9 edge, 10 needs a person, 11 cloud, 13 host, 14 not all hosts,
-15 not told, 16 stack; docs/exit-codes.md says more.
+8 bad release (the old one serves), 9 edge, 10 needs a person, 11 cloud, 12 a command failed,
+13 host, 14 not all hosts, 15 not told, 16 stack, 31 and 32 doctor found something, 33 watch sees
+something bad, 129, 130 and 143 stopped by a signal; docs/exit-codes.md says more.
 """
 
 

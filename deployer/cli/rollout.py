@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         from deployer.rollout.plan import plan
 
         engine = context.engine(config)
-        found = plan(engine, config, image=args.image, strategy=args.strategy)
+        found = plan(engine, config, context.environ, image=args.image, strategy=args.strategy)
         context.print_json(found.as_dict()) if args.json else context.print(found.text())
         return ExitStatus.OK
     from deployer.rollout.commands import rollout

@@ -43,7 +43,10 @@ def plan(fleet: Fleet, *, image: str | None = None, strategy: str | None = None)
     """Read every host's situation and say what a rollout would do; nothing is changed."""
     with reached(fleet.config, fleet.hosts, fleet.emit, fleet.environ) as (members, lost):
         found = each(
-            members, lambda member: plan_one(member.engine, member.config, image=image, strategy=strategy)
+            members,
+            lambda member: plan_one(
+                member.engine, member.config, member.environ, image=image, strategy=strategy
+            ),
         )
     plans: dict[str, RolloutPlan | DeployerError] = {}
     for outcome in found:

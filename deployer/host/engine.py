@@ -105,6 +105,17 @@ class Engine:
         with self._mapped("asking the engine about itself"):
             return cast(Inspect, self.api.info())
 
+    def data_folder(self) -> str | None:
+        """Where an engine of this machine keeps its data.
+
+        None where it is one of another machine, also behind a forwarded socket, or of the one around the
+        container that we are in.
+        """
+        if self._dial is not None or not self.address.startswith("unix://"):
+            return None
+        info = self.info()
+        return str(info["DockerRootDir"]) if info["Name"] == socket.gethostname() else None
+
     def ping(self) -> bool:
         """Whether the engine answers right now."""
         try:

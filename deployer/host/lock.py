@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import secrets
 import socket
 import threading
 import time
@@ -38,6 +39,13 @@ the command after that is to work."""
 _STILLBORN = 4.0
 """Seconds after which a lock that was created but not started belongs to a holder that died in between. If
 it was only slow, nothing is lost: `check` tells it so before it has changed anything."""
+
+
+_UNANSWERED = 1.0
+"""Seconds for which a container is looked for whose creation the engine was asked for and did not confirm."""
+
+_OWNER = "deployer.lock.token"
+"""The label by which a lock knows a container of its own where it was never told the id."""
 
 
 class Holder(Struct, frozen=True):
@@ -94,6 +102,8 @@ class Lock:
         self.image = image
         self.command = command
         self.id = ""
+        self._token = secrets.token_hex(8)
+        self._asked = False
         self._unstarted: tuple[str, float] | None = None
         self._stdin: Any = None
         self._stop = threading.Event()
@@ -150,18 +160,36 @@ class Lock:
             with contextlib.suppress(OSError):
                 self._stdin.close()
             self._stdin = None
-        if self.id:
-            with contextlib.suppress(EngineError):
+        with contextlib.suppress(EngineError):
+            if self._asked and not self.id:
+                self.id = self._unconfirmed()
+            if self.id:
                 self.engine.remove(self.id)
                 deadline = time.monotonic() + GRACE
                 while self.engine.container(self.id) and time.monotonic() < deadline:
                     time.sleep(0.02)
-            self.id = ""
+        self.id = ""
+        self._asked = False
+
+    def _unconfirmed(self) -> str:
+        """The id of what was created for us, where a signal or a broken connection came before the answer.
+
+        The engine may still be at it. Empty where it made nothing, or where the name is somebody else's.
+        """
+        deadline = time.monotonic() + _UNANSWERED
+        while (found := self.engine.container(lock_name(self.service))) is None:
+            if time.monotonic() >= deadline:
+                return ""
+            time.sleep(0.02)
+        ours = (found["Config"]["Labels"] or {}).get(_OWNER) == self._token
+        return str(found["Id"]) if ours else ""
 
     def _try(self) -> bool:
+        self._asked = True
         try:
             self.id = self.engine.create(lock_name(self.service), self._container())
         except Conflict:
+            self._asked = False
             return False
         try:
             stream = self.engine.attach_stdin(self.id)
@@ -169,6 +197,7 @@ class Lock:
         except (NotFound, Conflict):
             # Somebody took us for stillborn: the engine was that slow. Try again.
             self.id = ""
+            self._asked = False
             return False
         self._starting = Future()
         threading.Thread(target=self._live, args=(self._starting,), name="lock", daemon=True).start()
@@ -212,6 +241,7 @@ class Lock:
                 "deployer.role": "lock",
                 "deployer.lock.who": identity(),
                 "deployer.lock.command": self.command,
+                _OWNER: self._token,
             },
             "OpenStdin": True,
             "StdinOnce": True,

@@ -67,6 +67,12 @@ def mapped(what: str, address: str) -> Iterator[None]:
                 f"{what}: that is no name of an image", remedy="write name:tag, the name in lower case"
             ) from error
         raise EngineError(f"{what}: the engine answered {error.status_code}: {text}") from error
+    except docker.errors.StreamParseError as error:
+        # A RuntimeError there, of a build's or a pull's messages of which the last is cut short.
+        raise EngineUnreachable(
+            f"{what}: the answer of the Docker engine at {address} broke off",
+            remedy="look at the engine's log; once it is up again, run the command again",
+        ) from error
     except (
         docker.errors.DockerException,
         requests.exceptions.RequestException,

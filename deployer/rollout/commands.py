@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from deployer.edge.configuration import settings
 from deployer.edge.network import network_name
-from deployer.errors import DeployerError, EngineError, UsageError
+from deployer.errors import DeployerError, EngineError, LockLost, UsageError
 from deployer.events import Emit, Note, Warned
 from deployer.host.engine import Engine
 from deployer.image import prune as images
@@ -211,9 +211,9 @@ def prune(
         return images.prune(engine, config.service.name, emit, keep=keep)
     with changing(operation, "prune") as work:
         tidy(work, keep)
-        return images.prune(
-            engine, work.service, emit, keep=keep, protected=needed_images(work.situation(), keep)
-        )
+        protected = needed_images(work.situation(), keep)
+        work.lock.check()
+        return images.prune(engine, work.service, emit, keep=keep, protected=protected)
 
 
 def needed_images(situation: Situation, keep: int) -> list[str]:
@@ -233,10 +233,13 @@ def tidy(work: Work, keep_releases: int) -> None:
         idle = member.role == "release" and member.release and not member.running
         if idle and member.name not in placed and member.release not in keep:
             try:
+                work.lock.check()
                 work.engine.remove(member.name)
-            except EngineError as error:
+            except (EngineError, LockLost) as error:
                 # The release serves; that an old one cannot be cleared away is no failure of it.
                 work.emit(Warned(error.message))
+                if isinstance(error, LockLost):
+                    return
 
 
 def _image_of(engine: Engine, record: Record, emit: Emit) -> str:

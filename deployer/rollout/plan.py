@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -9,8 +11,12 @@ from msgspec.structs import asdict
 
 from deployer.config.schema import Config
 from deployer.config.units import format_duration
+from deployer.errors import CloudError, ConfigError, PreflightError
 from deployer.host.engine import Engine
+from deployer.rollout import preflight
+from deployer.rollout.preflight import Room
 from deployer.rollout.reconcile import repairs_needed
+from deployer.rollout.run import choose_strategy
 from deployer.rollout.situation import Situation
 from deployer.rollout.status import observe
 
@@ -19,6 +25,8 @@ class RolloutPlan(Struct, frozen=True):
     """A rollout as it would go now.
 
     :param image: the reference, or how it is made.
+    :param reason: why it is another strategy than was asked for; empty where it is that one.
+    :param refusals: why the rollout would be refused as things are, a sentence each.
     :param repairs: what reconciliation would mend first.
     :param steps: the phases, one sentence each.
     """
@@ -28,6 +36,8 @@ class RolloutPlan(Struct, frozen=True):
     strategy: str
     slot: str
     active: str | None
+    reason: str
+    refusals: tuple[str, ...]
     repairs: tuple[str, ...]
     steps: tuple[str, ...]
 
@@ -37,18 +47,54 @@ class RolloutPlan(Struct, frozen=True):
     def text(self) -> str:
         """For a terminal."""
         lines = [f"rollout of {self.service}: {self.image}, {self.strategy}, into slot {self.slot}"]
+        lines += [f"  it would be refused: {text}" for text in self.refusals]
+        lines += [f"  {self.reason}"] if self.reason else []
         lines += [f"  first, {text}" for text in self.repairs]
         lines += [f"  {number}. {step}" for number, step in enumerate(self.steps, 1)]
         return "\n".join(lines)
 
 
 def plan(
-    engine: Engine, config: Config, *, image: str | None = None, strategy: str | None = None
+    engine: Engine,
+    config: Config,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    image: str | None = None,
+    strategy: str | None = None,
 ) -> RolloutPlan:
-    """Read the situation and say what a rollout would do; nothing is changed, and no lock is taken."""
+    """Read the situation and say what a rollout would do; nothing is changed, and no lock is taken.
+
+    :param environ: where the config's secrets are looked up.
+    """
     ref = image or config.service.image
     missing = ref is not None and engine.image(ref) is None
-    return plan_rollout(config, observe(engine, config), image=image, strategy=strategy, missing=missing)
+    rooms: list[Room] = []
+    situation = observe(engine, config, lambda shell: rooms.append(preflight.measure(shell)))
+    disk = rooms[0].disk if rooms else preflight.disk_here(engine)
+    memory: tuple[int, int] | None = None
+    if rooms and situation.stored.active:
+        memory = preflight.memory(engine, config, situation, rooms[0], situation.stored.standby)
+    checks = [lambda: preflight.check_needs(engine, config, environ)]
+    if disk is not None:
+        checks.append(lambda: preflight.check_disk(config, disk))
+    return plan_rollout(
+        config,
+        situation,
+        image=image,
+        strategy=strategy,
+        missing=missing,
+        memory=memory,
+        refusals=[text for check in checks for text in _refusal(check)],
+    )
+
+
+def _refusal(check: Callable[[], None]) -> list[str]:
+    """Why a check refuses, in one sentence; nothing where it does not."""
+    try:
+        check()
+    except (ConfigError, PreflightError, CloudError) as error:
+        return [": ".join([error.message, *(["; ".join(error.details)] if error.details else [])])]
+    return []
 
 
 def plan_rollout(
@@ -58,12 +104,19 @@ def plan_rollout(
     image: str | None = None,
     strategy: str | None = None,
     missing: bool = False,
+    memory: tuple[int, int] | None = None,
+    refusals: Sequence[str] = (),
 ) -> RolloutPlan:
-    """The plan, from config and situation alone.
+    """The plan, from what was read.
 
     :param missing: the engine does not have the image that is named.
+    :param memory: bytes free, and bytes that a second release needs; None where no edge can be asked.
+    :param refusals: what the preflight has to say.
     """
-    chosen = strategy or config.rollout.strategy
+    free, needed = memory or (0, 0)
+    serving = situation.stored.active is not None
+    choice = choose_strategy(config, strategy, memory=free, needed=needed, serving=serving)
+    chosen = choice.strategy
     build = config.service.build if image is None else None
     ref = image or config.service.image or ""
     state = situation.stored
@@ -73,6 +126,8 @@ def plan_rollout(
         strategy=chosen,
         slot=state.free,
         active=occupant.release if (occupant := state.occupant(state.active)) else None,
+        reason=choice.reason,
+        refusals=tuple(refusals),
         repairs=tuple(repair.text for repair in repairs_needed(situation)),
         steps=(_source(ref, built=build is not None, missing=missing), *_steps(config, situation, chosen)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 
 from msgspec import Struct
@@ -40,12 +41,27 @@ def measure(shell: Shell) -> Room:
     return Room(memory=memory, disk=disk)
 
 
-def check_disk(config: Config, room: Room) -> None:
+def disk_here(engine: Engine) -> int | None:
+    """Bytes free where an engine of this machine keeps its data, read without any container of it.
+
+    None where that cannot be seen from here.
+    """
+    folder = engine.data_folder()
+    if folder is None:
+        return None
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize
+
+
+def check_disk(config: Config, free: int) -> None:
     """:raises PreflightError: less disk is free than `rollout.disk_free` wants."""
     wanted = config.rollout.disk_free
-    if room.disk < wanted:
+    if free < wanted:
         raise PreflightError(
-            f"not enough disk for a rollout: {humanize_size(room.disk)} free where the engine keeps its "
+            f"not enough disk for a rollout: {humanize_size(free)} free where the engine keeps its "
             f"data, {humanize_size(wanted)} wanted (rollout.disk_free); nothing was changed",
             remedy="`deployer prune` removes old images of this service; then look at `docker system df`",
         )

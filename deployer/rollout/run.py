@@ -296,7 +296,11 @@ class Change:
         self.work.session.append_record(record.line())
 
     def tell_failure(self) -> None:
-        """The history knows of releases that never served, too."""
+        """The history knows of releases that never served, too.
+
+        :raises LockLost: it is somebody else's to write.
+        """
+        self._step()
         record = replace(
             self.record,
             outcome="failed",
@@ -451,7 +455,7 @@ def room_check(config: Config, found: list[preflight.Room]) -> Callable[[Shell],
 
     def check(shell: Shell) -> None:
         room = preflight.measure(shell)
-        preflight.check_disk(config, room)
+        preflight.check_disk(config, room.disk)
         found.append(room)
 
     return check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from deployer.config.schema import Config
@@ -12,13 +13,17 @@ from deployer.edge.session import EdgeSession
 from deployer.edge.state import SLOTS, Occupant, Slot
 from deployer.errors import EdgeError, EngineError
 from deployer.host.engine import Engine
+from deployer.host.shell import Shell
 from deployer.rollout.reconcile import repairs_needed
 from deployer.rollout.release import previous_of
 from deployer.rollout.situation import Situation, gather
 
 
-def observe(engine: Engine, config: Config) -> Situation:
-    """The situation, with the edge asked where it answers."""
+def observe(engine: Engine, config: Config, also: Callable[[Shell], None] | None = None) -> Situation:
+    """The situation, with the edge asked where it answers.
+
+    :param also: what else is to be asked of its host, in the same shell.
+    """
     service = config.service.name
     edge = edge_container.find(engine, service)
     if edge is None or not edge["State"]["Running"]:
@@ -30,7 +35,10 @@ def observe(engine: Engine, config: Config) -> Situation:
         if addresses is None:
             return gather(engine, service)
         session = EdgeSession(engine, edge, addresses, shell)
-        return gather(engine, service, session)
+        found = gather(engine, service, session)
+        if also:
+            also(shell)
+        return found
     except (EdgeError, EngineError):
         return gather(engine, service)
     finally:

@@ -9,17 +9,29 @@ from deployer.edge import container as edge_container
 from deployer.edge.network import ensure_network, existing_addresses, network_name
 from deployer.edge.session import EdgeSession
 from deployer.edge.state import EdgeState
-from deployer.errors import DeployerError, EdgeError, EngineError, ReleaseFailed
+from deployer.errors import (
+    Conflict,
+    DeployerError,
+    EdgeError,
+    EngineError,
+    LockError,
+    NotFound,
+    ReleaseFailed,
+)
 from deployer.events import LockAwaited, Repaired, Warned
 from deployer.host.engine import Engine, Inspect
 from deployer.host.lock import Lock
 from deployer.host.shell import Shell, ShellError
-from deployer.image.edge import edge_image
+from deployer.image.edge import edge_image, has_edge_image
 from deployer.interrupts import shielded
 from deployer.rollout.operation import Operation
+from deployer.rollout.preflight import check_disk, disk_here
 from deployer.rollout.repair import reconcile
 from deployer.rollout.situation import gather
 from deployer.rollout.work import Work
+
+_BY_OTHERS = (ReleaseFailed, NotFound, Conflict)
+"""What a command meets, too, that lost its lock: others have cleared away what it has in its hands."""
 
 
 @contextlib.contextmanager
@@ -41,7 +53,14 @@ def changing(
     """
     engine, config, emit = operation.engine, operation.config, operation.emit
     standing = edge_container.find(engine, operation.service)
-    image = _image_of(engine, standing) or operation.edge_image or edge_image(engine, config, emit)
+    image = _image_of(engine, standing) or operation.edge_image
+    if image is None:
+        if preflight and create and not has_edge_image(engine, config):
+            # To have it takes disk. Where that cannot be seen from here, the preflight is the first to know.
+            free = disk_here(engine)
+            if free is not None:
+                check_disk(config, free)
+        image = edge_image(engine, config, emit)
     shell = _shell_in(engine, standing)
     lock = Lock(engine, operation.service, image, command)
     wait = config.rollout.lock_wait if operation.lock_wait is None else operation.lock_wait
@@ -57,9 +76,10 @@ def changing(
         yield work
     except BaseException as error:
         if work is not None:
-            _put_right(work)
-        if isinstance(error, ReleaseFailed):
-            # An engine that goes down ends a candidate too, and the lock with it: no verdict on the release.
+            _put_right(work, told=isinstance(error, (LockError, *_BY_OTHERS)))
+        if work is not None and isinstance(error, _BY_OTHERS):
+            # Whoever has the lock by now clears away what is ours, and an engine that goes down ends a
+            # candidate and the lock: no verdict on the release.
             with shielded():
                 lock.check()
         raise
@@ -104,8 +124,11 @@ def _from_host(engine: Engine, lock: Lock, shell: Shell | None, preflight: Calla
         other.close()
 
 
-def _put_right(work: Work) -> None:
-    """After a failure: leave one good state behind, if the engine still lets us."""
+def _put_right(work: Work, *, told: bool) -> None:
+    """After a failure: leave one good state behind, if the engine still lets us, and the lock is ours.
+
+    :param told: the command's error is going to say so where it is not.
+    """
     with shielded():
         try:
             work.lock.check()
@@ -114,6 +137,8 @@ def _put_right(work: Work) -> None:
             work.session.end_previews()
             reconcile(work)
         except DeployerError as error:
+            if isinstance(error, LockError) and told:
+                return
             work.emit(Warned(f"cleaning up failed ({error.message}); `deployer recover` finishes it"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from tests.engine.conftest import Variant
 from tests.support.names import service_name
 from tests.support.project import Project
 from tests.support.scale import USUAL
+from tests.support.standing import version
 from tests.support.waiting import until
 
 
@@ -75,6 +77,29 @@ def test_a_candidate_that_ended_with_the_lock_is_not_called_bad(
     assert "was lost" in started.finish(7)
     resting.run("recover")
     assert resting.status()["active"]["release"] == before
+    assert resting.leftovers() == []
+
+
+def test_a_deployer_that_was_suspended_is_overtaken_and_changes_nothing_when_it_goes_on(
+    resting: Project, variant: Variant, engine: DockerClient
+) -> None:
+    """SIGSTOP is a machine that sleeps, here while a hook runs."""
+    hook = {"name": "slow", "command": ["python3", "-c", "import time; time.sleep(600)"]}
+    resting.config(rollout={"before": [hook]})
+    stopped = resting.start("rollout", "--image", variant(V="3"))
+    hooks = {"label": [f"deployer.service={resting.name}", "deployer.role=hook"]}
+    until(lambda: engine.containers.list(filters=hooks), "the hook runs")
+    stopped.send_signal(signal.SIGSTOP)
+    resting.config(rollout={"before": []})
+    resting.run("rollout", "--image", variant(V="4"), "--lock-wait", "60s")
+    before, history = resting.status(), resting.run("releases", "--json").stdout
+    stopped.send_signal(signal.SIGCONT)
+    said = stopped.finish(7)
+    assert "was lost" in said
+    assert "cleaning up failed" not in said
+    assert version(resting.url) == "4"
+    assert resting.status() == before
+    assert resting.run("releases", "--json").stdout == history
     assert resting.leftovers() == []
 
 

@@ -118,9 +118,13 @@ def test_a_recreate_gives_the_old_one_no_more_time_than_others_can_be_held(
 
 
 def test_too_little_memory_for_two_falls_back_to_a_held_recreate(resting: Project, variant: Variant) -> None:
+    short = ["--set", "rollout.memory_free=100t"]
+    plan = resting.json("rollout", "--plan", *short, "--set", "rollout.disk_free=100t")
+    assert plan["strategy"] == "recreate"
+    assert [text.partition(":")[0] for text in plan["refusals"]] == ["not enough disk for a rollout"]
     with Load(resting.url, USUAL) as load:
         load.wait_for_more(100)
-        done = resting.run("rollout", "--image", variant(V="2"), "--set", "rollout.memory_free=100t")
+        done = resting.run("rollout", "--image", variant(V="2"), *short)
         load.wait_for_version("2")
     assert "memory is too short for two releases" in done.stderr
     report = load.report()

@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -18,7 +19,8 @@ import pytest
 
 from deployer import errors
 from deployer.cli.context import Context
-from deployer.errors import DeployerError, Interrupted, ReleaseFailed, UsageError
+from deployer.cli.main import EPILOG
+from deployer.errors import DeployerError, ExitStatus, Interrupted, ReleaseFailed, UsageError
 from deployer.events import Warned
 from tests.support.cli import run as cli
 
@@ -32,6 +34,25 @@ def tree(root: type[DeployerError]) -> list[type[DeployerError]]:
 KINDS = [
     kind for kind in tree(DeployerError) if kind is not Interrupted and kind.__module__ == errors.__name__
 ]
+
+
+def test_the_tree_at_the_top_of_the_module_is_the_tree() -> None:
+    """Each with the one that it hangs on, and its exit status."""
+    line = re.compile(r"^    ([│├└─ ]*)(\w+) +(\d[\d/]*)  \S")
+    drawn: dict[str, tuple[str, str]] = {}
+    above: list[str] = []
+    for found in filter(None, map(line.match, (errors.__doc__ or "").splitlines())):
+        del above[len(found[1]) // 4 :]
+        drawn[found[2]] = (above[-1] if above else "Exception", found[3])
+        above.append(found[2])
+    real = {kind.__name__: (kind.__bases__[0].__name__, str(int(kind.exit_status))) for kind in KINDS}
+    assert drawn == {**real, "Interrupted": ("DeployerError", "129/130/143")}
+
+
+def test_help_has_every_exit_code_that_the_command_has() -> None:
+    """Those of the controller and its builds are only the pipelines'."""
+    said = {int(number) for number in re.findall(r"\b\d+\b", EPILOG.partition("exit codes:")[2])}
+    assert said == {int(status) for status in ExitStatus if not 20 <= status < 30}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -124,3 +124,9 @@ def test_redirects_are_quoted_wherever_they_stand() -> None:
     assert rf"location {target} if {{ var(txn.path) -m str -- '/it'\''s/한' }}" in text
     assert r"""'/100%%25' if { var(txn.path) -m str -- '/a"b' }""" in text
     assert r'"/a\"b": "/100%25"' in viewer_request(site)
+
+
+def test_only_what_cloudfronts_pattern_takes_goes_to_the_service() -> None:
+    """`/api/*` there: what begins with the prefix, which a bare `/api` does not."""
+    text = haproxy(config(origin="http://10.0.0.5:81"))
+    assert [line.strip() for line in text.splitlines() if "acl api" in line] == ["acl api path_beg /api/"]
