@@ -5,6 +5,7 @@ client      Flask's test client of an application made from them
 begin       begin(language="ko", ...) -> a created interview's document, with its token
 url         the address of an empty database: the test runs with SQLite and with MariaDB
 database    a Database on it, with the schema
+expanding, contracting   folders with the versions of releases to come; snapshots: a folder for those
 mariadb     the session's own MariaDB server, running
 serve       serve() -> a Server: gunicorn as the image runs it, on the test's database; several share it
 gemini      the double of the model's service; `asking` is an application that asks it
@@ -21,7 +22,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,10 +35,11 @@ from app import Settings, create_app
 from app.storage import database as database_module
 from app.storage.database import Database
 from app.storage.engines import PROBING
-from app.storage.migration import Migration
+from app.storage.migration import VERSIONS, Migration
 from tests.support.gemini import Gemini
 from tests.support.mariadb import MariaDB
 from tests.support.mariadb import server as mariadb_server
+from tests.support.migrating import CONTRACTS, EXPANDS, versions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -306,3 +308,31 @@ def database(url: str, tmp_path: Path) -> Iterator[Database]:
     made = Database(url)
     yield made
     made.close()
+
+
+@pytest.fixture
+def expanding(tmp_path: Path) -> Iterator[Sequence[Path]]:
+    """The versions of the next release."""
+    yield (*VERSIONS, versions(tmp_path / "next", r0002=EXPANDS))
+    _forget_versions()
+
+
+@pytest.fixture
+def contracting(tmp_path: Path) -> Iterator[Sequence[Path]]:
+    """The versions of the one after that."""
+    yield (*VERSIONS, versions(tmp_path / "later", r0002=EXPANDS, r0003=CONTRACTS))
+    _forget_versions()
+
+
+def _forget_versions() -> None:
+    """Python must not take a version of another test for this one's."""
+    for name in [name for name in sys.modules if name.startswith("r000")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def snapshots(tmp_path: Path) -> Path:
+    """A folder for them."""
+    folder = tmp_path / "snapshots"
+    folder.mkdir()
+    return folder
