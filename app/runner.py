@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -27,7 +26,8 @@ from app.interviewer.errors import ModelError, ModelUnavailable, QuotaExhausted
 from app.storage.database import Database
 from app.storage.errors import StorageError
 from app.storage.quota import Grant, Wait
-from app.tasks import Event, EventType, Task
+from app.tasks import Event, Task
+from app.teller import Quota, Teller
 from app.work import Job, Result
 
 log = logging.getLogger(__name__)
@@ -35,18 +35,9 @@ log = logging.getLogger(__name__)
 TICK = 0.25  # seconds between two looks at the queue
 RENEWAL = 5.0  # seconds between two renewals of our leases
 SEARCH = 5.0  # seconds between two searches for tasks without a process
-FLUSH = 0.25  # seconds that an event may be told before it is written down
 LONGEST = 5.0  # seconds between two questions for a turn; a ticket not asked for is dropped after 15
 CHORE = 60.0  # seconds between two looks at what is to be cleared away
 ABANDONED = 60.0  # seconds after which a task that nobody follows leaves the queue
-
-
-class Quota(Protocol):
-    """How often the model may be asked; `app.storage.quota.Quota` is the one that processes share."""
-
-    def take(self, ticket: str) -> Grant | Wait: ...
-    def leave(self, ticket: str) -> None: ...
-    def pause(self, seconds: float, *, per_day: bool) -> None: ...
 
 
 class _Waiting:
@@ -344,7 +335,15 @@ class Runner:
             if attempt is None:
                 return
             last = tasks.last_numbers(db, [task.id]).get(task.id, 0)
-            teller = _Teller(self, task, channel, stop, last + (tasks.GAP if last else 0))
+            teller = Teller(
+                self.database,
+                self.quota,
+                task,
+                channel,
+                stop,
+                patience=self.patience,
+                last=last + (tasks.GAP if last else 0),
+            )
             started = teller.made("started", {"task": task.id, "attempt": attempt})
             tasks.append(db, task.id, [started])
             job = Job(db, task)
@@ -361,7 +360,7 @@ class Runner:
         teller.check()
         self._keep_result(task, channel, teller, job, result)
 
-    def _keep_result(self, task: Task, channel: Channel, teller: _Teller, job: Job, result: Result) -> None:
+    def _keep_result(self, task: Task, channel: Channel, teller: Teller, job: Job, result: Result) -> None:
         """Write the result down. The model is not asked twice because the database is away."""
         told = teller.unwritten()
         rest: list[Event] = []
@@ -398,7 +397,7 @@ class Runner:
             self.submit(task)
         return waits
 
-    def _fail(self, task: Task, channel: Channel, teller: _Teller, error: ModelError) -> None:
+    def _fail(self, task: Task, channel: Channel, teller: Teller, error: ModelError) -> None:
         log.warning("task %s: %s", task.id, error.code)
         told = teller.made(
             "error", {"code": error.code, "values": error.values, "retryable": error.retryable}
@@ -425,74 +424,6 @@ class Runner:
                 if new or ended:
                     found[identifier] = Seen(new, ended=ended)
         return found
-
-
-class _Teller:
-    """The `Call` that an interviewer is handed: leave from the quota, events to whoever follows."""
-
-    def __init__(
-        self, runner: Runner, task: Task, channel: Channel, stop: threading.Event, last: int
-    ) -> None:
-        self._runner = runner
-        self._task = task
-        self._channel = channel
-        self._stop = stop
-        self._number = last
-        self._unwritten: list[Event] = []
-        self._written_at = time.monotonic()
-        self._leave = runner.quota is not None  # the one that the task was begun with
-
-    def check(self) -> None:
-        if self._stop.is_set():
-            raise Cancelled
-
-    def permit(self) -> None:
-        self.check()
-        quota = self._runner.quota
-        if quota is None:
-            return
-        if self._leave:
-            self._leave = False
-            return
-        ticket = f"{self._task.id}-again"
-        deadline = time.monotonic() + self._runner.patience
-        while isinstance(answer := quota.take(ticket), Wait):
-            if time.monotonic() + answer.seconds > deadline:
-                quota.leave(ticket)
-                raise QuotaExhausted(answer.seconds, per_day=answer.per_day)
-            self._stop.wait(min(1.0, max(0.05, answer.seconds)))
-            self.check()
-
-    def delta(self, path: str, text: str) -> None:
-        self.check()
-        event = self.made("delta", {"path": path, "text": text})
-        self._channel.tell([event])
-        self._unwritten.append(event)
-        if time.monotonic() - self._written_at >= FLUSH:
-            self._flush()
-
-    def pause(self, seconds: float, *, per_day: bool) -> None:
-        if self._runner.quota is not None:
-            with contextlib.suppress(StorageError):  # the others will hear it from the service themselves
-                self._runner.quota.pause(seconds, per_day=per_day)
-
-    def made(self, type_: EventType, data: dict[str, Any]) -> Event:
-        """The next event."""
-        self._number += 1
-        return Event(self._number, type_, json.dumps(data, ensure_ascii=False))
-
-    def unwritten(self) -> list[Event]:
-        """What was told and not yet written down: to be written by the caller."""
-        events, self._unwritten = self._unwritten, []
-        return events
-
-    def _flush(self) -> None:
-        self._written_at = time.monotonic()
-        # That the database is away must not cost the model's work: what is not written is kept for later.
-        with contextlib.suppress(StorageError):
-            with self._runner.database.writing() as db:
-                tasks.append(db, self._task.id, self._unwritten)
-            self._unwritten = []
 
 
 def _key(task: Task) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 import google.generativeai  # noqa: F401  # once, not in every fork
 from sqlalchemy import Connection
 
-from app import Settings, create_app, runner, tasks
+from app import Settings, create_app, tasks, teller
 from app.storage.database import Database
 from tests.support.relay import When
 
@@ -51,7 +51,7 @@ def arm(point: int, when: When) -> None:
 def serve(settings: Settings, order: dict[str, Any]) -> int:
     """The status of the request, where this process lives that long."""
     tasks.LEASE = LEASE
-    runner.FLUSH = 0.0
+    teller.FLUSH = 0.0
     application = create_app(settings)
     arm(order["point"], order["when"])
     client = application.test_client()
