@@ -6,8 +6,6 @@ import importlib.metadata
 import itertools
 import json
 import re
-import subprocess
-import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -107,17 +105,6 @@ def test_every_option_makes_files_that_are_right(
     ]
 
 
-@pytest.mark.parametrize("wheels", [None, "wheels"])
-def test_the_dockerfile_is_as_hadolint_wants_it(tmp_path: Path, wheels: str | None) -> None:
-    text = image.dockerfile(config_of(tmp_path, {"wheels": wheels}))
-    assert ("--no-index" in text) == (wheels is not None)
-    hadolint = Path(sys.executable).with_name("hadolint")
-    done = subprocess.run(
-        [hadolint, "--no-color", "-"], input=text, text=True, capture_output=True, check=False
-    )
-    assert (done.stdout, done.returncode) == ("", 0)
-
-
 def test_the_context_has_what_the_dockerfile_copies(tmp_path: Path) -> None:
     (tmp_path / "wheels").mkdir()
     config = config_of(tmp_path, {"wheels": "wheels"})
@@ -175,7 +162,7 @@ class TestPins:
         while todo:
             wanted = todo.pop()
             if wanted.marker and not any(
-                wanted.marker.evaluate({"extra": extra}) for extra in ("", "aws", "jenkins")
+                wanted.marker.evaluate({"extra": extra}) for extra in ("", "aws", "jenkins", "ssh")
             ):
                 continue
             name = canonicalize_name(wanted.name)
@@ -188,6 +175,8 @@ class TestPins:
                 except importlib.metadata.PackageNotFoundError:
                     below = []  # not installed for the tests
                 todo += [found for text in below if not (found := Requirement(text)).marker or _here(found)]
+        # What stage deploys to `hosts` over SSH is not found out on the day of the deployment.
+        assert "paramiko" in seen
 
 
 def _here(wanted: Requirement) -> bool:
