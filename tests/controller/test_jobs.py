@@ -225,6 +225,14 @@ class TestPlan:
             ("remove", "shop-old"),
         ]
 
+    @pytest.mark.parametrize("pipeline", jobs.PIPELINES)
+    @pytest.mark.parametrize("credentials", [None, "a&b"])
+    def test_it_is_well_formed_with_every_option(self, pipeline: str, credentials: str | None) -> None:
+        job = Job(pipeline, "https://x/<y>.git?a&b", "<main>", "shop", credentials)
+        # As the bytes that are sent, with the declaration, which `parse` takes off.
+        root = ET.fromstring(job.xml.encode())  # noqa: S314  (our own)
+        assert root.findtext(".//credentialsId") == credentials
+
     def test_what_a_person_writes_stays_text(self) -> None:
         job = Job("backend", "https://x/<&\"'>.git", "a&b", "shop")
         assert jobs.parse(job.xml).findtext(".//url") == "https://x/<&\"'>.git"
