@@ -18,7 +18,8 @@ from pipelines.jenkins.cli import ACTIONS
 from tests.support import cli
 from tests.support.cli import Done
 from tests.support.github import TOKEN, GitHubDouble
-from tests.support.jenkins_double import Build, JenkinsDouble
+from tests.support.jenkins_double import JenkinsDouble
+from tests.support.jenkins_state import Build
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]

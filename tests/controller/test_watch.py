@@ -9,7 +9,8 @@ import pytest
 
 from pipelines.jenkins.client import Client
 from pipelines.jenkins.watch import GIB, MIB, observe, picture
-from tests.support.jenkins_double import Build, JenkinsDouble
+from tests.support.jenkins_double import JenkinsDouble
+from tests.support.jenkins_state import Build
 
 
 def node(**changes: Any) -> dict[str, Any]:
