@@ -92,6 +92,8 @@ def test_every_option_makes_files_that_are_right(
     composed, configured = (yaml.safe_load(made[name]) for name in ("compose.yaml", "jenkins.yaml"))
     compose_schema.validate(composed)
     jcasc_schema.validate(configured)
+    tools = {name: tool["installations"][0]["home"] for name, tool in configured["tool"].items()}
+    assert tools == {"git": "/usr/bin/git", "jdk": "/opt/java/openjdk"}
     # Each secret that the controller looks up is a file that it is given, and nothing else is.
     asked = set(re.findall(r"\$\{([^}]+)\}", made["jenkins.yaml"]))
     assert asked == set(composed["services"]["jenkins"]["secrets"]) == set(composed["secrets"])
@@ -103,6 +105,15 @@ def test_every_option_makes_files_that_are_right(
     assert [service.container for service in found.services] == [
         entry["container_name"] for entry in composed["services"].values()
     ]
+
+
+def test_the_accessory_of_the_page_is_one_that_compose_takes(compose_schema: Any) -> None:
+    section = (ROOT / "docs/jenkins.md").read_text().partition("### Another accessory")[2]
+    accessories = yaml.safe_load(section.partition("```yaml\n")[2].partition("```")[0])
+    compose_schema.validate(accessories)
+    (accessory,) = accessories["services"].values()
+    # What `status` and `down` know it by.
+    assert accessory["labels"] == {image.ACCESSORY: "shop"}
 
 
 def test_the_context_has_what_the_dockerfile_copies(tmp_path: Path) -> None:
