@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from deployer.config.schema import Config
@@ -25,13 +26,8 @@ _RELEASES = 5
 def pipeline(config: Config, parameters: Parameters) -> Pipeline:
     """The stages for a config; where a release is to be brought back, all that builds is off.
 
-    :raises ConfigError: the config has hosts: these stages work on one engine, that of `host.docker`.
+    What builds works on the engine of `host.docker`, what deploys on that, or on `hosts` where there are any.
     """
-    if config.hosts:
-        raise ConfigError(
-            "the back end's pipeline deploys to the engine of host.docker, and the config has `hosts`",
-            remedy="keep `hosts` in an environment that the pipeline does not use: docs/pipelines.md",
-        )
     back = parameters.rollback_to
     off = f"going back to {back} builds nothing" if back else ""
     ours = config.pipelines.backend
@@ -55,7 +51,7 @@ def pipeline(config: Config, parameters: Parameters) -> Pipeline:
             Stage(
                 "redeploy",
                 f"going back to {back}" if back else "bringing the image to serving",
-                go_back if back else redeploy,
+                _there(config, "go_back" if back else "redeploy"),
                 needs=() if back else ("image", "image_id"),
                 gives=("release", "previous", "strategy", "phases", "releases"),
                 inputs=None if back else deployment,
@@ -63,13 +59,22 @@ def pipeline(config: Config, parameters: Parameters) -> Pipeline:
             Stage(
                 "prune",
                 "removing what no release needs",
-                prune,
+                _there(config, "prune"),
                 needs=("release",),
                 gives=("pruned", "bytes_freed"),
                 inputs=lambda _job: Inputs(settings=config.rollout.keep_releases),
             ),
         ),
     )
+
+
+def _there(config: Config, what: str) -> Callable[[Job], Made]:
+    """One of the stages that deploy, for one engine or for hosts."""
+    if not config.hosts:
+        return {"redeploy": redeploy, "go_back": go_back, "prune": prune}[what]
+    from pipelines import hosts
+
+    return {"redeploy": hosts.redeploy, "go_back": hosts.go_back, "prune": hosts.prune}[what]
 
 
 def checkout_stage() -> Stage:
@@ -144,7 +149,9 @@ def _warn_of_our_own_files(job: Job) -> None:
 
 def deployment(job: Job) -> Inputs:
     """What decides whether to deploy: all of the config that a release is made with, and what serves now."""
-    settings = job.config.dump("service", "edge", "site", "rollout", "host")
+    # Not `ssh`: how hosts are reached changes nothing there, and a key is elsewhere in each build of Jenkins.
+    hosts = ("hosts",) if job.config.hosts else ()
+    settings = job.config.dump("service", "edge", "site", "rollout", "host", *hosts)
     settings["service"]["build"] = None  # the image stands for it
     return Inputs(
         settings=[job.config.environment, job.parameters.strategy, settings],
@@ -153,9 +160,17 @@ def deployment(job: Job) -> Inputs:
 
 
 def _no_longer_serves(job: Job, values: Values) -> str:
+    if job.config.hosts:
+        from pipelines import hosts
+
+        return hosts.no_longer_serves(job, values)
     from deployer.rollout.status import status
 
-    found = status(job.engine, job.config)
+    return otherwise(job, status(job.engine, job.config), values)
+
+
+def otherwise(job: Job, found: Mapping[str, Any], values: Values) -> str:
+    """Why a host with this status is not as the release left it; empty where it is."""
     active, service = found["active"], job.config.service.name
     if active is None:
         return f"{service} has no serving release"

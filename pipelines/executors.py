@@ -1,4 +1,8 @@
-"""Which of Jenkins' nodes take no builds, asked of the Jenkins that runs us; nobody else is asked."""
+"""Which of Jenkins' nodes take no builds, asked of the Jenkins that runs us; nobody else is asked.
+
+It is only asked as somebody: nobody is told of nodes without a right to see them. Where nobody may ask, or
+it cannot be reached at the address that it tells its builds, `pipelines.preflight` judges this node itself.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +19,17 @@ PATH = "computer/api/json?tree=computer[displayName,offline,offlineCauseReason]"
 
 
 def offline(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The nodes that are offline, each with its reason; none where Jenkins does not answer or tell."""
-    url = urlsplit(environ.get("JENKINS_URL", ""))
-    if not url.hostname:
+    """The nodes that are offline, each with its reason.
+
+    None where JENKINS_USER and JENKINS_TOKEN are not given, and where Jenkins does not answer or tell.
+    """
+    url, credentials = urlsplit(environ.get("JENKINS_URL", "")), _credentials(environ)
+    if not (url.hostname and credentials):
         return ()
     connect = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
     connection = connect(url.hostname, url.port, timeout=TIMEOUT)
     try:
-        connection.request("GET", f"{url.path.rstrip('/')}/{PATH}", headers=_credentials(environ))
+        connection.request("GET", f"{url.path.rstrip('/')}/{PATH}", headers=credentials)
         answer = connection.getresponse()
         if answer.status != http.client.OK:
             return ()

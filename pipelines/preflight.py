@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -26,12 +27,17 @@ ADD_SWAP = (
     "&& chmod 600 /swapfile && mkswap /swapfile && swapon /swapfile, and a line for it in /etc/fstab"
 )
 FREE_DISK = (
-    "`deployer prune` removes old images of this service; `docker system df` shows what else there is, old "
-    "workspaces and logs of Jenkins among it"
+    "`deployer prune` removes old images of this service; `docker system prune`, without --volumes, what "
+    "nobody uses; `docker system df` shows what else there is, old workspaces and logs of Jenkins among it"
 )
+OFFLINE_BELOW = 1024**3
+"""Bytes below which Jenkins takes a node out of service, of its folder and of its temporary one alike."""
+TEMPORARY = Path("/tmp")
+"""Java's temporary folder, whatever TMPDIR says to others."""
 WAKE_EXECUTOR = (
     "builds will wait with `Waiting for next available executor`: Jenkins takes a node out of service below "
-    "1 GB of disk or temporary space; make room, then bring it back under Manage Jenkins, Nodes"
+    "1 GB of disk or temporary space; make room (`deployer prune`, `docker system prune`), then bring it "
+    "back under Manage Jenkins, Nodes"
 )
 
 
@@ -39,6 +45,7 @@ class Room(Struct, frozen=True):
     """What the host has, in bytes; None where nobody could tell.
 
     :param memory: free, with free swap.
+    :param temporary: free in the folder for temporary files; only looked at where Jenkins runs us.
     :param offline: the Jenkins nodes that take no builds, with the reason.
     """
 
@@ -47,6 +54,8 @@ class Room(Struct, frozen=True):
     swap_total: int | None
     workspace: int | None
     engine: int | None
+    temporary: int | None = None
+    jenkins: bool = False
     offline: tuple[str, ...] = ()
 
 
@@ -109,6 +118,8 @@ def judge(room: Room, limits: Preflight) -> list[Finding]:
                 remedy=ADD_SWAP,
             )
         )
+    if room.jenkins:
+        found += _taken_offline(room, limits)
     found += [
         Finding(fatal=False, text=f"Jenkins' node {name} is offline", remedy=WAKE_EXECUTOR)
         for name in room.offline
@@ -116,10 +127,23 @@ def judge(room: Room, limits: Preflight) -> list[Finding]:
     return found
 
 
+def _taken_offline(room: Room, limits: Preflight) -> Iterator[Finding]:
+    """What Jenkins will take this node offline for, judged as it does: it needs nobody who may ask it."""
+    places = (("in the workspace", room.workspace, limits.disk), (f"in {TEMPORARY}", room.temporary, 0))
+    for place, free, refused_below in places:
+        if free is not None and refused_below <= free < OFFLINE_BELOW:
+            yield Finding(
+                fatal=False,
+                text=f"Jenkins takes this node offline: {humanize_size(free)} free {place}",
+                remedy=WAKE_EXECUTOR,
+            )
+
+
 def measure(job: Job, *, engine: bool) -> Room:
     """Read what the host has; of the engine only where it is asked for."""
     offline: tuple[str, ...] = ()
-    if "JENKINS_URL" in job.environ:
+    jenkins = "JENKINS_URL" in job.environ
+    if jenkins:
         from pipelines import executors
 
         offline = executors.offline(job.environ)
@@ -131,6 +155,8 @@ def measure(job: Job, *, engine: bool) -> Room:
         swap_total=memory.get("SwapTotal"),
         workspace=_disk(job.root),
         engine=_engine_disk(job) if engine else None,
+        temporary=_disk(TEMPORARY) if jenkins else None,
+        jenkins=jenkins,
         offline=offline,
     )
 

@@ -21,7 +21,7 @@ from pipelines.state import ABORTED, FAILED, PASSED, RUNNING, SKIPPED, Record, S
 
 NOT_RUN = "not run"
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What no XML may hold, however it is written: a test's output may."""
+"""What neither XML nor HTML may hold, however it is written: a test's output may."""
 
 
 def write(pipeline: Pipeline, state: State, folder: Path) -> list[Path]:
@@ -67,7 +67,7 @@ def as_page(pipeline: Pipeline, state: State) -> str:
     """The summary in HTML."""
     values = state.values()
     stages = [_row(stage.name, state.records.get(stage.name)) for stage in pipeline.stages]
-    return render(
+    page = render(
         "pipelines/summary.html.j2",
         pipeline=pipeline.name,
         outcome=outcome_of(pipeline, state),
@@ -81,6 +81,7 @@ def as_page(pipeline: Pipeline, state: State) -> str:
         phases=values.get("phases") or [],
         releases=values.get("releases") or [],
     )
+    return _clean(page)
 
 
 def outcome_of(pipeline: Pipeline, state: State) -> str:

@@ -60,9 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         common(sub)
         subs[name] = sub
-    for name in ("up", "down", "jobs"):
+    for name in ("up", "down", "jobs", "webhook"):
+        only = "with --create: " if name == "webhook" else ""
         subs[name].add_argument(
-            "--plan", action="store_true", default=False, help="only say what would be done"
+            "--plan", action="store_true", default=False, help=f"{only}only say what would be done"
         )
     for name, what in (("up", "replace the controller"), ("down", "remove it")):
         subs[name].add_argument(
@@ -309,11 +310,8 @@ def _jobs(args: argparse.Namespace, context: Context, config: Config) -> int:
 
     emit = context.emit(args)
     client = client_of(config, context, emit)
-    found = jobs.existing_jobs(client, config)
-    if args.remove:
-        ours = jobs.mark(config.service.name)
-        found = {name: xml for name, xml in found.items() if ours in xml}
-    changes = jobs.plan([] if args.remove else jobs.jobs_of(config), found)
+    desired = [] if args.remove else jobs.jobs_of(config)
+    changes = jobs.plan(desired, jobs.existing_jobs(client, config.service.name, desired))
     if not args.plan:
         jobs.carry_out(client, changes, emit)
     if args.json:
@@ -332,6 +330,10 @@ def _webhook(args: argparse.Namespace, context: Context, config: Config) -> int:
     from deployer.errors import ConfigError
     from pipelines.jenkins import webhook
 
+    if args.plan and not args.create:
+        raise UsageError(
+            "webhook --plan goes with --create", remedy="without --create nothing is changed on GitHub"
+        )
     wanted = webhook.settings(config)
     text = config.jenkins.webhook_secret
     secret = resolve(text, context.environ, key="jenkins.webhook_secret") if text else None
@@ -342,9 +344,10 @@ def _webhook(args: argparse.Namespace, context: Context, config: Config) -> int:
                 remedy="give one, or set it by hand: pipelines jenkins webhook",
             )
         token = resolve(config.jenkins.github_token, context.environ, key="jenkins.github_token")
-        done = webhook.create(config.jenkins.github_api, wanted, token, secret)
+        does = webhook.plan if args.plan else webhook.create
+        done = does(config.jenkins.github_api, wanted, token, secret)
         if args.json:
-            context.print_json({"webhook": done, **wanted.as_dict()})
+            context.print_json({"webhook": done, "planned": args.plan, **wanted.as_dict()})
         else:
             context.print(f"{done}: {wanted.repository} tells {wanted.url} of every push")
         return ExitStatus.OK

@@ -1,10 +1,12 @@
 """The controller's jobs: rendered, compared with what is there, made the same.
 
     desired = jobs_of(config)
+    existing = existing_jobs(client, config.service.name, desired)
     changes = plan(desired, existing)     # pure
     carry_out(client, changes, emit)
 
-A job is ours by a mark in its description: nothing else on the controller is ever changed or removed. A
+A job is ours by a mark in its description, never by its name: nothing else on the controller is ever changed
+or removed, and where somebody's job has the name that one of ours should have, nothing is done at all. A
 controller writes a job anew when it saves it, with defaults and attributes of its own; so what counts as a
 difference is what we say and it does not, and entries of its lists that we do not have.
 """
@@ -20,7 +22,7 @@ from typing import Literal
 from msgspec import Struct
 
 from deployer.config.schema import Config
-from deployer.errors import ConfigError, JenkinsError
+from deployer.errors import ConfigError, JenkinsError, JenkinsRefused
 from deployer.events import Emit, Note
 from deployer.render import render
 from pipelines.jenkins.client import Client
@@ -141,16 +143,27 @@ def jobs_of(config: Config) -> list[Job]:
     ]
 
 
-def existing_jobs(client: Client, config: Config) -> dict[str, str]:
-    """The XML of the jobs on the controller that are ours, or have the name of one of ours."""
-    wanted = {job_name(config, pipeline) for pipeline in PIPELINES}
-    ours = mark(config.service.name)
-    found = {}
+def existing_jobs(client: Client, service: str, desired: list[Job]) -> dict[str, str]:
+    """The XML of the jobs on the controller that have our mark, by name.
+
+    :raises JenkinsRefused: one without it has the name of a job that is desired.
+    """
+    wanted, ours, found = {job.name for job in desired}, mark(service), {}
     for job in client.jobs():
-        if job["name"] in wanted or (job.get("description") or "").endswith(ours):
-            xml = client.job_config(job["name"])
-            if xml is not None:
-                found[job["name"]] = xml
+        name = job["name"]
+        # Whatever somebody has written around the mark, the job is ours.
+        if ours not in (job.get("description") or ""):
+            if name in wanted:
+                raise JenkinsRefused(
+                    f"the controller has a job {name} already, and it is not ours: its "
+                    f"description lacks {ours}",
+                    remedy=f"rename it, or remove it, on its page, or give service.name another name than "
+                    f"{service}; nothing was changed",
+                )
+            continue
+        xml = client.job_config(name)
+        if xml is not None:
+            found[name] = xml
     return found
 
 

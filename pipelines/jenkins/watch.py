@@ -18,8 +18,11 @@ from pipelines.jenkins.client import Client
 GIB = 1024**3
 MIB = 1024**2
 
-PRUNE = "`deployer prune` removes what no release needs; `docker system prune` what nobody uses"
-"""The document's remedy for full disks, narrowest first."""
+PRUNE = (
+    "`deployer prune` removes what no release needs; `docker system prune`, without --volumes, what nobody "
+    "uses"
+)
+"""The document's remedy for full disks, narrowest first; volumes hold data."""
 SWAP = "give the host 2 GB of swap (`dd`, `mkswap`, `swapon`, /etc/fstab); 1 GB of memory alone is too little"
 """The document's remedy for hung builds: a t3.small with 2 GB of swap."""
 
@@ -101,11 +104,12 @@ def advice(
         yield from _of_node(node)
     for item in waiting:
         if "Waiting for next available executor" in item.why:
-            busy = ", ".join(found.build for found in running if not found.stuck)
+            busy = [found for found in running if not found.stuck]
+            names = ", ".join(found.build for found in busy)
             yield Advice(
                 f"{item.job} waits for an executor"
-                + (f"; busy with {busy}" if busy else ", and none is busy: the host may hang"),
-                "wait for it, or stop it (`pipelines jenkins watch`)"
+                + (f"; busy with {names}" if busy else ", and none is busy: the host may hang"),
+                f"wait for it, or stop it on its page ({', '.join(found.url for found in busy)})"
                 if busy
                 else f"look at the memory; {SWAP}",
             )

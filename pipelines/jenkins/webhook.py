@@ -8,7 +8,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct, to_builtins
 
@@ -70,6 +70,15 @@ def signature(secret: str, body: bytes) -> str:
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
+def plan(api: str, wanted: Settings, token: str, secret: str | None) -> Literal["create", "update", "keep"]:
+    """What `create` would do; GitHub is only asked.
+
+    :raises JenkinsError: as `create`.
+    """
+    with _session(token) as session:
+        return _planned(session, _address(api, wanted), wanted, secret)[0]
+
+
 def create(
     api: str, wanted: Settings, token: str, secret: str | None
 ) -> Literal["created", "updated", "kept"]:
@@ -81,21 +90,16 @@ def create(
     :raises JenkinsUnreachable: GitHub does not answer.
     """
     with _session(token) as session:
-        hooks = f"{api.rstrip('/')}/repos/{wanted.repository}/hooks"
-        body = {
-            "name": "web",
-            "active": True,
-            "events": list(wanted.events),
-            "config": {"url": wanted.url, "content_type": wanted.content_type, "insecure_ssl": "0"},
-        }
-        found = next((hook for hook in _hooks(session, hooks) if _same(hook, wanted.url)), None)
-        # GitHub never tells a secret: one that is given is set again, since it may be another.
-        if found and secret is None and _as_wanted(found, wanted):
+        hooks = _address(api, wanted)
+        action, number = _planned(session, hooks, wanted, secret)
+        if action == "keep":
             return "kept"
+        config = {"url": wanted.url, "content_type": wanted.content_type, "insecure_ssl": "0"}
         if secret is not None:
-            cast(dict[str, str], body["config"])["secret"] = secret
-        if found:
-            _ask(session, "PATCH", f"{hooks}/{found['id']}", body)
+            config["secret"] = secret
+        body = {"name": "web", "active": True, "events": list(wanted.events), "config": config}
+        if action == "update":
+            _ask(session, "PATCH", f"{hooks}/{number}", body)
             return "updated"
         _ask(session, "POST", hooks, body)
         return "created"
@@ -155,6 +159,22 @@ def _deliver(session: requests.Session, url: str, body: bytes, secret: str | Non
 
 def _status(session: requests.Session, method: str, url: str, **options: Any) -> int:
     return _reached(session, method, url, allow_redirects=False, **options).status_code
+
+
+def _address(api: str, wanted: Settings) -> str:
+    return f"{api.rstrip('/')}/repos/{wanted.repository}/hooks"
+
+
+def _planned(
+    session: requests.Session, hooks: str, wanted: Settings, secret: str | None
+) -> tuple[Literal["create", "update", "keep"], int | None]:
+    """What is to be done, and the number of the webhook that is there."""
+    found = next((hook for hook in _hooks(session, hooks) if _same(hook, wanted.url)), None)
+    if found is None:
+        return "create", None
+    # GitHub never tells a secret: one that is given is set again, since it may be another.
+    same = secret is None and _as_wanted(found, wanted)
+    return ("keep" if same else "update"), found["id"]
 
 
 def _hooks(session: requests.Session, url: str) -> Iterator[dict[str, Any]]:

@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from deployer.errors import ExitStatus
 from pipelines.__main__ import PROGRAM, main
 from pipelines.jenkins.cli import ACTIONS
 from tests.support import cli
 from tests.support.cli import Done
 from tests.support.github import TOKEN, GitHubDouble
-from tests.support.jenkins_double import Build, JenkinsDouble
+from tests.support.jenkins_double import JenkinsDouble
+from tests.support.jenkins_state import Build
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,6 +150,15 @@ class TestJobs:
         assert said(jenkins, "jobs", "--remove").status == 0
         assert set(jenkins.jobs) == {"theirs"}
 
+    def test_a_job_that_a_person_made_is_neither_changed_nor_removed(self, jenkins: JenkinsDouble) -> None:
+        jenkins.save("shop-backend", "<project/>")
+        for words in (["jobs", "--plan"], ["jobs"]):
+            done = said(jenkins, *words)
+            assert done.status == ExitStatus.JENKINS
+            assert "a job shop-backend already, and it is not ours" in done.stderr
+        assert said(jenkins, "jobs", "--remove").status == 0
+        assert set(jenkins.jobs) == {"shop-backend"}
+
     def test_without_a_token_it_says_how_to_give_one(self, folder: Path, jenkins: JenkinsDouble) -> None:
         write(folder, jenkins, token=None)
         done = said(jenkins, "jobs")
@@ -190,9 +201,15 @@ class TestWebhook:
     def test_it_makes_it(self, jenkins: JenkinsDouble, folder: Path) -> None:
         with GitHubDouble() as github:
             write(folder, jenkins, github_token="${env:GITHUB}", github_api=github.url)
+            planned = said(jenkins, "webhook", "--create", "--plan", GITHUB=TOKEN)
+            assert planned.stdout.startswith("create: example/shop tells ")
+            assert github.hooks == []
             done = said(jenkins, "webhook", "--create", GITHUB=TOKEN)
             assert done.stdout == f"created: example/shop tells {jenkins.url}/github-webhook/ of every push\n"
             assert len(github.hooks) == 1
+
+    def test_a_plan_of_what_changes_nothing_is_refused(self, jenkins: JenkinsDouble) -> None:
+        assert said(jenkins, "webhook", "--plan").status == ExitStatus.USAGE
 
     def test_it_checks_a_delivery(self, jenkins: JenkinsDouble, folder: Path) -> None:
         jenkins.webhook_secret = "shared"

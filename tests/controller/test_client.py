@@ -19,7 +19,8 @@ from deployer.events import Event
 from pipelines.jenkins.client import Client, Timeouts
 from tests.controller.conftest import JOB
 from tests.support import names
-from tests.support.jenkins_double import Build, JenkinsDouble
+from tests.support.jenkins_double import JenkinsDouble
+from tests.support.jenkins_state import Build
 from tests.support.waiting import until
 
 Connect = Callable[..., Client]

@@ -17,7 +17,8 @@ from pipelines.jenkins import console
 from pipelines.jenkins.client import Client, Timeouts
 from pipelines.jenkins.console import Stages, follow
 from tests.support.bound import BOUND
-from tests.support.jenkins_double import Build, JenkinsDouble
+from tests.support.jenkins_double import JenkinsDouble
+from tests.support.jenkins_state import Build
 from tests.support.waiting import until
 
 LARGE = 100 * 1024**2

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from deployer.config.load import load
 from deployer.config.schema import Config
-from deployer.errors import ConfigError
+from deployer.errors import ConfigError, JenkinsRefused
 from deployer.events import ignore
 from pipelines.jenkins import jobs
 from pipelines.jenkins.client import Client
@@ -225,6 +225,14 @@ class TestPlan:
             ("remove", "shop-old"),
         ]
 
+    @pytest.mark.parametrize("pipeline", jobs.PIPELINES)
+    @pytest.mark.parametrize("credentials", [None, "a&b"])
+    def test_it_is_well_formed_with_every_option(self, pipeline: str, credentials: str | None) -> None:
+        job = Job(pipeline, "https://x/<y>.git?a&b", "<main>", "shop", credentials)
+        # As the bytes that are sent, with the declaration, which `parse` takes off.
+        root = ET.fromstring(job.xml.encode())  # noqa: S314  (our own)
+        assert root.findtext(".//credentialsId") == credentials
+
     def test_what_a_person_writes_stays_text(self) -> None:
         job = Job("backend", "https://x/<&\"'>.git", "a&b", "shop")
         assert jobs.parse(job.xml).findtext(".//url") == "https://x/<&\"'>.git"
@@ -235,11 +243,42 @@ class TestOnAController:
         jenkins.save("theirs", "<project><description>by hand</description></project>")
         jenkins.save("old", BACKEND.xml)
         desired = jobs.jobs_of(config)
-        changes = jobs.plan(desired, jobs.existing_jobs(client, config))
+        changes = jobs.plan(desired, jobs.existing_jobs(client, "shop", desired))
         jobs.carry_out(client, changes, ignore)
         assert set(jenkins.jobs) == {"theirs", "shop-backend", "shop-frontend"}
-        again = jobs.plan(desired, jobs.existing_jobs(client, config))
+        again = jobs.plan(desired, jobs.existing_jobs(client, "shop", desired))
         assert [change.action for change in again] == ["keep", "keep"]
+
+    def test_a_job_is_not_ours_because_of_its_name(
+        self, client: Client, jenkins: JenkinsDouble, config: Config
+    ) -> None:
+        """It has the name of a pipeline that is not wanted, or the mark of another service."""
+        jenkins.save("shop-frontend", "<project><description>by hand</description></project>")
+        jenkins.save("shop-backend-old", BACKEND.xml.replace("[deployer:shop]", "[deployer:shop-backend]"))
+        desired = [job for job in jobs.jobs_of(config) if job.pipeline == "backend"]
+        for wanted in (desired, []):
+            changes = jobs.plan(wanted, jobs.existing_jobs(client, "shop", wanted))
+            jobs.carry_out(client, changes, ignore)
+        assert set(jenkins.jobs) == {"shop-frontend", "shop-backend-old"}
+
+    def test_a_job_of_ours_stays_so_whatever_somebody_writes_beside_the_mark(
+        self, client: Client, jenkins: JenkinsDouble, config: Config
+    ) -> None:
+        desired = jobs.jobs_of(config)
+        for job in desired:
+            jenkins.save(job.name, job.xml.replace("[deployer:shop]", "[deployer:shop] See the wiki."))
+        changes = jobs.plan(desired, jobs.existing_jobs(client, "shop", desired))
+        assert {change.action for change in changes} == {"update"}
+
+    def test_somebodys_job_of_a_name_that_we_want_is_not_written_over(
+        self, client: Client, jenkins: JenkinsDouble, config: Config
+    ) -> None:
+        jenkins.save("shop-backend", "<project><description>by hand</description></project>")
+        before = jenkins.jobs["shop-backend"].config
+        with pytest.raises(JenkinsRefused, match="a job shop-backend already, and it is not ours") as caught:
+            jobs.existing_jobs(client, "shop", jobs.jobs_of(config))
+        assert "rename it" in str(caught.value.remedy)
+        assert {name: job.config for name, job in jenkins.jobs.items()} == {"shop-backend": before}
 
     def test_an_update_mends_what_was_changed(
         self, client: Client, jenkins: JenkinsDouble, config: Config
@@ -247,7 +286,7 @@ class TestOnAController:
         desired = jobs.jobs_of(config)
         for job in desired:
             jenkins.save(job.name, job.xml.replace("<disabled>false", "<disabled>true"))
-        changes = jobs.plan(desired, jobs.existing_jobs(client, config))
+        changes = jobs.plan(desired, jobs.existing_jobs(client, "shop", desired))
         assert {change.action for change in changes} == {"update"}
         jobs.carry_out(client, changes, ignore)
         assert "<disabled>false" in jenkins.jobs["shop-backend"].config

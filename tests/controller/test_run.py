@@ -11,7 +11,8 @@ from deployer.errors import ExitStatus, JenkinsMissing
 from deployer.events import Event
 from pipelines.jenkins.client import Client
 from pipelines.jenkins.run import Run
-from tests.support.jenkins_double import Build, JenkinsDouble
+from tests.support.jenkins_double import JenkinsDouble
+from tests.support.jenkins_state import Build
 from tests.support.waiting import until
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from pipelines.jenkins.client import Client
 from pipelines.jenkins.watch import GIB, MIB, observe, picture
-from tests.support.jenkins_double import Build, JenkinsDouble
+from tests.support.jenkins_double import JenkinsDouble
+from tests.support.jenkins_state import Build
 
 
 def node(**changes: Any) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def test_what_runs_what_is_stuck_what_waits_and_why(client: Client, jenkins: Jen
     assert [(r.build, r.executor, r.stuck) for r in found.running] == [("shop #1", 0, False)]
     assert [(w.job, w.why) for w in found.waiting] == [("shop", "Waiting for next available executor")]
     assert found.advice[0].problem == "shop waits for an executor; busy with shop #1"
+    assert f"stop it on its page ({jenkins.url}/job/shop/1/)" in found.advice[0].remedy
     # Its executor is gone, and nobody has told the build.
     jenkins.jobs[job].builds[0].executing = False
     found = observe(client)

@@ -71,6 +71,14 @@ class TestCreate:
         assert hook["config"]["url"] == WANTED.url
         assert (hook["events"], hook["config"]["content_type"]) == (["push"], "json")
 
+    def test_a_plan_says_so_and_changes_nothing(self, github: GitHubDouble) -> None:
+        for secret, planned in (("shared", "create"), ("shared", "update"), (None, "keep")):
+            before = str(github.hooks)
+            assert webhook.plan(github.url, WANTED, TOKEN, secret) == planned
+            assert str(github.hooks) == before
+            webhook.create(github.url, WANTED, TOKEN, secret)
+        assert len(github.hooks) == 1
+
     def test_a_secret_is_set_again_since_nobody_can_compare_it(self, github: GitHubDouble) -> None:
         webhook.create(github.url, WANTED, TOKEN, "old")
         assert webhook.create(github.url, WANTED, TOKEN, "new") == "updated"

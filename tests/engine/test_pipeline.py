@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 import requests
+from docker import DockerClient
 
 from benchmarks.load import Load
-from tests.support import repository
+from tests.support import machines, repository
 from tests.support.project import Project
 from tests.support.scale import QUICK
 from tests.support.striking import accident
@@ -86,6 +88,34 @@ def test_from_a_commit_to_a_release_and_then_only_what_changed(deployed: Project
     assert outcomes(found)["build"] == outcomes(found)["containerize"] == "skipped"
     assert version(deployed) == "2"
     assert deployed.leftovers() == []
+
+
+def test_with_hosts_the_same_stages_deploy_to_them_over_ssh(
+    project: Project, shop: str, engine: DockerClient, tmp_path: Path
+) -> None:
+    with machines.door(engine, tmp_path) as host:
+        (project.folder / "known_hosts").write_text(machines.known_hosts([host]))
+        access = {"key": str(host.key), "known_hosts": "known_hosts"}
+        repository.prepare(project, shop, ssh=access, hosts=[host.config()])
+        values = result(project)["values"]
+        assert version(project) == "1"
+        first = values["release"]  # type: ignore[index]
+        [phase] = values["phases"]  # type: ignore[index]
+        assert phase["state"] == f"serves {first}"
+
+        # Nothing has changed, over there neither.
+        assert outcomes(result(project)) == dict.fromkeys(STAGES, "skipped") | {"checkout": "passed"}
+
+        # Stage by stage, as Jenkins does; and somebody goes back over there.
+        repository.commit(project, shop, 2)
+        for stage in STAGES:
+            project.pipeline("backend", stage)
+        assert version(project) == "2"
+        second = result(project, "redeploy")["values"]["release"]  # type: ignore[index]
+        project.run("rollback")
+        assert f"{host.config()['name']}: {first} serves, not" in project.pipeline("backend", "--plan").stdout
+        assert outcomes(result(project, PIPELINE_ROLLBACK_TO=second))["build"] == "skipped"
+        assert version(project) == "2"
 
 
 def test_stage_by_stage_as_jenkins_does_and_what_fails_stops_it(deployed: Project, shop: str) -> None:

@@ -24,6 +24,8 @@ STAGES = {
     "frontend": ["checkout", "install", "build", "deploy", "invalidate", "verify"],
 }
 FILES = {"backend": "Jenkinsfile.be", "frontend": "Jenkinsfile.fe"}
+RECOVERY = {"backend": "deployer recover", "frontend": "deployer site prune"}
+"""What puts right what a stage has left half-way: on the host, and in the bucket."""
 
 # Fails, or waits, at the command named in FAIL or WAIT; leaves reports as `report` does.
 STAND_IN = """#!/bin/sh
@@ -92,7 +94,7 @@ class Site:
 
     def expected(self, *stages: str, recovered: bool = False) -> list[str]:
         """The commands of a build that came as far as these stages."""
-        recover = ["deployer recover"] if recovered else []
+        recover = [RECOVERY[self.pipeline]] if recovered else []
         return [
             *(f"pipelines {self.pipeline} {stage}" for stage in stages),
             *recover,
@@ -192,6 +194,9 @@ def test_after_an_abort_it_recovers_while_the_lock_is_held(sites: Sites, pipelin
     assert site.commands == site.expected(
         *STAGES[pipeline][: STAGES[pipeline].index(stage) + 1], recovered=True
     )
+    # The bucket is nobody's without its keys; a host takes none.
+    holds = {name for name, secret in SECRETS.items() if secret in site.calls[-2][1].values()}
+    assert holds == ({"aws-access-key-id", "aws-secret-access-key"} if pipeline == "frontend" else set())
     assert "Sending interrupt signal to process" in outcome.log
 
 

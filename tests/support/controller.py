@@ -23,11 +23,12 @@ from tests.support import images
 from tests.support.images import ROOT
 from tests.support.scale import SOAK
 
+DOUBLE = ("jenkins_double.py", "jenkins_state.py")
 BASE = """\
 FROM {python}
 RUN useradd --uid 1000 --create-home --home-dir /var/jenkins_home jenkins \\
  && mkdir -p /usr/share/jenkins/ref && chown -R jenkins:jenkins /var/jenkins_home /usr/share/jenkins
-COPY jenkins_double.py /usr/share/jenkins/
+COPY jenkins_double.py jenkins_state.py /usr/share/jenkins/tests/support/
 COPY jenkins.sh jenkins-plugin-cli /usr/local/bin/
 VOLUME /var/jenkins_home
 """
@@ -37,7 +38,8 @@ ENTRY = """\
 echo "stand-in for the war, with JAVA_OPTS=$JAVA_OPTS and $CASC_JENKINS_CONFIG"
 [ -r "$CASC_JENKINS_CONFIG" ] || exit 3
 cd /var/jenkins_home
-exec python3 /usr/share/jenkins/jenkins_double.py --home . --password-file /run/secrets/admin-password
+export PYTHONPATH=/usr/share/jenkins
+exec python3 -m tests.support.jenkins_double --home . --password-file /run/secrets/admin-password
 """
 INSTALLER = """\
 #!/bin/bash
@@ -73,7 +75,7 @@ def base(client: DockerClient) -> str:
         "controller-base",
         BASE.format(python=images.python(client)),
         {
-            "jenkins_double.py": (ROOT / "tests/support/jenkins_double.py").read_bytes(),
+            **{name: (ROOT / "tests/support" / name).read_bytes() for name in DOUBLE},
             "jenkins.sh": ENTRY.encode(),
             "jenkins-plugin-cli": INSTALLER.encode(),
         },

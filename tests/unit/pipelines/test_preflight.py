@@ -27,7 +27,7 @@ G = 1024**3
 ROOMY = Room(2 * G, 8 * G, 0, 50 * G, 50 * G)
 
 
-def short(**changes: int | tuple[str, ...] | None) -> list[tuple[bool, str]]:
+def short(**changes: int | bool | tuple[str, ...] | None) -> list[tuple[bool, str]]:
     room = replace(ROOMY, **changes)
     return [(finding.fatal, finding.text) for finding in judge(room, LIMITS)]
 
@@ -65,6 +65,22 @@ def test_an_offline_node_is_warned_of() -> None:
     ]
 
 
+def test_a_node_that_jenkins_takes_offline_is_known_without_asking_it() -> None:
+    assert short(jenkins=True, temporary=G) == []
+    said = [(False, "Jenkins takes this node offline: 500 MB free in /tmp")]
+    assert short(jenkins=True, temporary=parse_size("500m")) == said
+    assert short(jenkins=False, temporary=parse_size("500m")) == []
+    room = replace(ROOMY, jenkins=True, workspace=parse_size("500m"))
+    limits = replace(LIMITS, disk=parse_size("100m"))
+    (finding,) = judge(room, limits)
+    assert (finding.fatal, finding.text) == (
+        False,
+        "Jenkins takes this node offline: 500 MB free in the workspace",
+    )
+    # A workspace that is too small for a build is said once.
+    assert [fatal for fatal, _ in short(jenkins=True, workspace=0)] == [True]
+
+
 def test_every_shortage_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     room = Room(0, G, 0, 0, None)
     monkeypatch.setattr(preflight, "measure", lambda _job, **_: room)
@@ -74,6 +90,8 @@ def test_every_shortage_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch
         preflight.check(job, engine=False)
     assert "swapon" in str(raised.value.remedy)
     assert "in the workspace" in raised.value.details[0]
+    assert "`deployer prune`" in raised.value.details[0]
+    assert "`docker system prune`" in raised.value.details[0]
     assert "no swap" in events[0].sentence()
 
 
@@ -83,7 +101,13 @@ def test_this_machine_can_be_measured() -> None:
     assert room.memory
     assert room.memory_total
     assert room.workspace
-    assert (room.engine, room.offline) == (None, ())
+    assert (room.engine, room.temporary, room.jenkins, room.offline) == (None, None, False, ())
+    under_jenkins = Job(
+        CONFIG, Parameters(), {"JENKINS_URL": "http://127.0.0.1:1/"}, lambda _: None, job.files
+    )
+    room = preflight.measure(under_jenkins, engine=False)
+    assert room.jenkins
+    assert room.temporary
 
 
 class Jenkins(http.server.BaseHTTPRequestHandler):
@@ -132,9 +156,16 @@ def test_jenkins_tells_which_nodes_are_offline(jenkins: str) -> None:
 @pytest.mark.parametrize("status", [403, 500, 200])
 def test_who_may_not_tell_is_not_insisted_upon(jenkins: str, status: int) -> None:
     Jenkins.status = status
-    assert executors.offline({"JENKINS_URL": jenkins}) == ()
+    assert executors.offline({"JENKINS_URL": jenkins, "JENKINS_USER": "ci", "JENKINS_TOKEN": "t"}) == ()
+    assert len(Jenkins.seen) == 1
+
+
+def test_jenkins_is_not_asked_by_nobody(jenkins: str) -> None:
+    assert executors.offline({"JENKINS_URL": jenkins, "JENKINS_USER": "ci"}) == ()
+    assert Jenkins.seen == []
 
 
 def test_who_does_not_answer_neither() -> None:
-    assert executors.offline({"JENKINS_URL": "http://127.0.0.1:1/"}) == ()
-    assert executors.offline({}) == ()
+    known = {"JENKINS_USER": "ci", "JENKINS_TOKEN": "t"}
+    assert executors.offline({"JENKINS_URL": "http://127.0.0.1:1/", **known}) == ()
+    assert executors.offline(known) == ()

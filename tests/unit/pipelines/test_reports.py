@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import html.parser
+import itertools
+import re
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -130,6 +133,39 @@ def test_the_page_loads_nothing_and_can_be_heard(state: State) -> None:
     assert {"col", "row"} == set(scopes)
     labelled = {value for _, name, value in page.attributes if name == "aria-labelledby"}
     assert labelled <= {value for _, name, value in page.attributes if name == "id"}
+
+
+RUNS = (
+    None,
+    Run("local-1", "c" * 40, WHEN, "", ""),
+    Run("be <7>", "c" * 40, WHEN, "production", "http://jenkins/job/be/7/?a=1&b=<2>"),
+)
+SHOWN = PASSED.records["build"].values
+PARTS: tuple[dict[str, Any], ...] = (
+    {"subject": "<b>&amp;\x07", "image_size": 5},
+    {"phases": SHOWN["phases"]},
+    {"releases": SHOWN["releases"]},
+)
+
+
+@pytest.mark.parametrize("run", RUNS, ids=["no run", "local", "jenkins"])
+@pytest.mark.parametrize("fails", [False, True], ids=["passed", "failed"])
+def test_the_page_is_well_formed_with_every_option(run: Run | None, fails: bool) -> None:
+    """Read by a parser that forgives nothing: no stray `&` or `<`, no tag left open, no attribute twice."""
+    bad = {
+        "build": Record("failed", "", WHEN, error=ERROR),
+        "test": Record("aborted", "", WHEN, error={"message": "a & b"}),
+    }
+    for chosen in itertools.product(({}, PARTS[0]), ({}, PARTS[1]), ({}, PARTS[2])):
+        values = {key: value for part in chosen for key, value in part.items()}
+        records = {"checkout": Record("passed", "<r> & r", WHEN, 1.0, "a < b & c", values)}
+        page = as_page(PIPELINE, State(run, records | (bad if fails else {})))
+        assert page.startswith("<!DOCTYPE html>\n")
+        # The only tags of the page that HTML has no end of.
+        root = ET.fromstring(re.sub(r"(<meta [^>]*[^/])>", r"\1/>", page))  # noqa: S314 -- our own
+        ids = [element.get("id") for element in root.iter() if element.get("id")]
+        assert len(ids) == len(set(ids))
+        assert [element.get("href") for element in root.iter("a")] == ([run.url] if run and run.url else [])
 
 
 @pytest.mark.parametrize(
