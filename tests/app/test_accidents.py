@@ -18,7 +18,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.engine import make_url
 
-from app import Settings, create_app, runner, tasks
+from app import Settings, create_app, runner, tasks, teller
 from app.storage.migration import Migration
 from tests.app.conftest import ANSWERS, ROOT, bearer, close, request, with_model
 from tests.support.bound import BOUND
@@ -111,7 +111,7 @@ def test_the_network_to_the_database_breaks(
     cut: tuple[Relay, Flask], gemini: Gemini, monkeypatch: pytest.MonkeyPatch, flush: float
 ) -> None:
     """Each piece of text is written down by itself; or all of them with the result, the fourth COMMIT."""
-    monkeypatch.setattr(runner, "FLUSH", flush)
+    monkeypatch.setattr(teller, "FLUSH", flush)
     relay, application = cut
     cuts = 0
     for point, when in points(FEW if not flush else MOST):
