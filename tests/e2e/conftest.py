@@ -2,6 +2,7 @@
 
 front       the built front end on a port of its own, with the offline interviewer behind it
 asking      the same, with a model behind it that the double plays; `gemini` is that double
+engine      a client of the engine, for what is deployed
 visit       visit(front, language="ko", size=PHONE) -> a Visitor, in a browser as good as new
 """
 
@@ -12,14 +13,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
+import docker
 import pytest
+from docker import DockerClient
 
 from app.storage.migration import Migration
 from scripts.browser import Browser
 from scripts.frontend import build
 from tests.app.conftest import ROOT, Server, environment, settings_for
 from tests.e2e.visitor import Visitor
+from tests.support import engine as support
 from tests.support.bound import BOUND
 from tests.support.front import Front
 from tests.support.gemini import Gemini
@@ -28,6 +33,14 @@ from tests.support.sound import tone
 Serve = Callable[..., Server]
 DESK, PHONE = (1280, 900), (360, 740)
 """Windows, in CSS pixels."""
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[DockerClient]:
+    client = docker.from_env(timeout=120)
+    support.sweep(client)
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="session")
@@ -122,6 +135,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield made
 
 
+class Served(Protocol):
+    """Page and API on one port: beside each other here (`Front`), or behind an edge (`Project`)."""
+
+    @property
+    def url(self) -> str: ...
+
+
 class Visit:
     """Opens the front end in a browser as good as new."""
 
@@ -129,11 +149,11 @@ class Visit:
         self._browser = browser
         self._axe = axe
 
-    def __call__(self, front: Front, *, language: str = "en", size: tuple[int, int] = DESK) -> Visitor:
+    def __call__(self, front: Served, *, language: str = "en", size: tuple[int, int] = DESK) -> Visitor:
         width, height = size
         page = self._browser.page(f"{front.url}/", width=width, height=height, apart=True)
         page.prefer(prefers_reduced_motion="reduce", prefers_color_scheme="light")
-        visitor = Visitor(page, front, self._axe)
+        visitor = Visitor(page, self._axe)
         visitor.speak(language)
         return visitor
 

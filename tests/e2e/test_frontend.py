@@ -1,4 +1,7 @@
-"""The example front end in a real browser, on the real API: from resume to report, and what may go wrong."""
+"""The example front end in a real browser, on the real API: from resume to report, and what may go wrong.
+
+A server of the tests stands where the edge is elsewhere: it can cut a stream, or lose a file, when told to.
+"""
 
 from __future__ import annotations
 
@@ -250,35 +253,7 @@ class TestWordsThatArrive:
 
 
 class TestReleases:
-    def test_one_of_the_api_is_not_noticed(
-        self,
-        asking: Front,
-        model_front: tuple[Front, Path],
-        serve: Serve,
-        gemini: Gemini,
-        visit: Visit,
-    ) -> None:
-        visitor = visit(asking)
-        begin(visitor, questions=2)
-        old, path = asking.api, model_front[1]
-        first, second = (serve(path, **with_model(gemini)) for _ in range(2))
-        asking.api = f"http://127.0.0.1:{first.port}"
-        gemini.pace = 0.05
-        visitor.page.type(".turn textarea", ANSWERS["en"])
-        visitor.page.click(".turn .primary")
-        visitor.page.wait("document.querySelector('.feedback.writing li')")
-        asking.refuse(2)
-        asking.cut(times=1, after=0)
-        asking.api = f"http://127.0.0.1:{second.port}"
-        first.terminate()
-        visitor.page.wait(JUDGED)
-        assert visitor.count(".trouble") == 0
-        assert visitor.count(".note.wrong") == 0
-        asking.refuse(2)
-        gemini.pace = 0.0
-        visitor.answer(ANSWERS["en"])
-        assert len(gemini.requests) == 3
-        asking.api = old
+    """The others of the site, and those of the API, are in `test_through_the_edge`."""
 
     def test_one_of_the_site_that_took_a_part_of_the_page_along_is_told(
         self, front: Front, visit: Visit

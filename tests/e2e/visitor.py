@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from scripts.browser import Page
-from tests.support.front import Front
 
 ALLOWED = {"minor", "moderate"}
 """Faults of accessibility that do not keep anybody from using the page: none is known, all are reported."""
@@ -16,9 +15,8 @@ ALLOWED = {"minor", "moderate"}
 class Visitor:
     """A visitor on one page; `page` is for what is not said here."""
 
-    def __init__(self, page: Page, front: Front, axe: str) -> None:
+    def __init__(self, page: Page, axe: str) -> None:
         self.page = page
-        self.front = front
         self._axe = axe
 
     # -- what is done ------------------------------------------------------------

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import subprocess
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
-from ipaddress import ip_network
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import jinja2
 import pytest
 import requests
-import yaml
 from docker import DockerClient
 from docker.models.containers import Container
 
-from deployer.image.context import DOCKERFILE, BuildContext, read
-from deployer.image.dockerfile import labelled
-from tests.support import engine as support
-from tests.support import images
+from tests.support import app
 from tests.support.execs import execute
 from tests.support.gemini import Gemini
 from tests.support.names import service_name
@@ -33,37 +23,14 @@ from tests.support.project import Project
 from tests.support.scale import times
 from tests.support.waiting import until
 
-ROOT = Path(__file__).resolve().parents[2]
-PORT = 8000
 START = "/api/health/ready"
 
 Start = Callable[..., Container]
 
 
-def context(service: str) -> BuildContext:
-    """What the deployer sends, by the repository's .dockerignore; each stage is labelled with the service."""
-    template = (ROOT / "templates" / "docker" / "app.Dockerfile.j2").read_text("utf-8")
-    config = SimpleNamespace(service=SimpleNamespace(name=service, port=PORT))
-    recipe = jinja2.Template(template, undefined=jinja2.StrictUndefined)
-    return read(ROOT, labelled(recipe.render(config=config, base=images.base()), service))
-
-
 @pytest.fixture(scope="module")
-def image(engine: DockerClient) -> Iterator[str]:
-    subprocess.run([ROOT / "scripts" / "wheelhouse"], check=True, cwd=ROOT)
-    name = service_name()
-    tag = f"{name}:test"
-    engine.images.build(
-        fileobj=io.BytesIO(b"".join(context(name).stream())),
-        custom_context=True,
-        dockerfile=DOCKERFILE,
-        tag=tag,
-        buildargs={"GIT_SHA": "0123456789abcdef", "BUILT_AT": "2026-01-02T03:04:05Z"},
-        rm=True,
-        forcerm=True,
-    )
-    yield tag
-    support.remove(engine, name)
+def image(engine: DockerClient) -> str:
+    return app.image(engine)
 
 
 @pytest.fixture
@@ -106,7 +73,7 @@ def start(engine: DockerClient, image: str, volume: str) -> Iterator[Start]:
 def url(container: Container) -> str:
     container.reload()
     address = next(iter(container.attrs["NetworkSettings"]["Networks"].values()))["IPAddress"]
-    return f"http://{address}:{PORT}"
+    return f"http://{address}:{app.PORT}"
 
 
 def listening(container: Container) -> str:
@@ -120,7 +87,7 @@ def listening(container: Container) -> str:
 
 def test_the_context_holds_the_app_and_its_packages_alone(image: str) -> None:
     assert image
-    names = {entry.name for entry in context("any").entries if entry.kind == "file"}
+    names = {entry.name for entry in app.context().entries if entry.kind == "file"}
     assert {name.split("/")[0] for name in names if not name.startswith("build/wheelhouse/")} == {"app"}
     assert "app/page.html" in names
     assert not [name for name in names if name.endswith(".pyc")]
@@ -197,25 +164,9 @@ def interviews(
     engine: DockerClient, image: str, projects: Callable[[], Project]
 ) -> Iterator[tuple[Project, Gemini]]:
     """The app as config.yaml has it, behind an edge; the model is the double's, on the host."""
-    bridge = engine.networks.get("bridge").attrs["IPAM"]["Config"][0]
-    # An engine in its first life does not say the gateway, which is the subnet's first address.
-    gateway = bridge.get("Gateway") or str(next(ip_network(bridge["Subnet"]).hosts()))
-    with Gemini(host=gateway, pace=0.1) as gemini:
+    with Gemini(host=app.gateway(engine), pace=0.1) as gemini:
         project = projects()
-        config = yaml.safe_load((ROOT / "config.yaml").read_text("utf-8"))
-        service = {key: value for key, value in config["service"].items() if key not in ("name", "build")}
-        service |= {
-            "image": image,
-            "volumes": [f"{project.name}-data:/data"],
-            "env": {
-                "INTERVIEW_DATABASE": "/data/interview.sqlite3",
-                "INTERVIEW_GEMINI_KEY": gemini.key,
-                "INTERVIEW_MODEL_ENDPOINT": gemini.url,
-                "INTERVIEW_PER_MINUTE": "1000",
-                "INTERVIEW_RATE": "0",
-            },
-        }
-        project.config(service=service, rollout={**config["rollout"], "observe": "0s"})
+        app.configure(project, image, gemini)
         yield project, gemini
 
 

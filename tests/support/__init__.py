@@ -2,6 +2,7 @@
 
 service    the shop: a small HTTP server whose bad manners are chosen by environment variables
 images     builds it, and cheap variants of it
+app        the interview API: its image, and a config that serves it
 load       the load generator (it lives in `benchmarks.load`, which the demo uses too)
 names      names and ports that no other test has
 engine     what a service left on an engine, and how to remove it

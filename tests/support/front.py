@@ -1,4 +1,4 @@
-"""The front end as visitors get it, with what can happen on the way: cuts, refusals, a missing file."""
+"""The front end as visitors get it, with what can happen on the way: cuts, a missing file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from scripts.frontend import Site
-
-REFUSAL = b"no server is available\n"
 
 
 @dataclass(frozen=True)
@@ -30,15 +28,9 @@ class Front(Site):
         super().__init__(dist, api)
         self.seen: list[Seen] = []
         self._lock = threading.Lock()
-        self._refusals = 0
         self._cuts = 0
         self._pieces = 0
         self._passed: WeakKeyDictionary[BaseHTTPRequestHandler, int] = WeakKeyDictionary()
-
-    def refuse(self, times: int) -> None:
-        """The next requests get what an edge answers while it has no server: 503, and no problem document."""
-        with self._lock:
-            self._refusals = times
 
     def cut(self, times: int, after: int) -> None:
         """The next streams are cut after so many pieces each."""
@@ -53,20 +45,10 @@ class Front(Site):
         """The requests of a method to paths that end so."""
         return [each for each in list(self.seen) if each.method == method and each.path.endswith(ending)]
 
-    def admits(self, handler: BaseHTTPRequestHandler) -> bool:
+    def note(self, handler: BaseHTTPRequestHandler) -> None:
         headers = handler.headers
         seen = Seen(handler.command, handler.path, headers["Idempotency-Key"], headers["Last-Event-ID"])
-        with self._lock:
-            self.seen.append(seen)
-            refused = self._refusals > 0
-            self._refusals -= refused
-        if refused:
-            handler.send_response(503)
-            handler.send_header("Content-Type", "text/plain")
-            handler.send_header("Content-Length", str(len(REFUSAL)))
-            handler.end_headers()
-            handler.wfile.write(REFUSAL)
-        return not refused
+        self.seen.append(seen)
 
     def passes(self, handler: BaseHTTPRequestHandler, data: bytes) -> bool:
         with self._lock:

@@ -115,7 +115,7 @@ class Gemini:
 
     :param key: the one API key that is good.
     :param limit: requests in any `window` seconds; no limit where None. :param per_day: requests at all.
-    :param pace: seconds between two pieces of an answer.
+    :param pace: seconds between two pieces of an answer; it may be changed while one is on its way.
     :param bare_errors: refusals as a bare object where a streaming method would wrap them into an array.
     """
 
@@ -267,7 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _meet(self, seen: Seen, act: Act, *, numbers: bool) -> None:
         if act.kind == "slow-start":
-            self._wait(act.seconds)
+            self._wait(lambda: act.seconds)
         if act.kind == "hang-up":
             self.close_connection = True
             return
@@ -320,15 +320,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _stream(self, seen: Seen, act: Act, chunks: list[Document]) -> None:
         kind = "text/event-stream" if seen.sse else "application/json; charset=UTF-8"
         self._head(200, {"Content-Type": kind, "Transfer-Encoding": "chunked"})
-        pause = act.seconds if act.kind == "slow-pieces" else self.double.pace
         for number, chunk in enumerate(chunks):
             if act.kind in {"cut", "silence"} and number == act.after:
                 if act.kind == "silence":
-                    self._wait(act.seconds)
+                    self._wait(lambda: act.seconds)
                 self.close_connection = True  # without the last chunk of the transfer encoding
                 return
-            if number and pause:
-                self._wait(pause)
+            if number:
+                self._wait(lambda: act.seconds if act.kind == "slow-pieces" else self.double.pace)
             if self._left():
                 raise _Gone
             seen.began = seen.began or time.monotonic()
@@ -344,10 +343,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         self.wfile.flush()
 
-    def _wait(self, seconds: float) -> None:
-        """As long, unless the client leaves or the double closes."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
+    def _wait(self, seconds: Callable[[], float]) -> None:
+        """As long as is said then, unless the client leaves or the double closes."""
+        began = time.monotonic()
+        while (left := began + seconds() - time.monotonic()) > 0:
             if self.double.closing.wait(min(left, 0.01)) or self._left():
                 raise _Gone
 

@@ -193,9 +193,9 @@ def digest(*parts: str | bytes) -> str:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """Within: no other session of tests makes an image."""
-    path = Path(tempfile.gettempdir()) / "deployer-test-images.lock"
+def alone(what: str = "images") -> Iterator[None]:
+    """Within: no other session of tests makes an image, or this one."""
+    path = Path(tempfile.gettempdir()) / f"deployer-test-{what}.lock"
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
