@@ -335,7 +335,6 @@ class Change:
 
     def _take_back(self, reason: str) -> None:
         """The switch was a mistake: back to the old release, now."""
-        details = self.work.engine.logs(self.candidate.container, TAIL)
         self._step()
         occupant = self.work.state.occupant(self.old)
         record = replace(
@@ -353,6 +352,7 @@ class Change:
         self._step()
         self.work.take_back(back, record)
         self.work.session.release()
+        details = self.work.engine.logs(self.candidate.container, TAIL)
         self.result.outcome = "rolled_back"
         self.result.reason = None  # a hook's, by now beside the point
         self.work.emit(RolledBack(occupant.release if occupant else None, reason))
