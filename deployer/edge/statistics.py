@@ -20,23 +20,31 @@ class Traffic(Struct, frozen=True):
     :param requests: running ones that are not streams.
     :param streams: running streams.
     :param errors: 5xx answers so far; :param answers: all answers so far.
+    :param passing: its last finished health check passed. :param down: so many in a row have failed that the
+        edge has given it up.
     """
 
     requests: int = 0
     streams: int = 0
     errors: int = 0
     answers: int = 0
+    passing: bool = True
+    down: bool = False
 
 
 def traffic(text: str) -> Mapping[Slot, Traffic]:
     """From `show stat` of the backends app and streams (CSV)."""
     rows = _rows(text)
+    # `UP 2/3` is one that has just failed a check, `DOWN 1/2` one that has just passed one.
+    health = {slot: rows.get(("app", slot), {}).get("status", "") for slot in SLOTS}
     return {
         slot: Traffic(
             requests=_number(rows, "app", slot, "scur"),
             streams=_number(rows, "streams", slot, "scur"),
             errors=sum(_number(rows, backend, slot, "hrsp_5xx") for backend in ("app", "streams")),
             answers=sum(_answers(rows, backend, slot) for backend in ("app", "streams")),
+            passing=health[slot] == "UP",
+            down=health[slot].startswith("DOWN"),
         )
         for slot in SLOTS
     }

@@ -12,6 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from deployer.errors import (
@@ -240,6 +241,18 @@ class Engine:
             )
             yield from cast(Iterator[bytes], chunks)
 
+    def events(self, name: str, actions: Sequence[str], *, since: str) -> list[Inspect]:
+        """What has happened to a container up to now, oldest first, as far back as the engine remembers.
+
+        :param since: a time as the engine gives them, by its own clock.
+        """
+        filters = {"container": name, "event": list(actions)}
+        with self._mapped(f"asking what happened to {name}"):
+            # Without an end it waits for more; one by our own clock may be long past, or yet to come.
+            until = self.api.info()["SystemTime"]
+            found = self.api.events(since=_epoch(since), until=_epoch(until), filters=filters, decode=True)
+            return list(found)
+
     def stats(self, name: str) -> Inspect:
         """One sample of a container's resource use; `memory_stats.usage` is in bytes."""
         with self._mapped(f"measuring container {name}"):
@@ -463,3 +476,8 @@ class Engine:
                 if "already running" not in error.message or time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
+
+
+def _epoch(moment: str) -> str:
+    """A time as the engine says it, the way that it wants to be told it: in epoch seconds."""
+    return f"{datetime.fromisoformat(moment).timestamp():.6f}"

@@ -171,7 +171,8 @@ def _steps(config: Config, situation: Situation, strategy: str) -> list[str]:
             f"{format_duration(rollout.drain_streams)} for streams"
         )
     if rollout.observe:
-        steps.append(f"watch it for {rollout.observe:g} s; back to the old one if it dies or answers 5xx")
+        bad = "dies, is unready or answers 5xx"
+        steps.append(f"watch it for {rollout.observe:g} s; back to the old one if it {bad}")
     steps += [
         f"run hook {hook.name} in a one-off container: {' '.join(hook.command)}" for hook in rollout.after
     ]

@@ -25,7 +25,7 @@ from deployer.rollout.hooks import TAIL, run_hook
 from deployer.rollout.phases import Phases
 from deployer.rollout.release import Candidate, Record, now
 from deployer.rollout.situation import Situation
-from deployer.rollout.watch import Watch
+from deployer.rollout.watch import UNREADY, Watch
 from deployer.rollout.work import Work
 
 
@@ -236,27 +236,43 @@ class Change:
 
     def _settle(self) -> None:
         """Watch the new release and wait for the old one's last request, both at once."""
-        watch = self.watch
         rollout = self.config.rollout
-
-        def look() -> None:
-            problem = watch.problem(self.work.session.traffic()[self.slot])
-            if problem:
-                self._take_back(f"the new release {problem} after the switch")
-
         if self.old is not None and self.runs_in(self.old):
             with self.phases.phase("drain", "waiting for the previous release's last requests"):
-                self.result.unfinished = self.work.drain(self.old, watch=look)
+                self.result.unfinished = self.work.drain(self.old, watch=self._look)
             if self.result.unfinished:
                 self.work.emit(Warned(self._unfinished_text()))
         if rollout.observe:
             with self.phases.phase("observe", f"watching {self.candidate.release} for {rollout.observe:g} s"):
-                deadline = watch.began + rollout.observe
+                deadline = self.watch.began + rollout.observe
                 while True:
-                    look()
+                    self._look()
                     if time.monotonic() >= deadline:
                         break
                     time.sleep(min(0.1, max(0.0, deadline - time.monotonic())))
+                self._confirm()
+
+    def _look(self) -> None:
+        problem = self.watch.problem(self.work.session.traffic()[self.slot])
+        if problem:
+            self._take_back(f"the new release {problem} after the switch")
+
+    def _confirm(self) -> None:
+        """See the new release pass a health check, or take it back: it is about to be called good.
+
+        One that hangs has failed no check until the check's time is over.
+        """
+        edge = self.config.edge
+        given_up = edge.check_fall * (edge.check_timeout + edge.check_interval)
+        enough = time.monotonic() + given_up + UNREADY
+        while self.slot not in self.work.session.ready():
+            traffic = self.work.session.traffic()[self.slot]
+            problem = self.watch.died() or self.watch.unready(traffic)
+            if problem:
+                self._take_back(f"the new release {problem} after the switch")
+            if not traffic.down and time.monotonic() >= enough:
+                return  # its checks take so long, and come so close, that no look fell between two
+            time.sleep(0.05)
 
     def runs_in(self, slot: Slot) -> bool:
         """Whether the container in a slot runs."""
@@ -286,6 +302,10 @@ class Change:
         running = self.old is not None and self.runs_in(self.old)
         if self.old is not None and state.occupant(self.old) and (keep <= 0 or not running):
             with self.phases.phase("retire", "stopping the previous release"):
+                if running:
+                    # Until now it stood in for a new one that does not answer.
+                    self._confirm()
+                    self._step()
                 # Also one that is down: it may be between two restarts. It has had its time to drain.
                 self.work.evict(self.old, limit=0.0)
         self.result.outcome = "succeeded"
@@ -319,7 +339,6 @@ class Change:
 
     def _take_back(self, reason: str) -> None:
         """The switch was a mistake: back to the old release, now."""
-        details = self.work.engine.logs(self.candidate.container, TAIL)
         self._step()
         occupant = self.work.state.occupant(self.old)
         record = replace(
@@ -337,7 +356,9 @@ class Change:
         self._step()
         self.work.take_back(back, record)
         self.work.session.release()
+        details = self.work.engine.logs(self.candidate.container, TAIL)
         self.result.outcome = "rolled_back"
+        self.result.reason = None  # a hook's, by now beside the point
         self.work.emit(RolledBack(occupant.release if occupant else None, reason))
         raise ReleaseFailed(
             f"{reason}; {occupant.release if occupant else 'nothing'} serves",

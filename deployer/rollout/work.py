@@ -187,9 +187,10 @@ class Work:
         """Undo a switch: `slot` serves again (or nobody does), and what served is a candidate once more."""
         state = replace(self.state, active=slot, standby=None, warm_until=0.0)
         occupant = state.occupant(slot)
+        # At once: until here people get what the bad one answers. A restart still goes by what is stored.
+        self.session.switch(state)
         if occupant:
             self.engine.set_restart_policy(occupant.container, "always")
-        self.session.switch(state)
         self.commit(state, record)
 
     def promote(self, slot: Slot) -> None:

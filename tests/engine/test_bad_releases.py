@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
 import pytest
 
 from benchmarks.load import Load
@@ -9,32 +12,75 @@ from tests.engine.conftest import Variant
 from tests.support.project import Project
 from tests.support.scale import USUAL
 
+
+class Bad(NamedTuple):
+    """A kind of bad release.
+
+    :param reason: what is said of it, and :param logged: of its log's last lines.
+    :param window: it serves from the switch to the look that finds it out: what it answers then is its own.
+    """
+
+    manners: Mapping[str, str]
+    reason: str
+    logged: str = "listening v=bad"
+    window: bool = False
+    service: Mapping[str, Any] = {}
+    rollout: Mapping[str, Any] = {"observe": "3s"}
+
+
+PAUSE = {"name": "pause", "command": ["python3", "-c", "import time; time.sleep(1)"]}
+
 BAD_RELEASES = {
-    "exits at start": ({"EXIT_AT_START": "3"}, "exited with code 3 before it was ready", 0),
-    "never ready": ({"NEVER_READY": "1"}, "was not ready after 2 s", 0),
-    # The window is from the switch to the first look: answers of the first moments are its own.
-    "ready, then 5xx": ({"FAIL_AFTER_READY": "1"}, "with 5xx after the switch", 1),
-    "dies after the switch": ({"DIE_AFTER_SECONDS": "0.3"}, "after the switch", 1),
+    "exits at start": Bad(
+        {"EXIT_AT_START": "3"}, "exited with code 3 before it was ready", "told to exit at the start"
+    ),
+    "never ready, and deaf to SIGTERM": Bad(
+        {"NEVER_READY": "1", "IGNORE_SIGTERM": "1"},
+        "was not ready after 5 s",
+        rollout={"ready_timeout": "5s"},
+    ),
+    "ready, then 5xx": Bad({"FAIL_AFTER_READY": "1"}, "with 5xx after the switch", window=True),
+    "dies after the switch": Bad(
+        {"DIE_AFTER_SECONDS": "0.3"}, "exited with code 3", "fatal: told to die v=bad", window=True
+    ),
+    "leaks memory": Bad(
+        {"LEAK": "200"},
+        "was killed for want of memory (service.memory is 48 MB) after the switch",
+        window=True,
+        service={"memory": "48m"},
+        rollout={"observe": "20s"},
+    ),
+    # The edge lets the warm release stand in for it, so nobody sees a 5xx.
+    "unready after the switch": Bad({"UNREADY_AFTER_REQUESTS": "5"}, "passed no health check for"),
+    "freezes": Bad(
+        {"FREEZE_AFTER_REQUESTS": "5"},
+        "passed no health check for",
+        "told to freeze v=bad",
+        window=True,
+        service={"stop_timeout": "1s"},
+    ),
+    "unready once nobody looks, and nothing is kept warm": Bad(
+        {"UNREADY_AFTER_REQUESTS": "0"},
+        "passed no health check for",
+        rollout={"observe": "0s", "keep_warm": "0s", "after": [PAUSE]},
+    ),
 }
 
 
 @pytest.mark.parametrize("kind", BAD_RELEASES)
 def test_a_bad_release_never_takes_over(resting: Project, variant: Variant, kind: str) -> None:
-    manners, reason, window = BAD_RELEASES[kind]
-    if kind == "never ready":
-        resting.config(rollout={"ready_timeout": "2s"})
-    resting.config(rollout={"observe": "3s"})
+    bad = BAD_RELEASES[kind]
+    resting.config(service=bad.service, rollout=bad.rollout)
     before = resting.status()["active"]
     with Load(resting.url, USUAL) as load:
         load.wait_for_more(50)
-        done = resting.run("rollout", "--image", variant(V="bad", **manners), expect=8)
+        done = resting.run("rollout", "--image", variant(V="bad", **bad.manners), expect=8)
         load.wait_for_more(50)
-    assert reason in done.stderr
-    if kind == "exits at start":
-        assert "told to exit at the start" in done.stderr, "the tail of its log"
+    assert bad.reason in done.stderr
+    assert bad.logged in done.stderr, "the tail of its log"
     report = load.report()
     # Whatever was lost was an answer of the bad release itself, or cut off by its death.
-    others = [lost for lost in report.lost if not window or lost.version not in ("bad", None, "")]
+    others = [lost for lost in report.lost if not bad.window or lost.version not in ("bad", None, "")]
     assert others == [], report.summary()
     assert report.doubled == ()
     status = resting.status()
@@ -43,10 +89,17 @@ def test_a_bad_release_never_takes_over(resting: Project, variant: Variant, kind
     assert resting.leftovers() == []
 
 
-def test_a_missing_image_is_named(project: Project) -> None:
-    done = project.run("rollout", "--image", "deployer-test/nowhere:1", expect=5)
+def test_a_missing_image_is_named_and_nobody_notices(resting: Project) -> None:
+    before = resting.status()["active"]
+    with Load(resting.url, USUAL) as load:
+        load.wait_for_more(50)
+        done = resting.run("rollout", "--image", "deployer-test/nowhere:1", expect=5)
+        load.wait_for_more(50)
     assert "deployer-test/nowhere:1" in done.stderr
-    assert project.leftovers() == []
+    report = load.report()
+    assert report.clean, report.summary()
+    assert resting.status()["active"]["container"] == before["container"]
+    assert resting.leftovers() == []
 
 
 def test_what_is_no_name_of_an_image_is_said_so(project: Project) -> None:

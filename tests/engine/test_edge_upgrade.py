@@ -45,6 +45,17 @@ def test_maintenance_holds_and_off_lets_everybody_go(served: Project) -> None:
     assert not served.status()["edge"]["maintenance"]
 
 
+def test_who_waits_when_the_hold_runs_out_is_told_when_to_come_again(served: Project) -> None:
+    served.run("edge", "maintenance", "on", "--hold", "2s")
+    answer = get(served.url)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    _, text = execute(edge_of(served), ["sh", "-c", "grep '^until' /edge/state.map; date +%s"])
+    end, now = (int(line.split()[-1]) for line in text.decode().splitlines())
+    assert now >= end, "not before"
+    served.run("edge", "maintenance", "off")
+    assert get(served.url).status_code == 200
+
+
 def closed(project: Project) -> bool:
     """The edge is in maintenance, and its hold is over."""
     try:

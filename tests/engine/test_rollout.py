@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
+import pytest
 import requests
 from docker import DockerClient
 
@@ -14,6 +17,7 @@ from benchmarks.load import HEAVY, LIGHT, MODERATE, Load
 from tests.engine.conftest import Variant
 from tests.support.project import Project
 from tests.support.scale import SOAK, USUAL, times
+from tests.support.waiting import until
 
 STATUS_KEYS = {"release", "image", "container", "slot", "since"}
 
@@ -115,6 +119,45 @@ def test_a_recreate_gives_the_old_one_no_more_time_than_others_can_be_held(
     report = load.report()
     assert report.clean, report.summary()
     assert result["outcome"] == "succeeded"
+
+
+def test_requests_and_streams_have_deadlines_of_their_own(resting: Project, variant: Variant) -> None:
+    resting.config(service={"stop_timeout": "1s"}, rollout={"keep_warm": "0s", "drain": "200ms"})
+    streams = {"accept": "text/event-stream"}
+
+    def roll(number: int, deadline: str) -> dict[str, Any]:
+        # With --json the warning is an event, on standard output.
+        done = resting.run(
+            "rollout",
+            "--image",
+            variant(V=str(number)),
+            "--set",
+            f"rollout.drain_streams={deadline}",
+            "--json",
+        )
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        warned = [line["text"] for line in lines if line.get("event") == "warned"]
+        assert any("1 request(s) or stream(s) still run" in text for text in warned), warned
+        return dict(lines[-1])
+
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(requests.get, f"{resting.url}/slow?s=40", timeout=90)
+        with requests.get(f"{resting.url}/stream?s=3", headers=streams, stream=True, timeout=90) as short:
+            lines = short.iter_lines()
+            assert next(lines)
+            until(lambda: resting.status()["active"]["requests"] == 1, "the slow request has arrived")
+            result = roll(2, "60s")
+            assert b"event: done" in list(lines), "a stream outlasts the deadline of requests"
+        assert result["unfinished"] == 1
+        # It would have been answered within the deadline of streams.
+        assert slow.result().status_code == 502
+    with requests.get(f"{resting.url}/stream?s=60", headers=streams, stream=True, timeout=90) as long:
+        lines = long.iter_lines()
+        assert next(lines)
+        assert roll(3, "1s")["unfinished"] == 1
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            list(lines)
+    assert resting.leftovers() == []
 
 
 def test_too_little_memory_for_two_falls_back_to_a_held_recreate(resting: Project, variant: Variant) -> None:

@@ -25,6 +25,8 @@ Its manners are chosen by environment variables:
     EXIT_AT_START=code      complains on stderr and exits
     FAIL_AFTER_READY=1      health 200, all else 500
     FAIL_AFTER_REQUESTS=n   all but health 500, after n requests
+    UNREADY_AFTER_REQUESTS=n  health 503, after n requests that are not for health
+    FREEZE_AFTER_REQUESTS=n   accepts connections and says nothing any more, after n of them
     DIE_AFTER_SECONDS=s     exits with 3, s seconds after the first request that is not for health
     LEAK=n                  keeps n MiB more every second, from that same request on
     IGNORE_SIGTERM=1        goes on until SIGKILL
@@ -38,6 +40,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +79,8 @@ class Manners:
     exit_at_start: int | None = None
     fail_after_ready: bool = False
     fail_after_requests: int | None = None
+    unready_after_requests: int | None = None
+    freeze_after_requests: int | None = None
     die_after: float | None = None
     leak: float = 0.0
     ignore_sigterm: bool = False
@@ -86,7 +91,9 @@ class Manners:
         def number(name: str) -> float | None:
             return float(environ[name]) if environ.get(name) else None
 
-        code, requests = number("EXIT_AT_START"), number("FAIL_AFTER_REQUESTS")
+        def count(name: str) -> int | None:
+            return int(environ[name]) if environ.get(name) else None
+
         return cls(
             version=environ.get("V", "1"),
             port=int(environ.get("PORT", "8080")),
@@ -95,9 +102,11 @@ class Manners:
             boot=number("BOOT_SECONDS") or 0.0,
             slow=number("SLOW_SECONDS") or 0.0,
             never_ready=environ.get("NEVER_READY") == "1",
-            exit_at_start=None if code is None else int(code),
+            exit_at_start=count("EXIT_AT_START"),
             fail_after_ready=environ.get("FAIL_AFTER_READY") == "1",
-            fail_after_requests=None if requests is None else int(requests),
+            fail_after_requests=count("FAIL_AFTER_REQUESTS"),
+            unready_after_requests=count("UNREADY_AFTER_REQUESTS"),
+            freeze_after_requests=count("FREEZE_AFTER_REQUESTS"),
             die_after=number("DIE_AFTER_SECONDS"),
             leak=number("LEAK") or 0.0,
             ignore_sigterm=environ.get("IGNORE_SIGTERM") == "1",
@@ -391,12 +400,14 @@ class Shop:
     def answer(self, request: Request) -> tuple[int, dict[str, Any]]:
         """The status and the body's fields; records orders."""
         if request.path in HEALTH:
-            return (503, {"ready": False}) if self.manners.never_ready else (200, {"ready": True})
+            ready = not self.manners.never_ready and not self._beyond(self.manners.unready_after_requests)
+            return (200 if ready else 503), {"ready": ready}
         self._requests += 1
         if self._requests == 1:
             self._first_request()
-        limit = self.manners.fail_after_requests
-        if self.manners.fail_after_ready or (limit is not None and self._requests > limit):
+        if self._beyond(self.manners.freeze_after_requests):
+            self._freeze()
+        if self.manners.fail_after_ready or self._beyond(self.manners.fail_after_requests):
             return 500, {"error": "told to fail"}
         match request.method, request.path:
             case "POST", "/orders":
@@ -421,6 +432,10 @@ class Shop:
         asked = float(request.query.get("s", "3")) if request.path == "/slow" and status == 200 else 0.0
         return self.manners.slow + asked
 
+    def _beyond(self, requests: int | None) -> bool:
+        """There were more than so many."""
+        return requests is not None and self._requests > requests
+
     def _first_request(self) -> None:
         if self.manners.die_after is not None:
             self.loop.call_later(self.manners.die_after, self._die)
@@ -430,6 +445,11 @@ class Shop:
     def _die(self) -> None:
         say(f"fatal: told to die v={self.manners.version}")
         os._exit(3)
+
+    def _freeze(self) -> None:
+        say(f"told to freeze v={self.manners.version}")
+        while True:
+            time.sleep(60)
 
     def _leak(self) -> None:
         self._leaked.append(bytearray(os.urandom(1024) * int(self.manners.leak * 1024 / 10)))

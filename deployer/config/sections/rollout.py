@@ -93,14 +93,16 @@ class Rollout(Section, frozen=True, kw_only=True):
     max_errors: Annotated[
         Annotated[int, Meta(ge=0)],
         Meta(
-            description="5xx answers while observed that are forgiven, however large their share.",
+            description="5xx answers while observed that are forgiven, however large their share; unless all "
+            "answers are, of 2 or more.",
             extra={"unit": "answers"},
         ),
     ] = 5
     max_error_rate: Annotated[
         Annotated[float, Meta(ge=0, le=1)],
         Meta(
-            description="Share of 5xx answers while observed, beyond `max_errors`, that rolls it back.",
+            description="Share of 5xx answers while observed, beyond `max_errors`, that rolls it back; 1 for "
+            "not at all.",
             extra={"unit": "share, 0 to 1"},
         ),
     ] = 0.05

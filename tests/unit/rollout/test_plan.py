@@ -47,7 +47,7 @@ def test_the_first_rollout() -> None:
         "wait up to 1m until GET /health passes the edge's check",
         "1 smoke check(s) over the preview route",
         "send new requests to it",
-        "watch it for 3 s; back to the old one if it dies or answers 5xx",
+        "watch it for 3 s; back to the old one if it dies, is unready or answers 5xx",
     )
 
 
@@ -57,7 +57,7 @@ def test_a_later_rollout() -> None:
     assert plan.steps[-4:] == (
         "send new requests to it instead of r1",
         "drain r1: 30s for requests, 5m for streams",
-        "watch it for 3 s; back to the old one if it dies or answers 5xx",
+        "watch it for 3 s; back to the old one if it dies, is unready or answers 5xx",
         "keep r1 warm for 10m",
     )
 
