@@ -20,6 +20,7 @@ class Traffic(Struct, frozen=True):
     :param requests: running ones that are not streams.
     :param streams: running streams.
     :param errors: 5xx answers so far; :param answers: all answers so far.
+    :param broken: requests so far that it gave no answer to, or none in HTTP: visitors got the edge's 502.
     :param passing: its last finished health check passed. :param down: so many in a row have failed that the
         edge has given it up.
     """
@@ -28,6 +29,7 @@ class Traffic(Struct, frozen=True):
     streams: int = 0
     errors: int = 0
     answers: int = 0
+    broken: int = 0
     passing: bool = True
     down: bool = False
 
@@ -42,6 +44,8 @@ def traffic(text: str) -> Mapping[Slot, Traffic]:
             requests=_number(rows, "app", slot, "scur"),
             streams=_number(rows, "streams", slot, "scur"),
             errors=sum(_number(rows, backend, slot, "hrsp_5xx") for backend in ("app", "streams")),
+            # The edge's own 502 is no answer of the server's, to HAProxy.
+            broken=sum(_number(rows, backend, slot, "eresp") for backend in ("app", "streams")),
             answers=sum(_answers(rows, backend, slot) for backend in ("app", "streams")),
             passing=health[slot] == "UP",
             down=health[slot].startswith("DOWN"),

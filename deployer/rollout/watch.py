@@ -21,6 +21,9 @@ LOOKS = 3
 ANSWERS = 2
 """Answers that make a release bad when all of them are 5xx. A single request may never have gone well."""
 
+DEATH = 0.4
+"""Seconds that the engine may take to tell that a container has ended, and two looks of ours."""
+
 KILLED = 137
 """The exit code of a process that SIGKILL has ended: the kernel's way where memory runs out."""
 
@@ -56,10 +59,11 @@ class Watch:
         self._looked: float | None = None
         self._problem: str | None = None
         self._failing: list[float] = []
+        self._breaking: float | None = None
 
     def problem(self, traffic: Traffic) -> str | None:
         """What is wrong with the release, the rest of a sentence; None while all is well."""
-        return self.died() or self.erring(traffic) or self.unready(traffic)
+        return self.died() or self.erring(traffic) or self.breaking(traffic) or self.unready(traffic)
 
     def died(self) -> str | None:
         """What became of the container; None while it lives. Asks 5 times a second."""
@@ -83,10 +87,31 @@ class Watch:
         """Whether it answers too much with 5xx."""
         errors = traffic.errors - self.before.errors
         answers = traffic.answers - self.before.answers
-        often = errors > self.rollout.max_errors and errors > self.rollout.max_error_rate * answers
+        return (
+            f"answered {errors} of {answers} requests with 5xx" if self._too_many(errors, answers) else None
+        )
+
+    def breaking(self, traffic: Traffic) -> str | None:
+        """Whether it leaves too many requests without an answer.
+
+        One that dies does so too: the engine gets a moment to say that, since it is the better reason.
+        """
+        errors = traffic.errors - self.before.errors
+        broken = traffic.broken - self.before.broken
+        asked = traffic.answers - self.before.answers + broken
+        if not broken or not self._too_many(errors + broken, asked):
+            self._breaking = None
+            return None
+        self._breaking = self._breaking if self._breaking is not None else self.clock()
+        if self.clock() - self._breaking < DEATH:
+            return None
+        return f"answered {errors} of {asked} requests with 5xx, and {broken} not at all"
+
+    def _too_many(self, errors: int, answers: int) -> bool:
+        rollout = self.rollout
+        often = errors > rollout.max_errors and errors > rollout.max_error_rate * answers
         # Where few ask, the number that is forgiven may be all there are.
-        always = errors == answers >= ANSWERS and self.rollout.max_error_rate < 1
-        return f"answered {errors} of {answers} requests with 5xx" if often or always else None
+        return often or (errors == answers >= ANSWERS and rollout.max_error_rate < 1)
 
     def unready(self, traffic: Traffic) -> str | None:
         """Whether it has failed its health check for longer than a hiccup takes."""

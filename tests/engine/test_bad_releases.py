@@ -40,6 +40,8 @@ BAD_RELEASES = {
         rollout={"ready_timeout": "5s"},
     ),
     "ready, then 5xx": Bad({"FAIL_AFTER_READY": "1"}, "with 5xx after the switch", window=True),
+    # Visitors get the edge's 502, or a connection that is closed.
+    "hangs up": Bad({"HANG_UP": "1"}, "not at all after the switch", window=True),
     "dies after the switch": Bad(
         {"DIE_AFTER_SECONDS": "0.3"}, "exited with code 3", "fatal: told to die v=bad", window=True
     ),

@@ -24,6 +24,7 @@ Its manners are chosen by environment variables:
     NEVER_READY=1           health answers 503 for ever
     EXIT_AT_START=code      complains on stderr and exits
     FAIL_AFTER_READY=1      health 200, all else 500
+    HANG_UP=1               health 200, on all else it closes the connection without a word
     FAIL_AFTER_REQUESTS=n   all but health 500, after n requests
     UNREADY_AFTER_REQUESTS=n  health 503, after n requests that are not for health
     FREEZE_AFTER_REQUESTS=n   accepts connections and says nothing any more, after n of them
@@ -78,6 +79,7 @@ class Manners:
     never_ready: bool = False
     exit_at_start: int | None = None
     fail_after_ready: bool = False
+    hang_up: bool = False
     fail_after_requests: int | None = None
     unready_after_requests: int | None = None
     freeze_after_requests: int | None = None
@@ -104,6 +106,7 @@ class Manners:
             never_ready=environ.get("NEVER_READY") == "1",
             exit_at_start=count("EXIT_AT_START"),
             fail_after_ready=environ.get("FAIL_AFTER_READY") == "1",
+            hang_up=environ.get("HANG_UP") == "1",
             fail_after_requests=count("FAIL_AFTER_REQUESTS"),
             unready_after_requests=count("UNREADY_AFTER_REQUESTS"),
             freeze_after_requests=count("FREEZE_AFTER_REQUESTS"),
@@ -262,6 +265,9 @@ class Connection(asyncio.Protocol):
     def _serve(self, request: Request) -> None:
         shop = self._shop
         status, content = shop.answer(request)
+        if shop.manners.hang_up and request.path not in HEALTH:
+            self.transport.close()
+            return
         seconds = shop.seconds(request, status)
         if seconds > 0 or (status == 200 and request.path == "/stream"):
             self._task = shop.loop.create_task(self._serve_slowly(request, status, content, seconds))

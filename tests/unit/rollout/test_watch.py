@@ -81,6 +81,19 @@ def test_however_many_are_forgiven_nothing_but_5xx_is_not() -> None:
     assert Looks(max_errors=0, max_error_rate=1).see(Traffic(errors=9, answers=9)) is None
 
 
+def test_requests_without_an_answer_are_as_bad_unless_it_has_died() -> None:
+    looks = Looks(before=Traffic(answers=100, broken=7))
+    said = "answered 1 of 20 requests with 5xx, and 6 not at all"
+    broken = Traffic(errors=1, answers=114, broken=13)
+    assert looks.see(broken, after=0.1) is None
+    assert looks.see(broken, after=0.3) is None
+    assert looks.see(broken, after=0.2) == said
+    assert looks.see(Traffic(answers=500, broken=13), after=0.1) is None, "they were few"
+    assert looks.see(broken, after=0.1) is None
+    looks.told.state |= {"Running": False, "ExitCode": 3}
+    assert looks.see(broken, after=0.3) == "exited with code 3"
+
+
 def test_a_slot_that_the_edge_has_given_up_for_a_second_is_bad() -> None:
     looks = Looks()
     assert looks.see(FAILING) is None
