@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from deployer.config.schema import Config
     from deployer.events import Emit, Event, Undelivered
     from deployer.host.engine import Engine
+    from deployer.rollout.operation import Operation
     from deployer.sinks.mask import Mask
 
 
@@ -102,6 +103,13 @@ class Context(Struct):
         from deployer.host.engine import Engine
 
         return Engine(config.host.docker, self.environ)
+
+    def stocked(self, operation: Operation) -> Operation:
+        """The same operation, where the engine has been brought today's image of the edge.
+
+        :raises DeployerError: it does not reach the host.
+        """
+        return operation  # an engine here builds it by itself
 
     def emit(self, args: argparse.Namespace) -> Emit:
         """Who is told what happens: whoever looks on here, and whom `notify` names."""

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     elif args.action == "upgrade":
         from deployer.rollout.upgrade import upgrade
 
-        upgrade(work_on)
+        upgrade(context.stocked(work_on))
     if args.json or args.action == "status":
         from deployer.rollout.status import status
 

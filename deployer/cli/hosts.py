@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from msgspec.structs import replace
+
 from deployer.cli.context import Context
 from deployer.errors import ExitStatus, FleetFailed, HostError
 from deployer.events import OnHost
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from deployer.fleet.inventory import Fleet
     from deployer.fleet.work import Member, Outcome
     from deployer.host.engine import Engine
+    from deployer.rollout.operation import Operation
 
 Run = Callable[[argparse.Namespace, Context], int]
 _telling = threading.Lock()
@@ -138,6 +141,12 @@ class HostContext(Context, kw_only=True):
 
     def emit(self, _args: argparse.Namespace) -> Emit:
         return self.reached().emit
+
+    def stocked(self, operation: Operation) -> Operation:
+        from deployer.fleet.images import bring_edge
+
+        bring_edge(self.reached())
+        return replace(operation, edge_image=self.reached().edge_image)
 
     def tell(self, event: Event) -> None:
         Context.tell(self, OnHost(self.host, event))

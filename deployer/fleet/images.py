@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Sequence
 
 from deployer.errors import (
@@ -19,6 +20,9 @@ from deployer.fleet.work import Member, each
 from deployer.host.engine import Engine
 from deployer.image.build import build
 from deployer.image.edge import edge_image
+
+_making = threading.Lock()
+"""Hosts are worked on at the same time, and the image is built once."""
 
 
 def bring_images(fleet: Fleet, members: Sequence[Member], image: str | None, result: FleetResult) -> None:
@@ -60,6 +64,26 @@ def bring_images(fleet: Fleet, members: Sequence[Member], image: str | None, res
         result.hosts[outcome.host] = error_of(outcome.error)
     if lacking:
         raise failed(result, "the image did not reach every host; nothing was changed", lacking)
+
+
+def bring_edge(member: Member) -> None:
+    """Today's image of the edge, for a host whose edge is to be another: as `bring_images` has it sent.
+
+    Without an engine of the deployer's own, or an image there, the host makes it itself.
+    """
+    try:
+        local = Engine(member.config.host.docker, member.environ)
+    except EngineError:
+        return
+    with contextlib.closing(local):
+        try:
+            with _making:
+                ref = edge_image(local, member.config, member.emit)
+        except (EngineError, ImageError) as error:
+            member.emit(Warned(f"{error.message}; the host makes the edge's image itself"))
+            return
+        ship(local, member.engine, ref, layers(local, ref), member.emit, member.sent, member.check_room)
+    member.edge_image = ref
 
 
 def _edge_image(fleet: Fleet, members: Sequence[Member], local: Engine) -> str | None:

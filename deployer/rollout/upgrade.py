@@ -34,7 +34,7 @@ def upgrade(
     phases = Phases(emit)
     service = config.service.name
     with changing(operation, "edge upgrade", create=False) as work:
-        image = edge_image(engine, config, emit)
+        image = operation.edge_image or edge_image(engine, config, emit)
         following = edge_container.next_name(service)
         try:
             with phases.phase("start", "starting the new edge beside the old one"):

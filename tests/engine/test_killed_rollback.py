@@ -1,9 +1,10 @@
-"""SIGKILL before effects of a rollback, a first rollout, a recreate; and at random instants."""
+"""SIGKILL before effects of a rollback, a first rollout, a recreate; and any signal at random instants."""
 
 from __future__ import annotations
 
 import contextlib
 import random
+import signal
 import subprocess
 
 from tests.engine.conftest import Variant
@@ -39,18 +40,22 @@ def test_a_first_rollout_killed_at_every_step(project: Project, variant: Variant
     assert project.status()["active"]["image"] == image
 
 
-def test_killed_at_random_instants(two_releases: Project, variant: Variant) -> None:
+def test_ended_at_random_instants(two_releases: Project, variant: Variant) -> None:
+    """A rollout or a rollback, by any signal."""
     project = two_releases
     seed = random.randrange(2**32)
     dice = random.Random(seed)
     with under_load(project) as load:
         for number in range(times(1, 20)):
-            started = project.start("rollout", "--image", variant(V=str(3 + number % 2)))
+            rollout = ["rollout", "--image", variant(V=str(3 + number % 2))]
+            words = dice.choice([rollout, ["rollback"]])
+            end = dice.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+            started = project.start(*words)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 started.wait(dice.uniform(0.1, 3.0))
-            started.kill()
+            started.send_signal(end)
             started.wait()
             # Any command that changes something converges; here it is the next rollout.
             project.run("rollout", "--image", variant(V="5"))
-            assert project.leftovers() == [], f"seed {seed}, round {number}"
+            assert project.leftovers() == [], f"seed {seed}, round {number}: {words[0]}, {end.name}"
             load.wait_for_more(10)

@@ -42,6 +42,20 @@ def test_keep_warm_over_the_previous_release_is_stopped_at_the_next_change(
     assert resting.status()["previous"]["slot"] is None
 
 
+def test_a_prune_leaves_what_can_be_gone_back_to(
+    resting: Project, variant: Variant, engine: DockerClient
+) -> None:
+    oldest, before = resting.status()["previous"], resting.status()["active"]
+    resting.config(rollout={"keep_releases": 1})
+    resting.run("rollout", "--image", variant(V="newest"))
+    resting.run("prune")
+    there = {each.name for each in engine.containers.list(all=True)}
+    assert oldest["container"] not in there
+    assert before["container"] in there
+    resting.run("rollback")
+    assert resting.status()["active"]["release"] == before["release"]
+
+
 @pytest.mark.parametrize("removed", ["previous", "active"])
 def test_a_container_removed_by_hand(resting: Project, engine: DockerClient, removed: str) -> None:
     with Load(resting.url, USUAL) as load:

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 from docker import DockerClient
 
 from tests.hosts.conftest import Fleet
@@ -367,6 +368,24 @@ def test_a_command_on_each_host_says_of_which(fleet: Fleet) -> None:
     assert f"{three} | !! host     reach" in found
     saw(fleet.json("doctor", "service", "--host", two, expect=None)["findings"])
     saw(fleet.json("doctor", "service", "--host", three, expect=32)["findings"])
+
+
+def test_every_host_is_asked_what_one_engine_is(fleet: Fleet) -> None:
+    def hosts(*words: str) -> list[str]:
+        return sorted({line.partition(" | ")[0] for line in fleet.run(*words).stdout.splitlines()})
+
+    names = sorted(fleet.names)
+    assert fleet.run("lock").stdout.count(f"the lock of {fleet.service} is free\n") == 3
+    assert [hosts("releases"), hosts("edge", "status"), hosts("prune")] == [names, names, names]
+    fleet.run("edge", "maintenance", "on", "--hold", "0s")
+    try:
+        held = [requests.get(f"{url}/", timeout=30) for url in fleet.urls()]
+    finally:
+        fleet.run("edge", "maintenance", "off")
+    assert [(answer.status_code, "Retry-After" in answer.headers) for answer in held] == [(503, True)] * 3
+    with fleet.under_load():
+        assert hosts("edge", "upgrade") == names
+    assert fleet.one_version("")
 
 
 def test_a_host_that_falls_silent_is_told_once_and_so_is_its_return(fleet: Fleet) -> None:
