@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from deployer.config.schema import Config
@@ -13,6 +13,7 @@ from pipelines.files import FOLDER
 from pipelines.job import Job
 from pipelines.parameters import Parameters
 from pipelines.run import Pipeline
+from pipelines.serving import difference
 from pipelines.stage import Decision, Inputs, Made, Stage, Values
 
 if TYPE_CHECKING:
@@ -166,19 +167,7 @@ def _no_longer_serves(job: Job, values: Values) -> str:
         return hosts.no_longer_serves(job, values)
     from deployer.rollout.status import status
 
-    return otherwise(job, status(job.engine, job.config), values)
-
-
-def otherwise(job: Job, found: Mapping[str, Any], values: Values) -> str:
-    """Why a host with this status is not as the release left it; empty where it is."""
-    active, service = found["active"], job.config.service.name
-    if active is None:
-        return f"{service} has no serving release"
-    if active["release"] != values.get("release"):
-        return f"{active['release']} serves, not {values.get('release')}"
-    if found["recovery_needed"]:
-        return str(found["recovery_needed"][0])
-    return "" if active["ready"] else f"{active['release']} is not ready"
+    return difference(job, status(job.engine, job.config), values)
 
 
 def redeploy(job: Job) -> Made:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipelines.job import Job
+from pipelines.serving import difference
 from pipelines.stage import Made, Values
 
 if TYPE_CHECKING:
@@ -33,11 +34,10 @@ def go_back(job: Job) -> Made:
 def no_longer_serves(job: Job, values: Values) -> str:
     """Why the hosts have to be deployed to though nothing has changed here; empty where they need not."""
     from deployer.fleet.status import statuses
-    from pipelines.backend import otherwise
 
     for name, found in statuses(_fleet(job)).items():
         # One that cannot be asked: the rollout says what is wrong with it, and touches nothing.
-        reason = found["message"] if "error" in found else otherwise(job, found, values)
+        reason = found["message"] if "error" in found else difference(job, found, values)
         if reason:
             return f"{name}: {str(reason).removeprefix(f'{name}: ')}"
     return ""
