@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -23,14 +24,14 @@ def version(project: Project) -> str:
     return requests.get(f"{project.url}/", timeout=10).headers["X-Version"]
 
 
-def result(project: Project, *words: str, expect: int = 0, **environ: str) -> dict[str, object]:
+def result(project: Project, *words: str, expect: int = 0, **environ: str) -> dict[str, Any]:
     """What a run comes to, as a program hears it."""
     done = project.pipeline("backend", *words, "--json", expect=expect, env=environ)
-    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def outcomes(found: dict[str, object]) -> dict[str, str]:
+def outcomes(found: dict[str, Any]) -> dict[str, str]:
     stages = found["stages"]
     assert isinstance(stages, list)
     return {stage["stage"]: stage["outcome"] for stage in stages}
@@ -71,8 +72,8 @@ def test_from_a_commit_to_a_release_and_then_only_what_changed(deployed: Project
     assert outcomes(found) == dict.fromkeys(STAGES, "passed")
     status = deployed.status()
     assert found["commit"] == sha
-    assert found["values"]["release"] == status["active"]["release"]  # type: ignore[index]
-    assert found["values"]["previous"] == first  # type: ignore[index]
+    assert found["values"]["release"] == status["active"]["release"]
+    assert found["values"]["previous"] == first
     suite = ET.parse(deployed.folder / "build/reports/backend.xml").getroot()[0]  # noqa: S314
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("6", "0", "0")
     page = (deployed.folder / "build/reports/backend.html").read_text()
@@ -99,8 +100,8 @@ def test_with_hosts_the_same_stages_deploy_to_them_over_ssh(
         repository.prepare(project, shop, ssh=access, hosts=[host.config()])
         values = result(project)["values"]
         assert version(project) == "1"
-        first = values["release"]  # type: ignore[index]
-        [phase] = values["phases"]  # type: ignore[index]
+        first = values["release"]
+        [phase] = values["phases"]
         assert phase["state"] == f"serves {first}"
 
         # Nothing has changed, over there neither.
@@ -111,7 +112,7 @@ def test_with_hosts_the_same_stages_deploy_to_them_over_ssh(
         for stage in STAGES:
             project.pipeline("backend", stage)
         assert version(project) == "2"
-        second = result(project, "redeploy")["values"]["release"]  # type: ignore[index]
+        second = result(project, "redeploy")["values"]["release"]
         project.run("rollback")
         assert f"{host.config()['name']}: {first} serves, not" in project.pipeline("backend", "--plan").stdout
         assert outcomes(result(project, PIPELINE_ROLLBACK_TO=second))["build"] == "skipped"
@@ -146,7 +147,7 @@ def test_stage_by_stage_as_jenkins_does_and_what_fails_stops_it(deployed: Projec
         "failed",
         "jenkins-backend-3",
     )
-    assert found["rollout"]["outcome"] == "failed"  # type: ignore[index]
+    assert found["rollout"]["outcome"] == "failed"
     assert outcomes(found) == {"redeploy": "failed"}
     assert version(deployed) == "1"
     assert deployed.leftovers() == []

@@ -14,6 +14,7 @@ import secrets
 import threading
 import time
 import xml.etree.ElementTree as ET
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,7 +134,7 @@ class Job:
         return found
 
 
-class JenkinsState:
+class JenkinsState(ABC):
     """A controller's jobs, builds, queue and users, and what is set up for a test.
 
     :param home: where jobs outlive the process.
@@ -158,9 +159,9 @@ class JenkinsState:
         self._load()
 
     @property
+    @abstractmethod
     def url(self) -> str:
-        """Under which its builds are found."""
-        raise NotImplementedError
+        """Under which its builds are found: the protocol's to say."""
 
     def forget_sessions(self) -> None:
         """As a process does that is started anew."""
