@@ -236,10 +236,10 @@ def _show_plan(
     gone: Mapping[str, Any] | None = None,
 ) -> int:
     """:param gone: of a prune: the releases that go, and how much content that was kept aside for them."""
-    from deployer.site.distribution import wanted as wanted_of
+    from deployer.site.distribution import wanted_invalidation
     from deployer.site.plan import lines
 
-    wanted, _ = wanted_of(operation.site, operation.distribution, facts, plan)
+    wanted, _ = wanted_invalidation(operation.site, operation.distribution, facts, plan)
     found: list[dict[str, Any]] = [
         {"path": path, "reason": reason, "size": size} for reason, path, size in lines(plan)
     ]

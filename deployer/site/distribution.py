@@ -26,7 +26,7 @@ class Distribution(Protocol):
         """Whether a request was done within the time."""
 
 
-def wanted(
+def wanted_invalidation(
     site: Site, distribution: Distribution | None, facts: Facts, plan: Plan, restored: Collection[str] = ()
 ) -> tuple[Invalidation, str]:
     """The paths that the distribution must forget, with what a killed command did not get to say.

@@ -34,7 +34,7 @@ from deployer.interrupts import shielded
 from deployer.rollout.phases import Phases
 from deployer.site import transfer
 from deployer.site.claim import Claim, this_process
-from deployer.site.distribution import Distribution, changed_paths, wanted
+from deployer.site.distribution import Distribution, changed_paths, wanted_invalidation
 from deployer.site.facts import Facts, Observer
 from deployer.site.invalidation import Invalidation
 from deployer.site.manifest import JSON, Keys, Manifest, Pending, Pointer, Record
@@ -230,7 +230,9 @@ class Change:
 
         Before anything is replaced, since it asks the distribution, which may refuse that.
         """
-        chosen, asked = wanted(self.site, self.operation.distribution, self.facts, self.plan, self.restored)
+        chosen, asked = wanted_invalidation(
+            self.site, self.operation.distribution, self.facts, self.plan, self.restored
+        )
         self.reference = asked or self.reference
         self.result.invalidation, self.result.cost = list(chosen.paths), chosen.cost
 

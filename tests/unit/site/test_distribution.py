@@ -13,7 +13,7 @@ from deployer.config.reading import made
 from deployer.config.sections.site import Site
 from deployer.errors import CloudForbidden
 from deployer.events import Event, Warned
-from deployer.site.distribution import Distribution, wanted
+from deployer.site.distribution import Distribution, wanted_invalidation
 from deployer.site.facts import Facts
 from deployer.site.invalidation import Invalidation, Used
 from deployer.site.manifest import Pending, Pointer
@@ -77,5 +77,5 @@ def test_what_a_killed_command_did_not_get_to_say_is_wanted(
     plan = Plan(files={}, present=0)
     plan.changed += changed
     cdn = cast(Distribution, Cdn(None))
-    assert wanted(SITE, cdn, facts, plan) == (Invalidation(asked, 0.0), "" if changed else "r-t")
-    assert wanted(SITE, None, facts, plan) == (Invalidation((), 0.0), "")
+    assert wanted_invalidation(SITE, cdn, facts, plan) == (Invalidation(asked, 0.0), "" if changed else "r-t")
+    assert wanted_invalidation(SITE, None, facts, plan) == (Invalidation((), 0.0), "")
