@@ -6,6 +6,7 @@ a local socket, from inside Jenkins, over SSH.
 
 from __future__ import annotations
 
+import math
 import secrets
 import shlex
 import time
@@ -207,10 +208,13 @@ class EdgeSession:
             )
         )
 
-    def clock(self) -> int:
-        """The time at the edge, in epoch seconds: it is by this one that a hold ends, not by ours."""
+    def after(self, seconds: float) -> int:
+        """When `seconds` have passed, at the least, in epoch seconds of the edge's clock: a hold ends by that one.
+
+        The clock is read in whole seconds, so one more is given; 0 is now.
+        """
         _, text = self.shell.run("date +%s")
-        return int(text)
+        return int(text) + (math.ceil(seconds) + 1 if seconds else 0)
 
     def hold(self, until: int) -> None:
         """Keep requests waiting until `until` (epoch seconds); later ones are told to come again."""

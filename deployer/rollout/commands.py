@@ -185,7 +185,7 @@ def maintenance(
     """
     config, emit = operation.config, operation.emit
     with changing(operation, "maintenance", create=False) as work:
-        until = work.session.clock() + round(config.edge.hold if hold is None else hold)
+        until = work.session.after(config.edge.hold if hold is None else hold)
         if on:
             work.session.hold(until)
             work.commit(replace(work.state, maintenance=True, held_until=until))

@@ -125,10 +125,10 @@ class Change:
         held = self.config.edge.hold
         with self.phases.phase("hold", f"holding requests for up to {held:.0f} s"):
             self._step()
-            self.work.session.hold(self.work.session.clock() + round(held))
+            self.work.session.hold(self.work.session.after(held))
             began = time.monotonic()
         # From here to the release, a failure lets reconciliation start the old one and let everybody go.
-        self._vacate_old(began + held / 2)
+        self._vacate_old(began + 0.4 * held, began + 0.5 * held)
         # A part of the hold is for the old one to come back in, should the new one be bad.
         self.patience_ends = max(began + 0.6 * held, time.monotonic() + 0.3 * held)
         self._start()
@@ -173,18 +173,21 @@ class Change:
                 self._step()
                 run_hook(self.work, hook, self._image, self.candidate.release)
 
-    def _vacate_old(self, deadline: float) -> None:
-        """Stop what serves, by a time of the monotonic clock: the rest of the hold is for the new one."""
+    def _vacate_old(self, drained: float, stopped: float) -> None:
+        """Stop what serves: ask it to end by `drained`, end it by `stopped`, both of the monotonic clock.
+
+        The rest of the hold is for the new one.
+        """
         occupant = self.work.state.occupant(self.old)
         if occupant is None or self.old is None:
             return
         with self.phases.phase("stop", f"stopping {occupant.release} once its requests are done"):
-            left = self.work.drain(self.old, limit=deadline - time.monotonic())
+            left = self.work.drain(self.old, limit=drained - time.monotonic())
             if left:
                 self.work.emit(Warned(f"{left} request(s) or stream(s) of {occupant.release} are cut off"))
             self._step()
             # What is left may run on after SIGTERM, but not for longer than others can be held.
-            patience = max(1.0, deadline - time.monotonic())
+            patience = max(1.0, stopped - time.monotonic())
             self.work.engine.stop(occupant.container, min(self.config.service.stop_timeout, patience))
 
     def _start(self) -> None:
@@ -347,7 +350,7 @@ class Change:
         back: Slot | None = self.old
         if occupant and back and not self.runs_in(back):
             # A held recreate stopped it; whoever asks meanwhile waits.
-            self.work.session.hold(self.work.session.clock() + round(self.config.edge.hold))
+            self.work.session.hold(self.work.session.after(self.config.edge.hold))
             with contextlib.suppress(EngineError):
                 # The host was too small for both. One that was gone before this began comes back no better.
                 self.work.engine.stop(self.candidate.container, 0)

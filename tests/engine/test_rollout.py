@@ -108,7 +108,7 @@ def test_a_bad_recreate_gives_the_place_back_within_the_hold(shop_project: Proje
 def test_a_recreate_gives_the_old_one_no_more_time_than_others_can_be_held(
     shop_project: Project, variant: Variant
 ) -> None:
-    shop_project.config(edge={"hold": "10s"}, service={"stop_timeout": "60s"})
+    shop_project.config(edge={"hold": "16s"}, service={"stop_timeout": "60s"})
     shop_project.run("rollout", "--image", variant(V="1", IGNORE_SIGTERM="1"))
     brief = replace(LIGHT, slow=0, stream=0, upload=0)
     stays = requests.get(f"{shop_project.url}/stream?s=120", stream=True, timeout=150)
