@@ -89,6 +89,7 @@ class SecondEngine:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env={"GOGC": "400", **os.environ},
             )
         until(self.answers, f"the second engine answers; see {self.folder}/log")
 
