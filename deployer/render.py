@@ -34,6 +34,17 @@ def render_file(path: Path, /, **values: Any) -> str:
     return _render((path.absolute().parent, templates_folder()), path.name, values, shown=path)
 
 
+def source(name: str) -> str:
+    """The text of the template `name` itself.
+
+    :raises TemplateError: it cannot be read.
+    """
+    try:
+        return (templates_folder() / name).read_text("utf-8")
+    except OSError as error:
+        raise TemplateError(f"{name}: cannot be read ({error.strerror})") from None
+
+
 def names() -> list[str]:
     """Every template below the templates folder, sorted."""
     return _environment((templates_folder(),)).list_templates(extensions=[SUFFIX[1:]])

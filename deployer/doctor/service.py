@@ -17,7 +17,7 @@ from deployer.config.secrets import resolve
 from deployer.doctor.finding import Area, Findings
 from deployer.doctor.http import get
 from deployer.edge import container as edge_container
-from deployer.edge.configuration import SETTINGS, settings
+from deployer.edge.configuration import OUTDATED, RENEWED, SETTINGS, settings
 from deployer.errors import ConfigError, DeployerError
 from deployer.events import ignore
 from deployer.host.engine import Engine
@@ -58,11 +58,7 @@ def state(engine: Engine, config: Config, environ: Mapping[str, str]) -> Finding
     container = edge_container.find(engine, config.service.name)
     made_from = ((container or {}).get("Config", {}).get("Labels") or {}).get(SETTINGS)
     if made_from not in (None, settings(config)):
-        yield AREA.warning(
-            "drift",
-            "the edge is not as edge, site and service.streams of the config say today",
-            "`deployer edge upgrade` makes it so, without a lost request",
-        )
+        yield AREA.warning("drift", OUTDATED, RENEWED)
     else:
         yield AREA.ok("drift", "the edge is as the config says")
 

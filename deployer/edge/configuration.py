@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from deployer.config.schema import Config
 from deployer.edge import site
 from deployer.edge.state import SLOTS, EdgeState, Slot
-from deployer.render import render
+from deployer.render import render, source
 
 _SLOTS = re.compile(r"(    # slots: (app|streams)\n).*?(    # end of slots\n)", re.DOTALL)
 _UNUSED_PORT = 9
@@ -20,6 +20,14 @@ Addresses = Mapping[Slot, str]
 
 SETTINGS = "deployer.edge-settings"
 """The label of an edge's container with the digest of what it was made from."""
+
+OUTDATED = "the edge is not as the config (edge, site, service.streams) and our templates have it today"
+"""What is said of an edge whose digest is another one."""
+
+RENEWED = "`deployer edge upgrade` makes it so, without a lost request"
+
+SOURCES = ("haproxy/haproxy.cfg.j2", "haproxy/bucket.cfg.j2", "haproxy/hold.lua.j2")
+_IMAGE_SOURCE = "docker/edge.Dockerfile.j2"
 
 
 def configuration(config: Config, state: EdgeState, addresses: Addresses, *, public: bool = True) -> str:
@@ -59,7 +67,8 @@ def configuration(config: Config, state: EdgeState, addresses: Addresses, *, pub
 def settings(config: Config) -> str:
     """A digest of all that an edge is made from, and that only `edge upgrade` changes."""
     edge = config.dump("edge")["edge"]
-    text = json.dumps([edge, site.settings(config), config.service.streams], sort_keys=True)
+    sources = [source(name) for name in (*SOURCES, *(() if config.edge.image else (_IMAGE_SOURCE,)))]
+    text = json.dumps([edge, site.settings(config), config.service.streams, sources], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -209,9 +209,9 @@ class EdgeSession:
         )
 
     def after(self, seconds: float) -> int:
-        """When `seconds` have passed, at the least, in epoch seconds of the edge's clock: a hold ends by that one.
+        """When `seconds` have passed at the least: epoch seconds of the edge's clock, by which a hold ends.
 
-        The clock is read in whole seconds, so one more is given; 0 is now.
+        It is read in whole seconds, so one more is given; 0 is now.
         """
         _, text = self.shell.run("date +%s")
         return int(text) + (math.ceil(seconds) + 1 if seconds else 0)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from deployer.edge.configuration import settings
+from deployer.edge.configuration import OUTDATED, RENEWED, settings
 from deployer.edge.network import network_name
 from deployer.errors import DeployerError, EngineError, LockLost, UsageError
 from deployer.events import Emit, Note, Warned
@@ -52,12 +52,7 @@ def rollout(
         ) as work,
     ):
         if work.session.settings not in (None, settings(config)):
-            emit(
-                Warned(
-                    "the edge is not as edge, site and service.streams of the config say today; "
-                    "`deployer edge upgrade` makes it so, without a lost request"
-                )
-            )
+            emit(Warned(f"{OUTDATED}; {RENEWED}"))
         result.image, result.git_sha, image_id = _image(work, phases, image)
         candidate = Candidate(
             release,
