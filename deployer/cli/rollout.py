@@ -8,7 +8,6 @@ from deployer.cli.context import Context
 from deployer.cli.hosts import add_hosts, fleet
 from deployer.cli.results import add_lock_wait, conclude, conclude_fleet, work_on
 from deployer.cli.telling import Deed
-from deployer.errors import ExitStatus
 
 EPILOG = """examples:
   deployer rollout                              build service.build, or take service.image
@@ -43,7 +42,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         if args.plan:
             planned = plans.plan(hosts, image=args.image, strategy=args.strategy)
             context.print_json(planned.as_dict()) if args.json else context.print(planned.text())
-            return ExitStatus.OK
+            return planned.exit_status
         return conclude_fleet(rollout_all(hosts, image=args.image, strategy=args.strategy), args, context)
     if args.plan:
         from deployer.rollout.plan import plan
@@ -51,7 +50,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         engine = context.engine(config)
         found = plan(engine, config, context.environ, image=args.image, strategy=args.strategy)
         context.print_json(found.as_dict()) if args.json else context.print(found.text())
-        return ExitStatus.OK
+        return found.exit_status
     from deployer.rollout.commands import rollout
 
     result = rollout(work_on(args, context, config), image=args.image, strategy=args.strategy)

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from deployer.errors import DeployerError
+from deployer.errors import DeployerError, ExitStatus
 from deployer.fleet.inventory import Fleet, batches
 from deployer.fleet.work import each, reached
 from deployer.rollout.plan import RolloutPlan
@@ -18,6 +18,11 @@ class FleetPlan(Struct, frozen=True):
 
     batches: tuple[tuple[str, ...], ...]
     hosts: dict[str, RolloutPlan | DeployerError]
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """That of the first host on which it would be refused, or which cannot be reached."""
+        return next((plan.exit_status for plan in self.hosts.values() if plan.exit_status), ExitStatus.OK)
 
     def as_dict(self) -> dict[str, Any]:
         return {

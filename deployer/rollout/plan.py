@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 
 from deployer.config.schema import Config
 from deployer.config.units import format_duration
-from deployer.errors import CloudError, ConfigError, PreflightError
+from deployer.errors import CloudError, ConfigError, DeployerError, ExitStatus, PreflightError
 from deployer.host.engine import Engine
 from deployer.rollout import preflight
 from deployer.rollout.preflight import Room
@@ -27,6 +27,7 @@ class RolloutPlan(Struct, frozen=True):
     :param image: the reference, or how it is made.
     :param reason: why it is another strategy than was asked for; empty where it is that one.
     :param refusals: why the rollout would be refused as things are, a sentence each.
+    :param exit_status: that of the first of them.
     :param repairs: what reconciliation would mend first.
     :param steps: the phases, one sentence each.
     """
@@ -38,6 +39,7 @@ class RolloutPlan(Struct, frozen=True):
     active: str | None
     reason: str
     refusals: tuple[str, ...]
+    exit_status: ExitStatus
     repairs: tuple[str, ...]
     steps: tuple[str, ...]
 
@@ -84,17 +86,21 @@ def plan(
         strategy=strategy,
         missing=missing,
         memory=memory,
-        refusals=[text for check in checks for text in _refusal(check)],
+        refusals=[error for check in checks if (error := _refusal(check))],
     )
 
 
-def _refusal(check: Callable[[], None]) -> list[str]:
-    """Why a check refuses, in one sentence; nothing where it does not."""
+def _refusal(check: Callable[[], None]) -> DeployerError | None:
+    """Why a check refuses, where it does."""
     try:
         check()
     except (ConfigError, PreflightError, CloudError) as error:
-        return [": ".join([error.message, *(["; ".join(error.details)] if error.details else [])])]
-    return []
+        return error
+    return None
+
+
+def _sentence(error: DeployerError) -> str:
+    return ": ".join([error.message, *(["; ".join(error.details)] if error.details else [])])
 
 
 def plan_rollout(
@@ -105,7 +111,7 @@ def plan_rollout(
     strategy: str | None = None,
     missing: bool = False,
     memory: tuple[int, int] | None = None,
-    refusals: Sequence[str] = (),
+    refusals: Sequence[DeployerError] = (),
 ) -> RolloutPlan:
     """The plan, from what was read.
 
@@ -127,7 +133,8 @@ def plan_rollout(
         slot=state.free,
         active=occupant.release if (occupant := state.occupant(state.active)) else None,
         reason=choice.reason,
-        refusals=tuple(refusals),
+        refusals=tuple(_sentence(error) for error in refusals),
+        exit_status=refusals[0].exit_status if refusals else ExitStatus.OK,
         repairs=tuple(repair.text for repair in repairs_needed(situation)),
         steps=(_source(ref, built=build is not None, missing=missing), *_steps(config, situation, chosen)),
     )

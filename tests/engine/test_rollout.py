@@ -162,7 +162,7 @@ def test_requests_and_streams_have_deadlines_of_their_own(resting: Project, vari
 
 def test_too_little_memory_for_two_falls_back_to_a_held_recreate(resting: Project, variant: Variant) -> None:
     short = ["--set", "rollout.memory_free=100t"]
-    plan = resting.json("rollout", "--plan", *short, "--set", "rollout.disk_free=100t")
+    plan = resting.json("rollout", "--plan", *short, "--set", "rollout.disk_free=100t", expect=6)
     assert plan["strategy"] == "recreate"
     assert [text.partition(":")[0] for text in plan["refusals"]] == ["not enough disk for a rollout"]
     with Load(resting.url, USUAL) as load:

@@ -8,6 +8,7 @@ import pytest
 
 from deployer.config.schema import Config
 from deployer.edge.state import EdgeState, Occupant
+from deployer.errors import ExitStatus
 from deployer.host.engine import Engine, Inspect
 from deployer.host.shell import Shell
 from deployer.rollout import plan as plans
@@ -143,7 +144,9 @@ def test_what_a_release_would_lack_is_said() -> None:
     assert without.refusals == (
         "service.env: 1 secret cannot be had: service.env.TOKEN: ${env:TOKEN} is not set in the environment",
     )
+    assert without.exit_status == ExitStatus.CONFIG
     plan = plans.plan(Known(), config, {"TOKEN": "t"})
+    assert plan.exit_status == ExitStatus.REFUSED
     assert plan.refusals == ("there is no network database on the engine (service.networks)",)
     assert f"it would be refused: {plan.refusals[0]}" in plan.text()
 
