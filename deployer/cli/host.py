@@ -43,8 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", action="store_true", help="for prepare: only say what would change")
     parser.add_argument(
         "--fingerprint",
+        action="append",
         metavar="SHA256:...",
-        help="for trust: the key that is right, so that nobody is asked",
+        help="for trust: the key that is right, so that nobody is asked; again for a jump host's",
     )
     parser.add_argument("--sudo", action="store_true", help="for exec: as root")
     add_hosts(parser)
@@ -108,24 +109,29 @@ def _trust(args: argparse.Namespace, context: Context, config: Config, hosts: li
         raise UsageError("--fingerprint is of one host", remedy="name it with --host")
     for host in hosts:
         aim = target(config, host)
-        key = offered_key(aim, context.environ)
-        if is_trusted(aim, key):
-            context.print(f"{host.name}: {key.kind} {key.fingerprint} is known already")
-            continue
-        if args.fingerprint and args.fingerprint != key.fingerprint:
-            raise HostKeyUnknown(
-                f"{host.name} shows {key.kind} {key.fingerprint}, not {args.fingerprint}; it is not trusted",
-                remedy="look it up on the host itself: `ssh-keygen -lf /etc/ssh/ssh_host_"
-                f"{key.kind.removeprefix('ssh-')}_key.pub`",
-            )
-        if not args.fingerprint and not _agreed(context, host.name, f"{key.kind} {key.fingerprint}"):
-            raise HostKeyUnknown(
-                f"{host.name} shows {key.kind} {key.fingerprint}; it is not trusted",
-                remedy=f"if that is right: `deployer host trust --host {host.name} "
-                f"--fingerprint {key.fingerprint}`",
-            )
-        path = trust(aim, key)
-        context.print(f"{host.name}: {key.kind} {key.fingerprint} is in {path} now")
+        # Whom the connection goes through is to be believed first.
+        for place in (aim.jump, aim) if aim.jump else (aim,):
+            key = offered_key(place, context.environ)
+            shown = f"{key.kind} {key.fingerprint}"
+            if is_trusted(place, key):
+                context.print(f"{place.name}: {shown} is known already")
+                continue
+            if args.fingerprint:
+                if key.fingerprint not in args.fingerprint:
+                    raise HostKeyUnknown(
+                        f"{place.name} shows {shown}, not {' or '.join(args.fingerprint)}; it is not trusted",
+                        remedy="look it up on the host itself: `ssh-keygen -lf /etc/ssh/ssh_host_"
+                        f"{key.kind.removeprefix('ssh-')}_key.pub`",
+                    )
+            elif not _agreed(context, place.name, shown):
+                raise HostKeyUnknown(
+                    f"{place.name} shows {shown}; it is not trusted",
+                    remedy=f"if that is right: `deployer host trust --host {host.name} "
+                    f"--fingerprint {key.fingerprint}`"
+                    + (", with a second --fingerprint for the host behind it" if place is aim.jump else ""),
+                )
+            path = trust(place, key)
+            context.print(f"{place.name}: {shown} is in {path} now")
     return ExitStatus.OK
 
 

@@ -73,6 +73,7 @@ def target(config: Config, host: Machine) -> Target:
             key,
             known,
             timeout=ssh.timeout,
+            host=host.name,
         )
     return Target(
         host.name,

@@ -86,7 +86,8 @@ def changed(target: Target, expected: str, shown: str) -> HostKeyChanged:
         f"{target.name}: {target.entry} shows another key than {target.known_hosts_file} knows: "
         f"{shown} instead of {expected}",
         remedy=f"if the host was made anew: `ssh-keygen -R {shlex.quote(target.entry)}`, then "
-        f"`deployer host trust --host {target.name}`; if not, somebody else answers in its place",
+        f"`deployer host trust --host {target.host or target.name}`; "
+        "if not, somebody else answers in its place",
     )
 
 
@@ -96,7 +97,7 @@ def unknown(target: Target, key: HostKey) -> HostKeyUnknown:
         f"{target.name}: the key of {target.entry} is not in {target.known_hosts_file}; it shows "
         f"{key.kind} {key.fingerprint}",
         remedy="compare that with what the host says itself, then "
-        f"`deployer host trust --host {target.name}`",
+        f"`deployer host trust --host {target.host or target.name}`",
     )
 
 

@@ -60,7 +60,7 @@ class Jumps:
 
         :raises HostError: as `Connection`; the others are told the same, and it is not tried again.
         """
-        place = replace(target, name="")  # whose jump host it is called
+        place = replace(target, name="", host=None)  # whose jump host it is called
         with self._asking:
             known = place in self._found
             name, found = self._found.setdefault(place, (target.name, Future()))

@@ -16,6 +16,7 @@ class Target(Struct, frozen=True):
     :param key: a private key's file; None: the agent's keys, then those of ~/.ssh.
     :param known_hosts: the file that says which keys hosts have; None: ~/.ssh/known_hosts.
     :param jump: the host that the connection goes through.
+    :param host: the config's host on whose way it is; None: it is that host itself.
     :param timeout: seconds that connecting may take, and that the host may be silent after that.
     """
 
@@ -27,6 +28,7 @@ class Target(Struct, frozen=True):
     known_hosts: Path | None = None
     jump: Target | None = None
     timeout: float = 10.0
+    host: str | None = None
 
     @property
     def login(self) -> str:
