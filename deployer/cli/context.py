@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from msgspec import Struct, field
-
 from deployer.errors import DeployerError
 
 if TYPE_CHECKING:
@@ -24,14 +22,12 @@ if TYPE_CHECKING:
     from deployer.sinks.mask import Mask
 
 
-class Context(Struct):
-    """Streams and environment of one run of a command."""
+class Context:
+    """Streams and environment of one run of a command.
 
-    stdin: TextIO = field(default_factory=lambda: sys.stdin)
-    # A stream that was closed before we began is None, and nobody reads it.
-    stdout: TextIO = field(default_factory=lambda: _bearing(sys.stdout) or io.StringIO())
-    stderr: TextIO = field(default_factory=lambda: sys.stderr or io.StringIO())
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    No Struct: it is made for `--help` too, which has no use for what that would import.
+    """
+
     listeners: Listeners | None = None
     """Whom `notify` names; None for a command that nobody is told of."""
     held: list[str] | None = None
@@ -40,6 +36,19 @@ class Context(Struct):
     """The display of this command."""
     mask: Mask | None = None
     """Hides what is a secret of the config, wherever others have put it; None until that is loaded."""
+
+    def __init__(
+        self,
+        stdin: TextIO | None = None,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.stdin = stdin or sys.stdin
+        # A stream that was closed before we began is None, and nobody reads it.
+        self.stdout = stdout or _bearing(sys.stdout) or io.StringIO()
+        self.stderr = stderr or sys.stderr or io.StringIO()
+        self.environ = environ
 
     @property
     def is_tty(self) -> bool:

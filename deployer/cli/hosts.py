@@ -85,7 +85,7 @@ def on_each(
             member = error
         try:
             with prefixed(context.stdout, host.name if len(found.hosts) > 1 else "") as out:
-                return run(args, _on(found, host.name, member, context, out))
+                return run(args, HostContext(context, out, found, host.name, member))
         finally:
             if isinstance(member, Member):
                 member.close()
@@ -114,18 +114,24 @@ def raise_failures(what: str, outcomes: Sequence[Outcome[Any]]) -> None:
         raise FleetFailed(f"{what} failed on {len(failed)} of {len(outcomes)} hosts", details=details)
 
 
-class HostContext(Context, kw_only=True):
+class HostContext(Context):
     """The context of a command on one of several hosts.
 
     :ivar first: of all that the command is for: it does what has to be done once.
     :ivar member: the host, or why it cannot be reached.
     """
 
-    host: str
-    first: bool
-    member: Member | HostError
-    prefixed: bool
-    loaded: Config
+    def __init__(
+        self, context: Context, out: TextIO, fleet: Fleet, host: str, member: Member | HostError
+    ) -> None:
+        super().__init__(context.stdin, out, context.stderr, context.environ)
+        self.mask, self.listeners = context.mask, context.listeners
+        self.host, self.member = host, member
+        self.first = host == fleet.hosts[0].name
+        self.loaded = fleet.config
+        self.prefixed = out is not context.stdout
+        # What goes with a host's name before it is no last line.
+        self.held = None if self.prefixed else context.held
 
     def config(self, _args: argparse.Namespace) -> Config:
         return self.loaded
@@ -163,24 +169,6 @@ class HostContext(Context, kw_only=True):
     def print(self, text: str = "") -> None:
         self.stdout.write(self.hidden(text) + "\n")
         self.stdout.flush()
-
-
-def _on(fleet: Fleet, host: str, member: Member | HostError, context: Context, out: TextIO) -> HostContext:
-    return HostContext(
-        stdin=context.stdin,
-        stdout=out,
-        stderr=context.stderr,
-        environ=context.environ,
-        host=host,
-        first=host == fleet.hosts[0].name,
-        mask=context.mask,
-        member=member,
-        prefixed=out is not context.stdout,
-        loaded=fleet.config,
-        listeners=context.listeners,
-        # What goes with a host's name before it is no last line.
-        held=context.held if out is context.stdout else None,
-    )
 
 
 @contextlib.contextmanager

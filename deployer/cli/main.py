@@ -7,9 +7,7 @@ import difflib
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn
-
-from msgspec import Struct
+from typing import Any, NamedTuple, NoReturn
 
 from deployer import __version__
 from deployer.cli.context import Context
@@ -97,7 +95,7 @@ def near(word: str, known: Iterable[str]) -> str:
     return f"; did you mean '{found[0]}'?" if found else ""
 
 
-class Program(Struct, frozen=True):
+class Program(NamedTuple):
     """A command line of commands, each a module with `add_arguments(parser)`, `run(args, context)`, `EPILOG`.
 
     A module of which others are told has `told(args)` too, which gives a `Deed`, or None for nobody.
