@@ -6,7 +6,6 @@ for `--memory`: "1g", "1GB" and "1GiB" are the same 1073741824 bytes.
 
 from __future__ import annotations
 
-import math
 import re
 
 _NUMBER = r"(?P<number>\d+(?:\.\d+)?|\.\d+)"
@@ -15,6 +14,9 @@ _SIZE = re.compile(_NUMBER + r"\s*(?:(?P<unit>[kmgt])(?:i?b)?|b)?", re.IGNORECAS
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
+
+_LONGEST, _LARGEST = 2**31, 2**53
+"""No duration (68 years) and no size (8 PiB) is as much: clocks and files cannot be either."""
 
 DURATION_HELP = "a duration such as 500ms, 30s, 5m, 1h or a number of seconds"
 SIZE_HELP = "a size such as 512k, 512m, 2g or a number of bytes"
@@ -26,10 +28,12 @@ def parse_duration(value: object) -> float:
     :raises ValueError: it is none of these, or is negative.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if math.isfinite(value) and value >= 0:
+        if 0 <= value < _LONGEST:
             return float(value)
     elif isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        return round(float(match["number"]) * _SECONDS[(match["unit"] or "s").lower()], 6)
+        seconds = float(match["number"]) * _SECONDS[(match["unit"] or "s").lower()]
+        if seconds < _LONGEST:
+            return round(seconds, 6)
     raise ValueError(f"must be {DURATION_HELP}")
 
 
@@ -39,10 +43,12 @@ def parse_size(value: object) -> int:
     :raises ValueError: it is none of these, or is negative.
     """
     if isinstance(value, int) and not isinstance(value, bool):
-        if value >= 0:
+        if 0 <= value < _LARGEST:
             return value
     elif isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
-        return int(float(match["number"]) * _BYTES.get((match["unit"] or "").lower(), 1))
+        size = float(match["number"]) * _BYTES.get((match["unit"] or "").lower(), 1)
+        if size < _LARGEST:
+            return int(size)
     raise ValueError(f"must be {SIZE_HELP}")
 
 
