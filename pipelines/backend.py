@@ -175,20 +175,17 @@ def redeploy(job: Job) -> Made:
     from deployer.rollout.commands import rollout
 
     result = rollout(job.operation(), image=job.values["image"], strategy=job.parameters.strategy)
-    return _deployed(job, result)
+    return _deployed(result)
 
 
 def go_back(job: Job) -> Made:
     """Bring an earlier release back."""
     from deployer.rollout.commands import rollback
 
-    return _deployed(job, rollback(job.operation(), to=job.parameters.rollback_to))
+    return _deployed(rollback(job.operation(), to=job.parameters.rollback_to))
 
 
-def _deployed(job: Job, result: Result) -> Made:
-    from deployer.rollout.status import observe
-
-    records = list(reversed(observe(job.engine, job.config).records))[:_RELEASES]
+def _deployed(result: Result) -> Made:
     values = {
         "release": result.release,
         "previous": result.previous,
@@ -196,7 +193,7 @@ def _deployed(job: Job, result: Result) -> Made:
         "phases": result.phases,
         "releases": [
             {name: getattr(record, name) for name in ("release", "at", "kind", "image", "outcome")}
-            for record in records
+            for record in result.records[: -_RELEASES - 1 : -1]
         ],
     }
     return Made(values, f"{result.release} serves ({result.image}, {result.strategy})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -66,4 +67,12 @@ class Job(Struct):
         """What the deployer's commands are given. :raises EngineError: the engine cannot be reached."""
         from deployer.rollout.operation import Operation
 
-        return Operation(self.engine, self.config, self.emit, self.environ, self.parameters.lock_wait)
+        return Operation(
+            self.engine,
+            self.config,
+            self.emit,
+            self.environ,
+            self.parameters.lock_wait,
+            # The engine takes its time to remove a lock, in which the next stage can look around.
+            afterwards=lambda task: Thread(target=task, name="afterwards").start(),
+        )

@@ -40,14 +40,16 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """Remove what no release needs, or say what that would be."""
     from deployer.config.units import humanize_size
     from deployer.image.prune import plan
-    from deployer.rollout.commands import needed_images, prune
+    from deployer.rollout.commands import prune
     from deployer.rollout.status import observe
+    from deployer.rollout.tidying import needed_images
 
     work_on = operation(args, context)
     engine, config = work_on.engine, work_on.config
     keep = config.rollout.keep_releases if args.keep is None else args.keep
     if args.plan:
-        protected = needed_images(observe(engine, config), keep)
+        situation = observe(engine, config)
+        protected = needed_images(situation.stored, situation.records, keep)
         removals = plan(engine, config.service.name, keep=keep, protected=protected)
         if args.json:
             context.print_json({"removals": [removal.as_dict() for removal in removals]})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from deployer.config.schema import Config
@@ -215,8 +215,24 @@ def hand_over(engine: Engine, service: str) -> None:
 
 def retiring(engine: Engine, service: str) -> list[Inspect]:
     """The edges before this one, as the engine lists containers: one that runs still finishes requests."""
-    found = engine.containers(_labels(service, "edge"))
-    return [item for item in found if item["Names"][0].startswith(f"/{service}-edge-retiring-")]
+    return _retiring(_edges(engine, service), service)
+
+
+def left_over(engine: Engine, service: str) -> bool:
+    """Whether there is an edge that an upgrade or an adoption has left, finished or not."""
+    settled = f"/{container_name(service)}"
+    return any(
+        item["Names"][0] != settled or item["Labels"].get("deployer.edge") == "private"
+        for item in _edges(engine, service)
+    )
+
+
+def _edges(engine: Engine, service: str) -> list[Inspect]:
+    return engine.containers(_labels(service, "edge"))
+
+
+def _retiring(edges: Iterable[Inspect], service: str) -> list[Inspect]:
+    return [item for item in edges if item["Names"][0].startswith(f"/{service}-edge-retiring-")]
 
 
 def finish_upgrade(engine: Engine, service: str, fence: Callable[[], None]) -> str | None:
@@ -224,7 +240,10 @@ def finish_upgrade(engine: Engine, service: str, fence: Callable[[], None]) -> s
 
     :param fence: called before anything is changed.
     """
-    following = engine.container(next_name(service))
+    edges = _edges(engine, service)
+    following = None
+    if any(item["Names"][0] == f"/{next_name(service)}" for item in edges):
+        following = engine.container(next_name(service))
     done = None
     if following is not None:
         fence()
@@ -234,7 +253,8 @@ def finish_upgrade(engine: Engine, service: str, fence: Callable[[], None]) -> s
         else:
             engine.remove(following["Id"])
             done = "an interrupted edge upgrade was undone"
-    for item in retiring(engine, service):
+        edges = _edges(engine, service)
+    for item in _retiring(edges, service):
         fence()
         # One without requests is about to go.
         if item["State"] != "running" or (done and engine.wait(item["Id"], _GOING) is not None):

@@ -258,12 +258,18 @@ class EdgeSession:
         :param record: a line for the release history, written together with the state.
         :raises EdgeError: the disk is full, or the volume is not writable.
         """
-        text = with_slots(self.read(self.config_file), state, self.addresses)
-        script = [_replace(self.config_file, text)]
+        texts = {
+            self.config_file: with_slots(self.read(self.config_file), state, self.addresses),
+            MAP: to_map(state),
+        }
+        written = [f"{path}.new" for path in texts]
+        script = [f"printf '%s' {shlex.quote(text)} > {path}.new" for path, text in texts.items()]
         if record:
             script.append(_append(record))
-        script.append(_replace(MAP, to_map(state)))
-        code, output = self.shell.run(" && ".join(script))
+            written.append(HISTORY)
+        script.append(f"sync -d {' '.join(written)}")
+        script += [f"mv {path}.new {path}" for path in texts]
+        code, output = self.shell.run(" && ".join([*script, f"sync {FOLDER}"]))
         if code != 0:
             raise EdgeError(
                 f"the edge's state could not be written: {output.strip()}",
@@ -281,7 +287,7 @@ class EdgeSession:
         new = f"{HISTORY}.new"
         shorten = f"tail -n {HISTORY_LINES} {HISTORY} > {new} && sync -d {new} && mv {new} {HISTORY}"
         too_long = f"[ $(wc -l < {HISTORY}) -gt {2 * HISTORY_LINES} ]"
-        self.shell.run(f"{_append(record)} && if {too_long}; then {shorten}; fi")
+        self.shell.run(f"{_append(record)} && sync -d {HISTORY} && if {too_long}; then {shorten}; fi")
 
     def request(self, path: str, *, token: str, timeout: float) -> tuple[int, str]:
         """GET `path` through the edge, on the preview route; status (0: no answer) and body."""
@@ -319,13 +325,4 @@ def _unread(output: str) -> EdgeError:
 
 def _append(record: str) -> str:
     """A shell command that adds a line to the history; the one before may have been cut short by a crash."""
-    return f"printf '\\n%s\\n' {shlex.quote(record)} >> {HISTORY} && sync -d {HISTORY}"
-
-
-def _replace(path: str, text: str) -> str:
-    """A shell command that replaces a file as a whole, or not at all."""
-    new = shlex.quote(path + ".new")
-    return (
-        f"printf '%s' {shlex.quote(text)} > {new} && sync -d {new} && mv {new} {shlex.quote(path)} "
-        f"&& sync {FOLDER}"
-    )
+    return f"printf '\\n%s\\n' {shlex.quote(record)} >> {HISTORY}"

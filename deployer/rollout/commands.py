@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from deployer import events
 from deployer.edge.configuration import OUTDATED, RENEWED, settings
 from deployer.edge.network import network_name
-from deployer.errors import DeployerError, EngineError, LockLost, UsageError
+from deployer.errors import DeployerError, UsageError
 from deployer.events import Emit, Note, Warned
 from deployer.host.engine import Engine
 from deployer.image import prune as images
@@ -20,6 +21,7 @@ from deployer.rollout.phases import Phases
 from deployer.rollout.release import Candidate, Record, container_name, new_release, previous_of
 from deployer.rollout.run import Result, room_check, run
 from deployer.rollout.situation import Situation
+from deployer.rollout.tidying import anything_to_prune, needed_images, tidy
 from deployer.rollout.transaction import changing
 from deployer.rollout.work import Work
 
@@ -64,7 +66,7 @@ def rollout(
         # A build takes long enough for things to change.
         situation = None if image is None and config.service.build else work.reconciled
         run(work, phases, candidate, result, strategy=strategy, room=rooms[0], situation=situation)
-        tidy(work, config.rollout.keep_releases)
+        result.records = tidy(work, config.rollout.keep_releases)
     return result
 
 
@@ -107,7 +109,7 @@ def rollback(
             target.health,
         )
         run(work, phases, candidate, result, strategy=None, room=rooms[0], situation=situation)
-        tidy(work, config.rollout.keep_releases)
+        result.records = tidy(work, config.rollout.keep_releases)
     return result
 
 
@@ -204,37 +206,13 @@ def prune(
     keep = config.rollout.keep_releases if keep is None else keep
     if not _anything_of(engine, config.service.name):
         return images.prune(engine, config.service.name, emit, keep=keep)
+    if not anything_to_prune(operation, keep):
+        emit(events.Pruned(0, 0))
+        return Pruned((), 0)
     with changing(operation, "prune") as work:
-        tidy(work, keep)
-        protected = needed_images(work.situation(), keep)
+        protected = needed_images(work.state, tidy(work, keep), keep)
         work.lock.check()
         return images.prune(engine, work.service, emit, keep=keep, protected=protected)
-
-
-def needed_images(situation: Situation, keep: int) -> list[str]:
-    """The images of the releases that one can still go back to, and of the serving one."""
-    active = situation.stored.occupant(situation.stored.active)
-    serving = [record for record in situation.records if active and record.release == active.release]
-    kept = previous_of(situation.records, active.release if active else None)[:keep]
-    return [name for record in (*serving, *kept) for name in (record.image, record.image_id) if name]
-
-
-def tidy(work: Work, keep_releases: int) -> None:
-    """Remove the stopped containers of all releases but the newest `keep_releases`."""
-    situation = work.situation()
-    placed = {occupant.container for occupant in work.state.occupants.values()}
-    keep = [record.release for record in previous_of(situation.records, None)][:keep_releases]
-    for member in situation.members.values():
-        idle = member.role == "release" and member.release and not member.running
-        if idle and member.name not in placed and member.release not in keep:
-            try:
-                work.lock.check()
-                work.engine.remove(member.name)
-            except (EngineError, LockLost) as error:
-                # The release serves; that an old one cannot be cleared away is no failure of it.
-                work.emit(Warned(error.message))
-                if isinstance(error, LockLost):
-                    return
 
 
 def _image_of(engine: Engine, record: Record, emit: Emit) -> str:

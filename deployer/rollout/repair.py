@@ -85,7 +85,8 @@ def _mend(work: Work, repair: Repair, situation: Situation) -> None:
                 record.release == work.state.occupants[slot].release and record.outcome == "succeeded"
                 for record in situation.records
             )
-            work.evict(slot, remove=not served)
+            empty = work.evict if served else work.discard
+            empty(slot)
         case "forget-standby":
             work.commit(work.state.vacated(slot))
             work.session.weigh(work.state)

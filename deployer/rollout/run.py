@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
 from deployer.config.schema import Config
+from deployer.config.sections.rollout import Hook
 from deployer.config.units import humanize_size
 from deployer.edge.state import Slot
 from deployer.edge.statistics import Traffic
@@ -35,6 +36,7 @@ class Result(Struct):
     :param outcome: succeeded, rolled_back (the switch was undone), failed (there was no switch), switched (it
         serves, but the command did not get to its end).
     :param unfinished: requests and streams that still ran on the previous release at the end.
+    :param records: the history after it, for whoever goes on from there; `--json` leaves it out.
     """
 
     release: str
@@ -50,9 +52,10 @@ class Result(Struct):
     duration_s: float = 0.0
     unfinished: int = 0
     phases: list[dict[str, object]] = field(default_factory=list)
+    records: tuple[Record, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "records"}
 
 
 PATIENCE = 5.0
@@ -164,11 +167,19 @@ class Change:
             return
         with self.phases.phase("evict", f"stopping {occupant.release}, kept warm until now"):
             self._step()
-            self.work.evict(self.slot)
+            with self.work.evicting(self.slot):
+                # Hooks can take long, and whoever cleans up the host meanwhile takes what does not run. A
+                # container that exists may be the very one that ends.
+                if not self._hooks and not self.candidate.existing:
+                    self._place()
+
+    @property
+    def _hooks(self) -> Sequence[Hook]:
+        rollout = self.config.rollout
+        return rollout.before_rollback if self.candidate.kind == "rollback" else rollout.before
 
     def _before(self) -> None:
-        rollout = self.config.rollout
-        for hook in rollout.before_rollback if self.candidate.kind == "rollback" else rollout.before:
+        for hook in self._hooks:
             with self.phases.phase(f"before:{hook.name}", f"running {hook.name} before the switch"):
                 self._step()
                 run_hook(self.work, hook, self._image, self.candidate.release)
@@ -190,10 +201,16 @@ class Change:
             patience = max(1.0, stopped - time.monotonic())
             self.work.engine.stop(occupant.container, min(self.config.service.stop_timeout, patience))
 
+    def _place(self) -> None:
+        self._step()
+        self.work.place(self.candidate, self.slot)
+
     def _start(self) -> None:
         with self.phases.phase("start", f"starting {self.candidate.container} in slot {self.slot}"):
+            if self.work.state.occupant(self.slot) is None:
+                self._place()
             self._step()
-            self.work.place(self.candidate, self.slot)
+            self.work.launch(self.slot)
 
     def _gate(self) -> None:
         rollout = self.config.rollout
@@ -249,14 +266,14 @@ class Change:
             with self.phases.phase("observe", f"watching {self.candidate.release} for {rollout.observe:g} s"):
                 deadline = self.watch.began + rollout.observe
                 while True:
-                    self._look()
+                    self._look(self.work.session.traffic())
                     if time.monotonic() >= deadline:
                         break
                     time.sleep(min(0.1, max(0.0, deadline - time.monotonic())))
                 self._confirm()
 
-    def _look(self) -> None:
-        problem = self.watch.problem(self.work.session.traffic()[self.slot])
+    def _look(self, traffic: Mapping[Slot, Traffic]) -> None:
+        problem = self.watch.problem(traffic[self.slot])
         if problem:
             self._take_back(f"the new release {problem} after the switch")
 

@@ -61,12 +61,13 @@ def changing(
             if free is not None:
                 check_disk(config, free)
         image = edge_image(engine, config, emit)
-    shell = _shell_in(engine, standing)
     lock = Lock(engine, operation.service, image, command)
     wait = config.rollout.lock_wait if operation.lock_wait is None else operation.lock_wait
+    shell: Shell | None = None
     work: Work | None = None
     try:
         lock.acquire(wait, lambda holder, seconds: emit(LockAwaited(str(holder), seconds)))
+        shell = _shell_in(engine, standing)
         if preflight:
             _from_host(engine, lock, shell, preflight)
         work = _open(operation, lock, image, shell, create=create, public=public)
@@ -89,7 +90,7 @@ def changing(
                 work.session.close()
             if shell is not None:
                 shell.close()
-            lock.release()
+            operation.afterwards(lock.release)
 
 
 def _image_of(engine: Engine, edge: Inspect | None) -> str | None:
@@ -168,11 +169,12 @@ def _open(
         lock.check()
         engine.remove(container["Id"])
         container = None
-    networked = existing_addresses(engine, service) is not None
+    addresses = existing_addresses(engine, service)
+    networked = addresses is not None
     if not networked or container is None or not edge_container.is_running(container):
         lock.check()
     try:
-        addresses = ensure_network(engine, config)
+        addresses = addresses or ensure_network(engine, config)
         if container is None:
             container = edge_container.install(engine, config, image, addresses, EdgeState(), public=public)
             emit(Repaired("made the edge")) if gather(engine, service).members else None

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from msgspec.structs import replace
 
 from deployer.edge.configuration import Addresses
 from deployer.edge.container import retiring
 from deployer.edge.network import network_name
-from deployer.edge.session import EdgeSession
+from deployer.edge.session import HISTORY, EdgeSession
 from deployer.edge.state import EdgeState, Occupant, Slot
+from deployer.edge.statistics import Traffic
 from deployer.errors import (
     EngineError,
     EngineForbidden,
@@ -23,15 +24,16 @@ from deployer.errors import (
 )
 from deployer.events import Switched, Warned
 from deployer.host.lock import Lock
+from deployer.rollout.meanwhile import meanwhile
 from deployer.rollout.operation import Operation
-from deployer.rollout.release import Candidate, Record, release_container
+from deployer.rollout.release import Candidate, Record, history, release_container
 from deployer.rollout.situation import Situation, gather
 
 
 class Work:
     """A changing command at work, holding the lock.
 
-    :ivar state: the edge's state as last committed.
+    :ivar state: the edge's state as last committed; reconciliation, which comes first, reads it.
     :ivar reconciled: the situation that reconciliation found, or left, in order.
     :ivar hopeless: why the serving release cannot be brought back, where it cannot; no reason not to deploy a
         better one.
@@ -51,7 +53,7 @@ class Work:
         self.lock = lock
         self.addresses = addresses
         self.session = session
-        self.state = session.state()
+        self.state = EdgeState()
         self.reconciled: Situation | None = None
         self.hopeless: RecoveryFailed | None = None
 
@@ -63,6 +65,10 @@ class Work:
         """Read everything again."""
         return gather(self.engine, self.service, self.session)
 
+    def history(self) -> tuple[Record, ...]:
+        """The records of what has served, oldest first."""
+        return tuple(history(self.session.read(HISTORY)))
+
     def commit(self, state: EdgeState, record: Record | None = None) -> None:
         """Write the state down; from here on it is what every command and every restart goes by."""
         self.session.commit(state, record=record.line() if record else "")
@@ -71,7 +77,7 @@ class Work:
     # -- steps that several commands share -----------------------------------
 
     def place(self, candidate: Candidate, slot: Slot) -> None:
-        """Put a candidate's container into a slot and start it; the edge sends nobody there yet."""
+        """Make a candidate's container for a slot, and write down that it is the slot's."""
         service = self.config.service
         occupant = Occupant(
             candidate.release,
@@ -79,7 +85,6 @@ class Work:
             candidate.port or service.port,
             candidate.health or service.health,
         )
-        self.session.prepare(slot, occupant)
         self.commit(self.state.placed(slot, occupant))
         address = self.addresses[slot]
         if candidate.existing:
@@ -93,7 +98,13 @@ class Work:
             self.engine.create(candidate.container, body)
             for network in service.networks:
                 self.engine.connect(network, candidate.container)
-        self.start(candidate.container)
+
+    def launch(self, slot: Slot) -> None:
+        """Start the candidate in a slot; the edge checks it, and sends nobody there yet."""
+        occupant = self.state.occupants[slot]
+        # Not before its predecessor has gone: that one's last good check would pass for the candidate's.
+        self.session.prepare(slot, occupant)
+        self.start(occupant.container)
 
     def start(self, container: str) -> None:
         """Start a container of the new release.
@@ -124,38 +135,63 @@ class Work:
             with contextlib.suppress(EngineError):
                 self.engine.set_restart_policy(previous.container, "no")
 
-    def evict(self, slot: Slot, *, remove: bool = False, limit: float | None = None) -> None:
+    def evict(self, slot: Slot, *, limit: float | None = None) -> None:
         """Empty a slot that does not serve: drain what still runs there, then SIGTERM its container.
 
         :param limit: seconds that draining may take, where less than the configured deadlines.
         """
+        with self.evicting(slot, limit=limit):
+            pass
+
+    @contextlib.contextmanager
+    def evicting(self, slot: Slot, *, limit: float | None = None) -> Iterator[None]:
+        """The same, with something to do while the container ends: until the block has, it may still run."""
         occupant = self.state.occupant(slot)
         if occupant is None:
+            yield
             return
-        self.session.weigh(replace(self.state, standby=None) if self.state.standby == slot else self.state)
+        self._drain_out(slot, limit)
+        container, timeout = occupant.container, self.config.service.stop_timeout
+        with meanwhile(lambda: self.engine.stop(container, timeout)):
+            # Killed before that has ended, it runs and is in no slot: the next command stops it.
+            self.commit(self.state.vacated(slot))
+            yield
+
+    def discard(self, slot: Slot) -> None:
+        """Empty a slot of a release that never served, and leave nothing of it."""
+        occupant = self.state.occupants[slot]
         # What a bad release still has in its hands is not worth the long deadline of streams.
-        left = self.drain(slot, limit=self.config.rollout.drain if remove else limit)
-        # That may have taken minutes: if this machine slept, somebody else may have let this slot serve.
-        self.lock.check()
-        if left or not remove:
+        if self._drain_out(slot, self.config.rollout.drain):
             self.engine.stop(occupant.container, self.config.service.stop_timeout)
-        if remove:
-            self.engine.remove(occupant.container)
+        self.engine.remove(occupant.container)
         self.commit(self.state.vacated(slot))
 
+    def _drain_out(self, slot: Slot, limit: float | None) -> int:
+        """Let nobody into a slot any more, and wait for what runs in it; what is still running then."""
+        self.session.weigh(replace(self.state, standby=None) if self.state.standby == slot else self.state)
+        left = self.drain(slot, limit=limit)
+        # That may have taken minutes: if this machine slept, somebody else may have let this slot serve.
+        self.lock.check()
+        return left
+
     def drain(
-        self, slot: Slot, *, limit: float | None = None, watch: Callable[[], None] | None = None
+        self,
+        slot: Slot,
+        *,
+        limit: float | None = None,
+        watch: Callable[[Mapping[Slot, Traffic]], None] | None = None,
     ) -> int:
         """Wait until nothing runs in a slot, or its deadlines are over; what is still running then.
 
         :param limit: seconds at most, where less than the configured deadlines.
-        :param watch: called between looks.
+        :param watch: given what each look finds.
         """
         rollout = self.config.rollout
         began = time.monotonic()
         zeros = 0
         while True:
-            traffic = self.session.traffic()[slot]
+            found = self.session.traffic()
+            traffic = found[slot]
             waited = time.monotonic() - began
             busy = traffic.requests if waited < rollout.drain else 0
             busy += traffic.streams if waited < rollout.drain_streams else 0
@@ -164,7 +200,7 @@ class Work:
             if zeros == 2 or (limit is not None and waited >= limit):
                 return traffic.requests + traffic.streams
             if watch:
-                watch()
+                watch(found)
             time.sleep(0.03)
 
     def older_edges(self) -> list[str]:

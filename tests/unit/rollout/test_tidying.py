@@ -16,7 +16,8 @@ from deployer.host.engine import Engine
 from deployer.image import prune as images
 from deployer.rollout import commands
 from deployer.rollout.operation import Operation
-from deployer.rollout.situation import Member, Situation
+from deployer.rollout.release import Record
+from deployer.rollout.tidying import tidy
 from deployer.rollout.work import Work
 
 CONFIG = Config.of({"service": {"name": "shop", "image": "shop:1", "port": 8080}})
@@ -37,12 +38,8 @@ class Standing:
         self.told: list[Event] = []
         self.emit = self.told.append
 
-    def situation(self) -> Situation:
-        members = [
-            Member(f"shop-r{number}", "release", f"r{number}", "shop:1", "exited", "no", 0, "")
-            for number in (1, 2, 3)
-        ]
-        return Situation("running", self.state, members={member.name: member for member in members})
+    def history(self) -> tuple[Record, ...]:
+        return ()
 
     def check(self) -> None:
         self.checks -= 1
@@ -53,9 +50,17 @@ class Standing:
         self.removed.append(name)
 
     def containers(self, labels: dict[str, str]) -> list[dict[str, Any]]:
-        return [{"Labels": labels}]
+        return [
+            {
+                "Names": [f"/shop-r{number}"],
+                "State": "exited",
+                "Labels": {**labels, "deployer.release": f"r{number}"},
+            }
+            for number in (1, 2, 3)
+        ]
 
-    volumes = containers
+    def volumes(self, labels: dict[str, str]) -> list[dict[str, Any]]:
+        return []
 
 
 @pytest.mark.parametrize(
@@ -64,7 +69,7 @@ class Standing:
 )
 def test_old_releases_are_removed_only_under_the_lock(checks: int, removed: list[str], warned: int) -> None:
     work = Standing(checks)
-    commands.tidy(cast(Work, work), keep_releases=0)
+    tidy(cast(Work, work), keep_releases=0)
     assert work.removed == removed
     assert [type(event) for event in work.told] == [Warned] * warned
 
@@ -78,6 +83,7 @@ def test_images_are_pruned_only_under_the_lock(monkeypatch: pytest.MonkeyPatch) 
 
     pruned: list[object] = []
     monkeypatch.setattr(commands, "changing", changing)
+    monkeypatch.setattr(commands, "anything_to_prune", lambda *_: True)
     monkeypatch.setattr(images, "prune", lambda *args, **_: pruned.append(args))
     with pytest.raises(LockLost):
         commands.prune(Operation(cast(Engine, work), CONFIG, work.emit))

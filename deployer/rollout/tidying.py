@@ -1,0 +1,70 @@
+"""What is behind a service that no release needs any more: old releases, and whether there is any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from deployer.edge import container as edge_container
+from deployer.edge.state import EdgeState
+from deployer.errors import EngineError, LockLost
+from deployer.events import Warned
+from deployer.host.engine import Engine
+from deployer.image import prune as images
+from deployer.rollout.operation import Operation
+from deployer.rollout.reconcile import plan_repairs
+from deployer.rollout.release import Record, previous_of
+from deployer.rollout.status import observe
+from deployer.rollout.work import Work
+
+
+def tidy(work: Work, keep_releases: int) -> tuple[Record, ...]:
+    """Remove the stopped containers of all releases but the newest `keep_releases`; the history."""
+    records = work.history()
+    for name in _idle(work.engine, work.service, work.state, records, keep_releases):
+        try:
+            work.lock.check()
+            work.engine.remove(name)
+        except (EngineError, LockLost) as error:
+            # The release serves; that an old one cannot be cleared away is no failure of it.
+            work.emit(Warned(error.message))
+            if isinstance(error, LockLost):
+                break
+    return records
+
+
+def needed_images(state: EdgeState, records: Iterable[Record], keep: int) -> list[str]:
+    """The images of the releases that one can still go back to, and of the serving one."""
+    active = state.occupant(state.active)
+    records = list(records)
+    serving = [record for record in records if active and record.release == active.release]
+    kept = previous_of(records, active.release if active else None)[:keep]
+    return [name for record in (*serving, *kept) for name in (record.image, record.image_id) if name]
+
+
+def anything_to_prune(operation: Operation, keep: int) -> bool:
+    """Whether a look, which needs no lock, finds something to remove or to put right."""
+    engine, service = operation.engine, operation.service
+    if images.plan(engine, service, keep=keep) or edge_container.left_over(engine, service):
+        return True
+    situation = observe(engine, operation.config)
+    return bool(
+        situation.edge != "running"
+        or plan_repairs(situation)
+        or _idle(engine, service, situation.stored, situation.records, keep)
+    )
+
+
+def _idle(
+    engine: Engine, service: str, state: EdgeState, records: Iterable[Record], keep_releases: int
+) -> list[str]:
+    """The stopped containers of releases that are in no slot and not among the newest."""
+    placed = {occupant.container for occupant in state.occupants.values()}
+    keep = [record.release for record in previous_of(records, None)][:keep_releases]
+    found = engine.containers({"deployer.service": service, "deployer.role": "release"})
+    idle = [item for item in found if item["State"] != "running"]
+    return [
+        name
+        for item in idle
+        if (name := item["Names"][0].lstrip("/")) not in placed
+        and item["Labels"].get("deployer.release", "") not in ("", *keep)
+    ]
