@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
+from deployer.site.invalidation import Invalidation, Used
 from tests.support import pipelines
 from tests.support.cli import Done
 from tests.support.s3 import Server, seaweedfs
@@ -142,22 +145,88 @@ def test_what_fails_stops_it_and_says_why(front: Front) -> None:
     assert front.title() == 1
 
 
+class Distribution:
+    """One that plays AWS's."""
+
+    done = True
+    waited = 0.0
+
+    def used(self) -> Used:
+        return Used()
+
+    def invalidate(self, wanted: Invalidation, reference: str) -> str:
+        return "I1"
+
+    def wait(self, request: str, seconds: float) -> bool:
+        assert request == "I1"
+        self.waited = seconds
+        return self.done
+
+
+def no_bucket(front: Front) -> None:
+    front.config(dist="front/dist", bucket=None)
+
+
+def other_packages(front: Front) -> None:
+    wanted = PACKAGE | {"dependencies": {"front-tools": "file:tools", "front-icons": "file:icons"}}
+    (front.folder / "front/package.json").write_text(json.dumps(wanted))
+
+
+def other_tools(front: Front) -> None:
+    (front.folder / "front/tools/build.js").write_text("#!/usr/bin/env node\nprocess.exit(3);\n")
+
+
+def other_key(front: Front) -> None:
+    front.server = replace(front.server, secret_key="another")
+
+
+def no_key(front: Front) -> None:
+    front.server = replace(front.server, access_key="", secret_key="")
+
+
+def lost_file(front: Front) -> None:
+    front.store.delete([key for key in front.there() if key.startswith("assets/")])
+
+
+BREAKS: dict[str, tuple[Callable[[Front], None], int, str]] = {
+    "checkout": (no_bucket, 3, "give either 'bucket' or 'origin'"),
+    "install": (other_packages, 12, "npm ci failed"),
+    "build": (other_tools, 12, "npm run build failed"),
+    "deploy": (other_key, 11, "the secret and the session token"),
+    "invalidate": (no_key, 11, "credentials"),
+    "verify": (lost_file, 8, "is not in the bucket"),
+}
+"""What is done right before a stage, the stage's exit code, and words that everybody is told."""
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_whichever_stage_fails_a_site_is_there(
+    front: Front, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    harm, code, said = BREAKS[stage]
+    earlier = STAGES[: STAGES.index(stage)]
+    monkeypatch.setattr("deployer.site.cloudfront.open_distribution", lambda *_: Distribution())
+    for name in STAGES[:4]:
+        front.pipeline(name)
+    assert front.title() == 1
+    front.number.write_text("2\n")
+    if stage == "invalidate":
+        front.config(dist="front/dist", distribution="E2ABC")
+    for name in earlier:
+        front.pipeline(name)
+    harm(front)
+    assert said in front.pipeline(stage, expect=code).stderr
+    assert front.title() == (2 if "deploy" in earlier else 1)
+    # Where the config names no bucket, there is no pipeline to report of.
+    front.pipeline("report", expect=0 if stage != "checkout" else code)
+    if stage != "checkout":
+        suite = ET.parse(front.folder / "build/reports/frontend.xml").getroot()[0]  # noqa: S314
+        (failed,) = (case for case in suite if case.find("failure") is not None)
+        assert failed.get("name") == stage
+        assert said in (front.folder / "build/reports/frontend.html").read_text()
+
+
 def test_a_distribution_is_waited_for(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    from deployer.site.invalidation import Invalidation, Used
-
-    class Distribution:
-        done = True
-
-        def used(self) -> Used:
-            return Used()
-
-        def invalidate(self, wanted: Invalidation, reference: str) -> str:
-            return "I1"
-
-        def wait(self, request: str, seconds: float) -> bool:
-            assert (request, seconds) == ("I1", 7.0)
-            return self.done
-
     distribution = Distribution()
     monkeypatch.setattr("deployer.site.cloudfront.open_distribution", lambda *_: distribution)
     front.config(dist="front/dist", distribution="E2ABC", invalidation_wait="7s")
@@ -165,6 +234,7 @@ def test_a_distribution_is_waited_for(front: Front, monkeypatch: pytest.MonkeyPa
     assert front.outcomes()["invalidate"] == "skipped"
     front.number.write_text("2\n")
     assert "I1 is done" in front.pipeline().stderr
+    assert distribution.waited == 7.0
     distribution.done = False
     front.number.write_text("3\n")
     assert "warning: I1 is not done after 7 s; the distribution goes on by itself" in front.pipeline().stderr
