@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -151,6 +153,66 @@ def test_stage_by_stage_as_jenkins_does_and_what_fails_stops_it(deployed: Projec
     assert outcomes(found) == {"redeploy": "failed"}
     assert version(deployed) == "1"
     assert deployed.leftovers() == []
+
+
+@dataclass(frozen=True)
+class Break:
+    """How a stage is broken, and what is to come of it: the exit code, and words that everybody is told.
+
+    :param harm: done to a file of the checkout.
+    :param environ: of the stage's own process.
+    """
+
+    code: int
+    said: str
+    file: str = ""
+    harm: Callable[[Path], object] = Path.exists
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+def append(text: str) -> Callable[[Path], object]:
+    return lambda path: path.write_text(path.read_text() + text)
+
+
+def dangle(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to("/nowhere/made")
+
+
+BREAKS = {
+    "checkout": Break(3, "replicas", "config.yaml", append("replicas: 2\n")),
+    "build": Break(12, "dangling symlink", "build/made", dangle),
+    "containerize": Break(5, "exit 4", "Dockerfile", append("RUN exit 4\n")),
+    "prune": Break(4, "no Docker engine answers", environ={"DOCKER_HOST": "unix:///nowhere.sock"}),
+}
+"""The other stages are broken in the test above."""
+
+
+def test_whichever_stage_fails_what_serves_goes_on_serving(deployed: Project, shop: str) -> None:
+    serves = "1"
+    for number, (stage, broken) in enumerate(BREAKS.items(), 2):
+        repository.commit(deployed, shop, number)
+        broken.harm(deployed.folder / broken.file)
+        earlier = STAGES[: STAGES.index(stage)]
+        for name in earlier:
+            deployed.pipeline("backend", name)
+        serves = str(number) if "redeploy" in earlier else serves
+        done = deployed.pipeline("backend", stage, expect=broken.code, env=broken.environ)
+        assert broken.said in done.stdout + done.stderr
+        # Where the config cannot be read, nobody can tell where reports go.
+        readable = stage != "checkout"
+        deployed.pipeline("backend", "report", expect=0 if readable else broken.code)
+        if readable:
+            suite = ET.parse(deployed.folder / "build/reports/backend.xml").getroot()[0]  # noqa: S314
+            told = {case.get("name"): case.find("failure") for case in suite}
+            (failure,) = (failure for failure in told.values() if failure is not None)
+            assert told[stage] is failure
+            assert broken.said in f"{failure.get('message')}\n{failure.text}"
+            assert broken.said in (deployed.folder / "build/reports/backend.html").read_text()
+        repository.git(deployed.folder, "checkout", "--", ".")
+        (deployed.folder / "build/made").unlink(missing_ok=True)
+        assert version(deployed) == serves
+        assert deployed.leftovers() == []
 
 
 def test_stopped_and_killed_in_the_middle_of_redeploy(deployed: Project, shop: str) -> None:
