@@ -189,7 +189,15 @@ def _last(done: Done) -> dict[str, Any]:
 class TestADeploymentFromInside:
     """As Jenkins does it: a user without privileges, in a container, with the host's socket."""
 
-    @pytest.fixture
+    @pytest.fixture(scope="class")
+    def project(
+        self, engine: DockerClient, shop: str, tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[Project]:
+        project = Project(engine, tmp_path_factory.mktemp("deployed"), shop)
+        yield project
+        project.remove()
+
+    @pytest.fixture(scope="class")
     def workspace(self, controlled: Controlled, project: Project, shop: str) -> str:
         """A repository inside the container, with a service that is built from it."""
         config = {
@@ -303,22 +311,17 @@ def state(project: Project) -> dict[str, Any]:
     return found
 
 
-def test_down_leaves_what_is_kept_until_it_is_told_otherwise(
-    controlled: Controlled, tmp_path: Path, engine: DockerClient
-) -> None:
-    other = Controlled(engine, tmp_path, names.service_name(), names.free_port(), names.free_port())
-    config = yaml.safe_load((controlled.folder / "config.yaml").read_text())
-    config["service"]["name"] = other.name
-    config["jenkins"] |= {"port": other.port, "portainer": {"enabled": False}}
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    try:
-        other.run("up")
-        assert other.run("down", "--plan").stdout == f"{other.name}-jenkins\n"
-        other.run("down")
-        left = [item.text for item in support.belongings(engine, other.name) if item.kind != "image"]
-        assert left == [f"volume {other.name}-jenkins"]
-        other.run("down", "--volumes")
-        assert other.run("down").stdout == "nothing to remove\n"
-        assert [item for item in support.belongings(engine, other.name) if item.kind != "image"] == []
-    finally:
-        support.remove(engine, other.name)
+def test_down_leaves_what_is_kept_until_it_is_told_otherwise(controlled: Controlled) -> None:
+    """The last one: there is no controller after it."""
+    containers = [f"{controlled.name}-jenkins", f"{controlled.name}-portainer"]
+
+    def left() -> list[str]:
+        found = support.belongings(controlled.client, controlled.name)
+        return sorted(item.text for item in found if item.kind != "image")
+
+    assert controlled.run("down", "--plan").stdout.split() == containers
+    controlled.run("down")
+    assert left() == [f"volume {name}" for name in containers]
+    controlled.run("down", "--volumes")
+    assert controlled.run("down").stdout == "nothing to remove\n"
+    assert left() == []
