@@ -186,49 +186,49 @@ def _last(done: Done) -> dict[str, Any]:
     return cast(dict[str, Any], json.loads(done.stdout.splitlines()[-1]))
 
 
+@pytest.fixture(scope="module")
+def project(engine: DockerClient, shop: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    project = Project(engine, tmp_path_factory.mktemp("deployed"), shop)
+    yield project
+    project.remove()
+
+
+@pytest.fixture(scope="module")
+def workspace(controlled: Controlled, project: Project, shop: str) -> str:
+    """A repository inside the container, with a service that is built from it."""
+    config = {
+        "service": {
+            "name": project.name,
+            "port": 8080,
+            "health": "/health",
+            "build": {"dockerfile": "Dockerfile", "base": shop, "inputs": ["version"]},
+        },
+        "edge": {"port": project.port},
+        "rollout": {"observe": "0s"},
+    }
+    files = {
+        "config.yaml": yaml.safe_dump(config),
+        "Dockerfile": "ARG BASE\nFROM ${BASE}\nCOPY version /srv/version\nENV V=inside\n",
+        "version": "1\n",
+    }
+    folder = f"/tmp/{project.name}"
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(f"{project.name}/{name}")
+            entry.size, entry.uid, entry.gid = len(text.encode()), 1000, 1000
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    container = controlled.client.containers.get(f"{controlled.name}-jenkins")
+    container.put_archive("/tmp", packed.getvalue())
+    execute(container, ["chown", "jenkins:jenkins", folder], user="root")
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "first"]):
+        controlled.inside(*git, *command, workdir=folder)
+    return folder
+
+
 class TestADeploymentFromInside:
     """As Jenkins does it: a user without privileges, in a container, with the host's socket."""
-
-    @pytest.fixture(scope="class")
-    def project(
-        self, engine: DockerClient, shop: str, tmp_path_factory: pytest.TempPathFactory
-    ) -> Iterator[Project]:
-        project = Project(engine, tmp_path_factory.mktemp("deployed"), shop)
-        yield project
-        project.remove()
-
-    @pytest.fixture(scope="class")
-    def workspace(self, controlled: Controlled, project: Project, shop: str) -> str:
-        """A repository inside the container, with a service that is built from it."""
-        config = {
-            "service": {
-                "name": project.name,
-                "port": 8080,
-                "health": "/health",
-                "build": {"dockerfile": "Dockerfile", "base": shop, "inputs": ["version"]},
-            },
-            "edge": {"port": project.port},
-            "rollout": {"observe": "0s"},
-        }
-        files = {
-            "config.yaml": yaml.safe_dump(config),
-            "Dockerfile": "ARG BASE\nFROM ${BASE}\nCOPY version /srv/version\nENV V=inside\n",
-            "version": "1\n",
-        }
-        folder = f"/tmp/{project.name}"
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w") as archive:
-            for name, text in files.items():
-                entry = tarfile.TarInfo(f"{project.name}/{name}")
-                entry.size, entry.uid, entry.gid = len(text.encode()), 1000, 1000
-                archive.addfile(entry, io.BytesIO(text.encode()))
-        container = controlled.client.containers.get(f"{controlled.name}-jenkins")
-        container.put_archive("/tmp", packed.getvalue())
-        execute(container, ["chown", "jenkins:jenkins", folder], user="root")
-        git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
-        for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "first"]):
-            controlled.inside(*git, *command, workdir=folder)
-        return folder
 
     def test_a_pipeline_from_its_repository_to_a_release_that_answers(
         self, controlled: Controlled, project: Project, workspace: str
