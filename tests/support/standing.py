@@ -14,6 +14,8 @@ from docker import DockerClient
 from docker.models.containers import Container
 
 from benchmarks.load import LIGHT, Report
+from deployer.config.load import load
+from deployer.edge.configuration import SETTINGS, settings
 from tests.support.engine import belongings
 from tests.support.project import Project
 from tests.support.scale import times
@@ -46,7 +48,7 @@ class Standing:
         project = self._as_at_first(self._project)
         asked = project.run("status", "--json", expect=None)
         status = {} if asked.returncode else json.loads(asked.stdout)
-        if not serves(status, "active") or status["edge"]["maintenance"] or not self._tidy(project):
+        if not serves(status, "active") or not as_configured(status, project) or not self._tidy(project):
             return self._anew()
         if warm and not serves(status, "previous"):  # the one that serves becomes that
             project.run("rollout", "--image", self._images[0])
@@ -82,6 +84,13 @@ def serves(status: Mapping[str, Any], place: str) -> bool:
     """Whether a release is there and would answer at once."""
     release = status.get(place)
     return bool(release and release["slot"] and release["ready"])
+
+
+def as_configured(status: Mapping[str, Any], project: Project) -> bool:
+    """Whether the edge is open, and what config.yaml says it should be."""
+    config = load(project.folder / "config.yaml", environ=project.environment())
+    made_from = edge_of(project).labels[SETTINGS]
+    return bool(made_from == settings(config) and not status["edge"]["maintenance"])
 
 
 def edge_of(project: Project) -> Container:
