@@ -178,6 +178,11 @@ class Page:
         self.call("Page.reload", {})
         self.wait("!window.before && document.readyState === 'complete'")
 
+    def close(self) -> None:
+        """Close it: what its scripts have begun ends."""
+        target = self.call("Target.getTargetInfo", {})["targetInfo"]["targetId"]
+        self._browser.call("Target.closeTarget", {"targetId": target})
+
     def prefer(self, **features: str) -> None:
         """What the person prefers, by the names of media features: `prefers_color_scheme="dark"`."""
         chosen = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]

@@ -57,22 +57,35 @@ class Front(SiteProject):
 
     def __init__(self, folder: Path, server: Server) -> None:
         super().__init__(folder, server)
-        front = folder / "front"
+        self.number = 0
+        (folder / ".gitignore").write_text("node_modules/\ndist/\nbuild/\n")
+        self.reset()
+        self.change()
+
+    def reset(self) -> None:
+        """Everything but the number as it was at first."""
         files: dict[str, Any] = {
             "package.json": PACKAGE,
             "package-lock.json": LOCK,
             "tools/package.json": TOOLS,
             "tools/build.js": BUILD,
-            "src/number": "1\n",
         }
         for name, content in files.items():
-            path = front / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content if isinstance(content, str) else json.dumps(content))
-        (front / "tools/build.js").chmod(0o755)
-        (folder / ".gitignore").write_text("node_modules/\ndist/\nbuild/\n")
-        self.number = front / "src/number"
+            self.source(name, content if isinstance(content, str) else json.dumps(content))
+        (self.folder / "front/tools/build.js").chmod(0o755)
         self.config(dist="front/dist")
+
+    def source(self, name: str, text: str) -> None:
+        """A file of the package."""
+        path = self.folder / "front" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def change(self) -> int:
+        """The sources of the next release; its number."""
+        self.number += 1
+        self.source("src/number", f"{self.number}\n")
+        return self.number
 
     def pipeline(self, *words: str, expect: int = 0, asked: Mapping[str, str] | None = None) -> Done:
         """`python -m pipelines frontend ...` in this process."""
@@ -92,20 +105,28 @@ def server() -> Iterator[Server]:
         yield started
 
 
-@pytest.fixture
-def front(server: Server, tmp_path: Path) -> Iterator[Front]:
-    with contextlib.closing(Front(tmp_path, server)) as project:
+@pytest.fixture(scope="module")
+def package(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    with contextlib.closing(Front(tmp_path_factory.mktemp("package"), server)) as project:
         yield project
+
+
+@pytest.fixture
+def front(package: Front) -> Front:
+    """One for all tests: npm installs it once. The first of them finds it new."""
+    package.reset()
+    return package
 
 
 def test_from_sources_to_a_site_and_then_only_what_changed(front: Front) -> None:
     assert front.outcomes() == dict.fromkeys(STAGES, "passed") | {"invalidate": "skipped"}
-    assert front.title() == 1
+    old = front.number
+    assert front.title() == old
     assert front.outcomes() == dict.fromkeys(STAGES, "skipped") | {"checkout": "passed"}
     plan = json.loads(front.pipeline("--plan", "--json").stdout)["stages"]
     assert [each["stage"] for each in plan if each["runs"]] == ["checkout"]
 
-    front.number.write_text("2\n")
+    new = front.change()
     plan = {
         each["stage"]: each["reason"]
         for each in json.loads(front.pipeline("--plan", "--json").stdout)["stages"]
@@ -115,7 +136,7 @@ def test_from_sources_to_a_site_and_then_only_what_changed(front: Front) -> None
     told = [front.pipeline(stage, asked={"BUILD_TAG": "jenkins-frontend-2"}).stderr for stage in STAGES]
     assert "skipped, nothing has changed" in told[1]
     assert "is the site, 2 file(s) sent" in told[3]
-    assert front.title() == 2
+    assert front.title() == new
 
     # Back by the parameter: nothing is built.
     page = front.folder / "build" / "reports" / "frontend.html"
@@ -123,26 +144,28 @@ def test_from_sources_to_a_site_and_then_only_what_changed(front: Front) -> None
     first = json.loads(front.run("releases", "--json").stdout)[1]["id"]
     outcomes = front.outcomes(PIPELINE_ROLLBACK_TO=first)
     assert (outcomes["build"], outcomes["deploy"], outcomes["verify"]) == ("skipped", "passed", "passed")
-    assert front.title() == 1
+    assert front.title() == old
 
 
 def test_what_fails_stops_it_and_says_why(front: Front) -> None:
     front.pipeline()
+    assert front.title() == front.number
     # Somebody took a file away: verify finds it when it is told to look again, and the next deploy mends it.
-    (script,) = [key for key in front.there() if key.startswith("assets/")]
+    script = f"assets/index-{front.number:08}.js"
+    assert script in front.there()
     front.store.delete([script])
     done = front.pipeline("verify", "--force", expect=8)
     assert f"{script}: is not in the bucket" in done.stderr
     assert front.outcomes()["deploy"] == "passed"
     assert script in front.there()
 
-    (front.folder / "front" / "tools" / "build.js").write_text(
-        "#!/usr/bin/env node\nconsole.error('no such module: ./App'); process.exit(3);\n"
+    front.source(
+        "tools/build.js", "#!/usr/bin/env node\nconsole.error('no such module: ./App'); process.exit(3);\n"
     )
     done = front.pipeline(expect=12)
     assert "no such module: ./App" in done.stderr
     assert "[3/6] build: failed" in done.stderr
-    assert front.title() == 1
+    assert front.title() == front.number
 
 
 class Distribution:
@@ -230,11 +253,12 @@ def test_a_distribution_is_waited_for(front: Front, monkeypatch: pytest.MonkeyPa
     distribution = Distribution()
     monkeypatch.setattr("deployer.site.cloudfront.open_distribution", lambda *_: distribution)
     front.config(dist="front/dist", distribution="E2ABC", invalidation_wait="7s")
+    front.change()
     assert front.outcomes()["invalidate"] == "passed"
     assert front.outcomes()["invalidate"] == "skipped"
-    front.number.write_text("2\n")
+    front.change()
     assert "I1 is done" in front.pipeline().stderr
     assert distribution.waited == 7.0
     distribution.done = False
-    front.number.write_text("3\n")
+    front.change()
     assert "warning: I1 is not done after 7 s; the distribution goes on by itself" in front.pipeline().stderr

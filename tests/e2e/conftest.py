@@ -20,7 +20,7 @@ import pytest
 from docker import DockerClient
 
 from app.storage.migration import Migration
-from scripts.browser import Browser
+from scripts.browser import Browser, Page
 from scripts.frontend import build
 from tests.app.conftest import ROOT, Server, environment, settings_for
 from tests.e2e.visitor import Visitor
@@ -148,16 +148,25 @@ class Visit:
     def __init__(self, browser: Browser, axe: str) -> None:
         self._browser = browser
         self._axe = axe
+        self._pages: list[Page] = []
 
     def __call__(self, front: Served, *, language: str = "en", size: tuple[int, int] = DESK) -> Visitor:
         width, height = size
         page = self._browser.page(f"{front.url}/", width=width, height=height, apart=True)
         page.prefer(prefers_reduced_motion="reduce", prefers_color_scheme="light")
+        self._pages.append(page)
         visitor = Visitor(page, self._axe)
         visitor.speak(language)
         return visitor
 
+    def end(self) -> None:
+        """Close what was opened, or it would go on beside the next test."""
+        for page in self._pages:
+            page.close()
+
 
 @pytest.fixture
-def visit(browser: Browser, built: Path) -> Visit:
-    return Visit(browser, (built / "node_modules/axe-core/axe.min.js").read_text("utf-8"))
+def visit(browser: Browser, built: Path) -> Iterator[Visit]:
+    made = Visit(browser, (built / "node_modules/axe-core/axe.min.js").read_text("utf-8"))
+    yield made
+    made.end()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import gzip
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -194,10 +195,11 @@ class TestWordsThatArrive:
         assert len(gemini.requests) == 3
 
     def test_whoever_waits_is_told_the_place(
-        self, built: Path, serve: Serve, gemini: Gemini, visit: Visit, tmp_path: Path
+        self, built: Path, serve: Serve, gemini: Gemini, visit: Visit, database: Path, tmp_path: Path
     ) -> None:
         gemini.forget()
-        api = serve(tmp_path / "waiting.sqlite3", **with_model(gemini, INTERVIEW_PER_MINUTE="1"))
+        path = shutil.copyfile(database, tmp_path / "waiting.sqlite3")
+        api = serve(path, **with_model(gemini, INTERVIEW_PER_MINUTE="1"))
         with Front(built / "dist", f"http://127.0.0.1:{api.port}") as site:
             visitor = visit(site, language="ko")
             begin(visitor)

@@ -24,6 +24,7 @@ from tests.support.scale import times
 from tests.support.waiting import until
 
 START = "/api/health/ready"
+MIGRATED = {"INTERVIEW_DATABASE": "/data/migrated.sqlite3"}
 
 Start = Callable[..., Container]
 
@@ -33,7 +34,7 @@ def image(engine: DockerClient) -> str:
     return app.image(engine)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def volume(engine: DockerClient) -> Iterator[str]:
     name = f"{service_name()}-data"
     engine.volumes.create(name)
@@ -41,7 +42,7 @@ def volume(engine: DockerClient) -> Iterator[str]:
     engine.volumes.get(name).remove(force=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def start(engine: DockerClient, image: str, volume: str) -> Iterator[Start]:
     """start(command, environment=..., mode="ro") -> a container as the deployer makes one."""
     started: list[Container] = []
@@ -70,6 +71,21 @@ def start(engine: DockerClient, image: str, volume: str) -> Iterator[Start]:
         container.remove(force=True)
 
 
+@pytest.fixture(scope="module")
+def release(start: Start) -> Container:
+    """One that serves, until a test ends it."""
+    return start()
+
+
+@pytest.fixture(scope="module")
+def migrated(start: Start) -> bytes:
+    """What the hook says, first where there is no database yet, and again where that is as it should be."""
+    migrate = "python -m app migrate"
+    hook = start(["sh", "-c", f"{migrate} && echo AGAIN && {migrate}"], environment=MIGRATED)
+    assert hook.wait(timeout=60)["StatusCode"] == 0
+    return bytes(hook.logs())
+
+
 def url(container: Container) -> str:
     container.reload()
     address = next(iter(container.attrs["NetworkSettings"]["Networks"].values()))["IPAddress"]
@@ -93,8 +109,7 @@ def test_the_context_holds_the_app_and_its_packages_alone(image: str) -> None:
     assert not [name for name in names if name.endswith(".pyc")]
 
 
-def test_it_serves_an_interview_read_only_and_without_rights(start: Start, volume: str) -> None:
-    release = start()
+def test_it_serves_read_only_and_without_rights(release: Container) -> None:
     base = listening(release)
     assert requests.get(f"{base}{START}", timeout=30).json() == {"status": "ok", "checks": {"database": "ok"}}
     version = requests.get(f"{base}/api/version", timeout=30).json()
@@ -102,45 +117,44 @@ def test_it_serves_an_interview_read_only_and_without_rights(start: Start, volum
     assert version["built_at"] == "2026-01-02T03:04:05Z"
     assert release.id
     assert version["instance"] == release.id[:12]
-    body = {"resume": "- Built the order API in Flask for 300 users", "role": "developer", "consent": True}
-    created = requests.post(f"{base}/api/interviews", json=body, timeout=30)
-    assert created.status_code == 201
     assert "<!doctype html>" in requests.get(f"{base}/", timeout=30).text
 
     assert execute(release, ["id", "-u"]).output.strip() == b"10001"
     assert execute(release, ["touch", "/srv/interview/x"]).exit_code != 0
     assert execute(release, ["sh", "-c", "cat /proc/1/comm"]).output.strip() in (b"docker-init", b"tini")
 
-    # The next release finds the interview on the volume.
-    successor = start()
+
+def test_the_image_holds_no_pip_no_wheels_and_nothing_of_the_deployer(release: Container) -> None:
+    script = "ls -d /wheelhouse /opt/venv/bin/pip* /srv/interview/* 2>/dev/null; true"
+    assert execute(release, ["sh", "-c", script]).output.split() == [b"/srv/interview/app"]
+
+
+def test_sigterm_ends_it_with_zero_and_the_next_one_finds_its_interviews(
+    start: Start, release: Container
+) -> None:
+    body = {"resume": "- Built the order API in Flask for 300 users", "role": "developer", "consent": True}
+    created = requests.post(f"{listening(release)}/api/interviews", json=body, timeout=30)
+    assert created.status_code == 201
+    release.kill("SIGTERM")
+    assert release.wait(timeout=60)["StatusCode"] == 0
+
     found = requests.get(
-        f"{listening(successor)}/api/interviews/{created.json()['id']}",
+        f"{listening(start())}/api/interviews/{created.json()['id']}",
         headers={"Authorization": f"Bearer {created.json()['token']}"},
         timeout=30,
     )
     assert found.status_code == 200
 
 
-def test_sigterm_ends_it_with_zero(start: Start) -> None:
-    release = start()
-    assert requests.get(f"{listening(release)}/api/health/live", timeout=30).status_code == 200
-    release.kill("SIGTERM")
-    assert release.wait(timeout=60)["StatusCode"] == 0
+def test_the_hook_migrates_and_says_so(migrated: bytes) -> None:
+    first, again = migrated.split(b"AGAIN\n")
+    assert b"migrated from schema 0000 to" in first
+    assert b"already" in again
 
 
-def test_the_hook_migrates_and_says_so(start: Start) -> None:
-    first = start(["python", "-m", "app", "migrate"])
-    assert first.wait(timeout=60)["StatusCode"] == 0
-    assert b"migrated from schema 0000 to" in first.logs()
-    again = start(["python", "-m", "app", "migrate"])
-    assert again.wait(timeout=60)["StatusCode"] == 0
-    assert b"already" in again.logs()
-
-
-def test_a_volume_that_cannot_be_written_makes_it_unready(start: Start) -> None:
-    migrated = start(["python", "-m", "app", "migrate"])
-    migrated.wait(timeout=60)
-    response = requests.get(f"{listening(start(mode='ro'))}{START}", timeout=30)
+def test_a_volume_that_cannot_be_written_makes_it_unready(start: Start, migrated: bytes) -> None:
+    unwritable = start(environment=MIGRATED, mode="ro")
+    response = requests.get(f"{listening(unwritable)}{START}", timeout=30)
     assert response.status_code == 503
     assert "INTERVIEW_DATABASE" in response.json()["checks"]["database"]
 
@@ -151,12 +165,6 @@ def test_bad_settings_end_it_with_the_reason_alone(start: Start) -> None:
     log = release.logs().decode()
     assert "INTERVIEW_THREADS: 'many'" in log
     assert "Traceback" not in log
-
-
-def test_the_image_holds_no_pip_no_wheels_and_nothing_of_the_deployer(start: Start) -> None:
-    release = start(["sh", "-c", "ls -d /wheelhouse /opt/venv/bin/pip* /srv/interview/* 2>/dev/null; true"])
-    release.wait(timeout=60)
-    assert release.logs().split() == [b"/srv/interview/app"]
 
 
 @pytest.fixture
@@ -263,8 +271,9 @@ def test_rollouts_in_the_middle_of_interviews_lose_nothing_and_ask_nothing_twice
     for person in people:
         person.thread.start()
     until(lambda: len(gemini.requests) > 12, "interviews are being held")
-    changes = [("rollout",), ("rollback",), ("rollout", "--strategy", "recreate")] * times(1, 4)
-    for words in changes:
+    # The rollback lets another container take over as a rollout does.
+    changes = [("rollout", "--strategy", "recreate"), ("rollback",), *[("rollout",)] * times(0, 1)]
+    for words in changes * times(1, 4):
         project.run(*words)
         asked = partial(more_than, gemini, len(gemini.requests) + 6)
         until(asked, "they go on")

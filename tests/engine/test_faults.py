@@ -15,33 +15,38 @@ from tests.engine.conftest import Variant
 from tests.support.execs import execute
 from tests.support.project import Project
 from tests.support.scale import USUAL, times
+from tests.support.standing import serves
 from tests.support.striking import accident
 from tests.support.waiting import until
 
 
 def test_a_serving_release_that_keeps_dying_does_not_stop_the_rollout_of_a_better_one(
-    resting: Project, variant: Variant, engine: DockerClient
+    serving: Project, variant: Variant, engine: DockerClient
 ) -> None:
-    resting.config(rollout={"observe": "0s", "ready_timeout": "8s", "keep_warm": "0s"})
-    bad = resting.json("rollout", "--image", variant(V="1"))["container"]
+    serving.config(rollout={"observe": "0s", "ready_timeout": "8s", "keep_warm": "0s"})
+    status = serving.status()
+    if serves(status, "previous"):
+        engine.containers.get(status["previous"]["container"]).kill()  # there is nobody to fall back to
+    bad = engine.containers.get(status["active"]["container"])
     # The image is good, the release is not: its process leaves as soon as it is there.
-    execute(engine.containers.get(bad), ["sh", "-c", "rm -rf /usr/lib/python3*"], user="root")
-    engine.containers.get(bad).kill()
-    engine.containers.get(bad).start()
+    execute(bad, ["sh", "-c", "rm -rf /usr/lib/python3*"], user="root")
+    bad.kill()
+    bad.start()
     # 0 if it looks just while the engine has started it once more.
-    assert resting.run("recover", expect=None).returncode in (0, 10)
-    result = resting.json("rollout", "--image", variant(V="2"))
+    assert serving.run("recover", expect=None).returncode in (0, 10)
+    result = serving.json("rollout", "--image", variant(V="2"))
     assert result["outcome"] == "succeeded"
-    assert resting.leftovers() == []
+    assert serving.leftovers() == []
     # A reboot must not revive it.
-    assert engine.containers.get(bad).attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
+    bad.reload()
+    assert bad.attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
 
 
 def test_a_container_that_keeps_dying_can_be_told_not_to_come_back(
     project: Project, shop: str, engine: DockerClient
 ) -> None:
     host = Engine()
-    for moment in range(0, 12, times(3, 1)):
+    for moment in range(0, 12, times(6, 1)):
         name = f"{project.name}-dying-{moment}"
         engine.containers.run(shop, ["false"], name=name, detach=True, restart_policy={"Name": "always"})
         # The engine takes an update back that meets a process just as it ends: that takes a moment's luck.
@@ -51,27 +56,27 @@ def test_a_container_that_keeps_dying_can_be_told_not_to_come_back(
 
 
 def test_a_warm_release_that_the_edge_fell_back_to_serves_until_there_is_a_better_one(
-    resting: Project, variant: Variant, engine: DockerClient
+    serving: Project, variant: Variant, engine: DockerClient
 ) -> None:
     # Its time is over, too: nobody stops the only one that answers.
     brief = {"observe": "0s", "ready_timeout": "3s", "drain": "2s", "drain_streams": "2s", "keep_warm": "1s"}
-    resting.config(service={"stop_timeout": "1s"}, rollout=brief)
-    warm = resting.status()["active"]
-    stuck = resting.json("rollout", "--image", variant(V="2"))
+    serving.config(service={"stop_timeout": "1s"}, rollout=brief)
+    warm = serving.status()["active"]
+    stuck = serving.json("rollout", "--image", variant(V="2"))
     # It runs, and answers nobody.
     execute(engine.containers.get(stuck["container"]), ["sh", "-c", "kill -STOP -1"], user="root")
-    until(lambda: answers(resting.url), "the edge has noticed")
-    with Load(resting.url, USUAL) as load:
+    until(lambda: answers(serving.url), "the edge has noticed")
+    with Load(serving.url, USUAL) as load:
         load.wait_for_more(50)
-        failed = resting.json("rollout", "--image", variant(V="3", NEVER_READY="1"), expect=8)
+        failed = serving.json("rollout", "--image", variant(V="3", NEVER_READY="1"), expect=8)
         assert failed["previous"] == warm["release"]
-        assert resting.status()["active"]["release"] == warm["release"]
-        result = resting.json("rollout", "--image", variant(V="4"))
+        assert serving.status()["active"]["release"] == warm["release"]
+        result = serving.json("rollout", "--image", variant(V="4"))
         load.wait_for_more(50)
     report = load.report()
     assert report.clean, report.summary()
     assert result["previous"] == warm["release"]
-    assert resting.leftovers() == []
+    assert serving.leftovers() == []
 
 
 def answers(url: str) -> bool:
@@ -83,16 +88,16 @@ def answers(url: str) -> bool:
 
 
 def test_a_serving_container_that_was_removed_with_its_image_does_not_stop_a_rollout(
-    project: Project, variant: Variant, engine: DockerClient
+    serving: Project, variant: Variant, engine: DockerClient
 ) -> None:
-    project.config(rollout={"observe": "0s"})
+    serving.config(rollout={"observe": "0s", "keep_warm": "0s"})
     image = variant(V="to-go")
-    container = project.json("rollout", "--image", image)["container"]
+    container = serving.json("rollout", "--image", image)["container"]
     engine.containers.get(container).remove(force=True)
     engine.images.remove(image)
-    assert "is gone" in project.run("recover", expect=10).stderr
-    assert project.json("rollout", "--image", variant(V="2"))["outcome"] == "succeeded"
-    assert project.leftovers() == []
+    assert "is gone" in serving.run("recover", expect=10).stderr
+    assert serving.json("rollout", "--image", variant(V="2"))["outcome"] == "succeeded"
+    assert serving.leftovers() == []
 
 
 @pytest.mark.soak
@@ -110,44 +115,50 @@ def test_an_edge_that_was_created_and_given_no_files_is_made_again(
 
 
 def test_a_rollback_asks_a_release_where_it_listens_and_not_the_config(
-    resting: Project, variant: Variant
+    serving: Project, variant: Variant
 ) -> None:
-    resting.config(rollout={"observe": "0s", "keep_warm": "0s"})
-    old = resting.status()["active"]["release"]
-    resting.config(service={"port": 9090, "health": "/healthz-alt", "env": {"PORT": "9090"}})
-    resting.run("rollout", "--image", variant(V="2"))
-    assert resting.json("rollback")["release"] == old
-    assert resting.status()["active"]["ready"]
+    serving.config(rollout={"observe": "0s", "keep_warm": "0s"})
+    old = serving.status()["active"]["release"]
+    serving.config(service={"port": 9090, "health": "/healthz-alt", "env": {"PORT": "9090"}})
+    serving.run("rollout", "--image", variant(V="2"))
+    assert serving.json("rollback")["release"] == old
+    assert serving.status()["active"]["ready"]
 
 
 def test_a_rollback_takes_the_image_that_served_and_not_what_its_name_means_now(
-    resting: Project, variant: Variant, engine: DockerClient
+    serving: Project, variant: Variant, engine: DockerClient
 ) -> None:
     ask = "import os; print('asked', os.environ['V'])"
     hook = {"name": "schema", "command": ["python3", "-c", ask]}
-    resting.config(rollout={"observe": "0s", "keep_warm": "0s", "before_rollback": [hook]})
-    name = f"{resting.name}-app:latest"
+    serving.config(rollout={"observe": "0s", "keep_warm": "0s", "before_rollback": [hook]})
+    name = f"{serving.name}-app:latest"
     served = engine.images.get(variant(V="1"))
     served.tag(name)
-    first = resting.json("rollout", "--image", name)
+    first = serving.json("rollout", "--image", name)
     engine.images.get(variant(V="2")).tag(name)
-    resting.run("rollout", "--image", name)
+    serving.run("rollout", "--image", name)
     engine.containers.get(first["container"]).remove(force=True)
-    done = resting.run("rollback", "--json")
+    done = serving.run("rollback", "--json")
     assert "asked 1" in done.stdout
     back = json.loads(done.stdout.splitlines()[-1])
     assert back["release"] == first["release"]
     assert engine.containers.get(back["container"]).image.id == served.id
 
 
-def test_a_release_that_cannot_be_started_is_a_bad_release(resting: Project, variant: Variant) -> None:
-    before = resting.status()["active"]
+def test_a_release_that_cannot_be_started_is_a_bad_release_and_the_history_tells_why(
+    serving: Project, variant: Variant
+) -> None:
+    before = serving.status()["active"]
     # With an init it is that which starts, and exits for want of the program.
-    resting.config(service={"command": ["/no/such/program"], "init": False})
-    result = resting.json("rollout", "--image", variant(V="2"), expect=8)
+    serving.config(service={"command": ["/no/such/program"], "init": False})
+    result = serving.json("rollout", "--image", variant(V="2"), expect=8)
     assert "/no/such/program" in str(result["message"])
-    assert resting.status()["active"]["release"] == before["release"]
-    assert resting.leftovers() == []
+    records = json.loads(serving.run("releases", "--json").stdout)
+    (failed,) = [record for record in records if record["release"] == result["release"]]
+    assert failed["outcome"] == "failed"
+    assert "/no/such/program" in failed["reason"]
+    assert serving.status()["active"]["release"] == before["release"]
+    assert serving.leftovers() == []
 
 
 def test_what_a_release_needs_is_looked_for_before_anything_is_touched(resting: Project) -> None:
@@ -179,41 +190,30 @@ def test_a_foreign_volume_with_the_name_of_the_edges_is_left_alone(
 
 
 def test_an_edge_whose_files_cannot_be_read_is_not_taken_for_a_new_one(
-    resting: Project, variant: Variant, engine: DockerClient
+    serving: Project, variant: Variant, engine: DockerClient
 ) -> None:
-    served = resting.status()["active"]
-    edge = engine.containers.get(f"{resting.name}-edge")
+    served = serving.status()["active"]
+    edge = engine.containers.get(f"{serving.name}-edge")
     # Reading fails, as it does where there is no memory for one more process.
     unreadable = "cd /edge && mv releases.jsonl aside && mkdir releases.jsonl"
     assert execute(edge, ["sh", "-c", unreadable]).exit_code == 0
-    assert "could not be read: cat: " in resting.run("rollout", "--image", variant(V="2"), expect=9).stderr
-    assert answers(resting.url)
-    assert resting.status()["active"]["release"] == served["release"]
+    assert "could not be read: cat: " in serving.run("rollout", "--image", variant(V="2"), expect=9).stderr
+    assert answers(serving.url)
+    assert serving.status()["active"]["release"] == served["release"]
     readable = "cd /edge && rmdir releases.jsonl && mv aside releases.jsonl"
     assert execute(edge, ["sh", "-c", readable]).exit_code == 0
-    resting.run("recover")
-    assert resting.status()["active"]["release"] == served["release"]
-    assert resting.leftovers() == []
+    serving.run("recover")
+    assert serving.status()["active"]["release"] == served["release"]
+    assert serving.leftovers() == []
 
 
-def test_the_history_tells_of_failures_too(project: Project, variant: Variant) -> None:
-    project.config(rollout={"observe": "0s", "ready_timeout": "2s"})
-    good = project.json("rollout", "--image", variant(V="1"))
-    bad = project.json("rollout", "--image", variant(V="2", EXIT_AT_START="3"), expect=8)
-    records = project.run("releases", "--json").stdout
-    assert bad["release"] in records
-    assert "exited with code 3" in records
-    assert "no previous release" in project.run("rollback", expect=2).stderr
-    assert project.status()["active"]["release"] == good["release"]
-    assert project.leftovers() == []
-
-
-def test_an_edge_that_the_config_has_left_behind_is_told_of(resting: Project, variant: Variant) -> None:
-    assert "edge upgrade" not in resting.run("rollout").stderr
-    before = resting.status()["edge"]["address"]
-    resting.config(edge={"port": resting.port + 1})
-    assert "edge upgrade" in resting.run("rollout", "--image", variant(V="2")).stderr
-    assert resting.status()["edge"]["address"] == before
+def test_an_edge_that_the_config_has_left_behind_is_told_of(serving: Project, variant: Variant) -> None:
+    # What is told first is told also where no release comes of it.
+    assert "edge upgrade" not in serving.run("rollout", "--image", "deployer-test/nowhere:1", expect=5).stderr
+    before = serving.status()["edge"]["address"]
+    serving.config(edge={"port": serving.port + 1})
+    assert "edge upgrade" in serving.run("rollout", "--image", variant(V="2")).stderr
+    assert serving.status()["edge"]["address"] == before
 
 
 @pytest.mark.soak

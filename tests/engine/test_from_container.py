@@ -186,41 +186,49 @@ def _last(done: Done) -> dict[str, Any]:
     return cast(dict[str, Any], json.loads(done.stdout.splitlines()[-1]))
 
 
+@pytest.fixture(scope="module")
+def project(engine: DockerClient, shop: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    project = Project(engine, tmp_path_factory.mktemp("deployed"), shop)
+    yield project
+    project.remove()
+
+
+@pytest.fixture(scope="module")
+def workspace(controlled: Controlled, project: Project, shop: str) -> str:
+    """A repository inside the container, with a service that is built from it."""
+    config = {
+        "service": {
+            "name": project.name,
+            "port": 8080,
+            "health": "/health",
+            "build": {"dockerfile": "Dockerfile", "base": shop, "inputs": ["version"]},
+        },
+        "edge": {"port": project.port},
+        "rollout": {"observe": "0s"},
+    }
+    files = {
+        "config.yaml": yaml.safe_dump(config),
+        "Dockerfile": "ARG BASE\nFROM ${BASE}\nCOPY version /srv/version\nENV V=inside\n",
+        "version": "1\n",
+    }
+    folder = f"/tmp/{project.name}"
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(f"{project.name}/{name}")
+            entry.size, entry.uid, entry.gid = len(text.encode()), 1000, 1000
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    container = controlled.client.containers.get(f"{controlled.name}-jenkins")
+    container.put_archive("/tmp", packed.getvalue())
+    execute(container, ["chown", "jenkins:jenkins", folder], user="root")
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "first"]):
+        controlled.inside(*git, *command, workdir=folder)
+    return folder
+
+
 class TestADeploymentFromInside:
     """As Jenkins does it: a user without privileges, in a container, with the host's socket."""
-
-    @pytest.fixture
-    def workspace(self, controlled: Controlled, project: Project, shop: str) -> str:
-        """A repository inside the container, with a service that is built from it."""
-        config = {
-            "service": {
-                "name": project.name,
-                "port": 8080,
-                "health": "/health",
-                "build": {"dockerfile": "Dockerfile", "base": shop, "inputs": ["version"]},
-            },
-            "edge": {"port": project.port},
-            "rollout": {"observe": "0s"},
-        }
-        files = {
-            "config.yaml": yaml.safe_dump(config),
-            "Dockerfile": "ARG BASE\nFROM ${BASE}\nCOPY version /srv/version\nENV V=inside\n",
-            "version": "1\n",
-        }
-        folder = f"/tmp/{project.name}"
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w") as archive:
-            for name, text in files.items():
-                entry = tarfile.TarInfo(f"{project.name}/{name}")
-                entry.size, entry.uid, entry.gid = len(text.encode()), 1000, 1000
-                archive.addfile(entry, io.BytesIO(text.encode()))
-        container = controlled.client.containers.get(f"{controlled.name}-jenkins")
-        container.put_archive("/tmp", packed.getvalue())
-        execute(container, ["chown", "jenkins:jenkins", folder], user="root")
-        git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
-        for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "first"]):
-            controlled.inside(*git, *command, workdir=folder)
-        return folder
 
     def test_a_pipeline_from_its_repository_to_a_release_that_answers(
         self, controlled: Controlled, project: Project, workspace: str
@@ -303,22 +311,17 @@ def state(project: Project) -> dict[str, Any]:
     return found
 
 
-def test_down_leaves_what_is_kept_until_it_is_told_otherwise(
-    controlled: Controlled, tmp_path: Path, engine: DockerClient
-) -> None:
-    other = Controlled(engine, tmp_path, names.service_name(), names.free_port(), names.free_port())
-    config = yaml.safe_load((controlled.folder / "config.yaml").read_text())
-    config["service"]["name"] = other.name
-    config["jenkins"] |= {"port": other.port, "portainer": {"enabled": False}}
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    try:
-        other.run("up")
-        assert other.run("down", "--plan").stdout == f"{other.name}-jenkins\n"
-        other.run("down")
-        left = [item.text for item in support.belongings(engine, other.name) if item.kind != "image"]
-        assert left == [f"volume {other.name}-jenkins"]
-        other.run("down", "--volumes")
-        assert other.run("down").stdout == "nothing to remove\n"
-        assert [item for item in support.belongings(engine, other.name) if item.kind != "image"] == []
-    finally:
-        support.remove(engine, other.name)
+def test_down_leaves_what_is_kept_until_it_is_told_otherwise(controlled: Controlled) -> None:
+    """The last one: there is no controller after it."""
+    containers = [f"{controlled.name}-jenkins", f"{controlled.name}-portainer"]
+
+    def left() -> list[str]:
+        found = support.belongings(controlled.client, controlled.name)
+        return sorted(item.text for item in found if item.kind != "image")
+
+    assert controlled.run("down", "--plan").stdout.split() == containers
+    controlled.run("down")
+    assert left() == [f"volume {name}" for name in containers]
+    controlled.run("down", "--volumes")
+    assert controlled.run("down").stdout == "nothing to remove\n"
+    assert left() == []

@@ -10,4 +10,5 @@ from tests.support.striking import MOST_EFFECTS, strike_at
 
 def test_killed_before_each_effect(two_releases: Project, variant: Variant) -> None:
     words = ["rollout", "--image", variant(V="3")]
-    assert strike_at(two_releases, "KILL", range(1, MOST_EFFECTS, times(4, 1)), words) >= 3
+    strikes = range(times(5, 1), MOST_EFFECTS, times(6, 1))
+    assert strike_at(two_releases, "KILL", strikes, words) >= times(2, 12)

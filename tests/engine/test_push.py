@@ -221,6 +221,8 @@ def test_a_push_becomes_a_page_and_an_api(pushed: Pushed) -> None:
     assert f"GEMINI_KEY={CANARY}" in container.attrs["Config"]["Env"], "a secret comes where it belongs"
 
 
+# That a push releases what it touches is shown by the next test as well, and for both files in tests/jenkins.
+@pytest.mark.soak
 def test_a_push_to_the_front_end_releases_that_alone(pushed: Pushed) -> None:
     before = pushed.active(), pushed.serves()
     pushed.page()

@@ -14,6 +14,8 @@ from docker import DockerClient
 from docker.models.containers import Container
 
 from benchmarks.load import LIGHT, Report
+from deployer.config.load import load
+from deployer.edge.configuration import SETTINGS, settings
 from tests.support.engine import belongings
 from tests.support.project import Project
 from tests.support.scale import times
@@ -26,10 +28,7 @@ CRASH = {"refused", "reset", "no-answer", "idle-race", "cut"}
 
 
 class Standing:
-    """A service at rest: version 2 serves from slot green, version 1 stands by.
-
-    Made once, and again where a test left something else: most of them leave it as it was.
-    """
+    """A service at rest: made once, and again where a test left what cannot be gone on from."""
 
     def __init__(self, make: Callable[[], Project], images: Sequence[str]) -> None:
         self._make, self._images = make, images
@@ -42,18 +41,24 @@ class Standing:
             return self._anew()
         return self._as_at_first(project)
 
-    def resting(self) -> Project:
-        """Some release serves, some other one is warm, and there is nothing to put right."""
+    def serving(self, *, warm: bool = False) -> Project:
+        """Some release serves, and there is nothing to put right; where it is to be, another one is warm."""
         if self._project is None:
             return self._anew()
         project = self._as_at_first(self._project)
         asked = project.run("status", "--json", expect=None)
         status = {} if asked.returncode else json.loads(asked.stdout)
-        if not serves(status, "active") or project.leftovers():
+        if not serves(status, "active") or not as_configured(status, project) or not self._tidy(project):
             return self._anew()
-        if not serves(status, "previous"):  # the one that serves becomes that
+        if warm and not serves(status, "previous"):  # the one that serves becomes that
             project.run("rollout", "--image", self._images[0])
         return project
+
+    def _tidy(self, project: Project) -> bool:
+        """Nothing is left over; an edge from before an upgrade goes with the next command."""
+        if project.leftovers():
+            project.run("recover", expect=None)
+        return not project.leftovers()
 
     def _anew(self) -> Project:
         self.remove()
@@ -79,6 +84,13 @@ def serves(status: Mapping[str, Any], place: str) -> bool:
     """Whether a release is there and would answer at once."""
     release = status.get(place)
     return bool(release and release["slot"] and release["ready"])
+
+
+def as_configured(status: Mapping[str, Any], project: Project) -> bool:
+    """Whether the edge is open, and what config.yaml says it should be."""
+    config = load(project.folder / "config.yaml", environ=project.environment())
+    made_from = edge_of(project).labels[SETTINGS]
+    return bool(made_from == settings(config) and not status["edge"]["maintenance"])
 
 
 def edge_of(project: Project) -> Container:
