@@ -5,7 +5,8 @@
     variant     variant(V="2", NEVER_READY="1") -> an image of it with other manners
     projects    projects() -> a Project; for tests that need several
     project     a Project: a folder, a service, a port of its own; nothing of it is left after the test
-    resting     a Project for all tests of a process: a release serves, another is warm, whichever they are
+    serving     a Project for all tests of a process: a release serves, whichever that is
+    resting     the same one where another release is warm
     served      the same one where version 2 serves and version 1 is warm
 
 A test without an engine fails; it does not pass by being left out.
@@ -98,8 +99,13 @@ def served(standing: Standing) -> Project:
 
 
 @pytest.fixture
+def serving(standing: Standing) -> Project:
+    return standing.serving()
+
+
+@pytest.fixture
 def resting(standing: Standing) -> Project:
-    return standing.resting()
+    return standing.serving(warm=True)
 
 
 @pytest.fixture

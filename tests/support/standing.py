@@ -26,10 +26,7 @@ CRASH = {"refused", "reset", "no-answer", "idle-race", "cut"}
 
 
 class Standing:
-    """A service at rest: version 2 serves from slot green, version 1 stands by.
-
-    Made once, and again where a test left something else: most of them leave it as it was.
-    """
+    """A service at rest: made once, and again where a test left what cannot be gone on from."""
 
     def __init__(self, make: Callable[[], Project], images: Sequence[str]) -> None:
         self._make, self._images = make, images
@@ -42,18 +39,24 @@ class Standing:
             return self._anew()
         return self._as_at_first(project)
 
-    def resting(self) -> Project:
-        """Some release serves, some other one is warm, and there is nothing to put right."""
+    def serving(self, *, warm: bool = False) -> Project:
+        """Some release serves, and there is nothing to put right; where it is to be, another one is warm."""
         if self._project is None:
             return self._anew()
         project = self._as_at_first(self._project)
         asked = project.run("status", "--json", expect=None)
         status = {} if asked.returncode else json.loads(asked.stdout)
-        if not serves(status, "active") or project.leftovers():
+        if not serves(status, "active") or status["edge"]["maintenance"] or not self._tidy(project):
             return self._anew()
-        if not serves(status, "previous"):  # the one that serves becomes that
+        if warm and not serves(status, "previous"):  # the one that serves becomes that
             project.run("rollout", "--image", self._images[0])
         return project
+
+    def _tidy(self, project: Project) -> bool:
+        """Nothing is left over; an edge from before an upgrade goes with the next command."""
+        if project.leftovers():
+            project.run("recover", expect=None)
+        return not project.leftovers()
 
     def _anew(self) -> Project:
         self.remove()
@@ -116,6 +119,13 @@ def version(url: str) -> str | None:
         return get(url).headers.get("x-version")
     except requests.ConnectionError:
         return None
+
+
+def version_in(project: Project, place: str) -> str:
+    """The version of the release that serves (`active`) or stands by (`previous`), whoever answers."""
+    container = project.client.containers.get(project.status()[place]["container"])
+    variables = dict(line.split("=", 1) for line in container.attrs["Config"]["Env"])
+    return str(variables["V"])
 
 
 def kill(client: DockerClient, container: Container, image: str) -> None:
