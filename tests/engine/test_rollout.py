@@ -107,11 +107,12 @@ def test_a_bad_recreate_gives_the_place_back_within_the_hold(serving: Project, v
 def test_a_recreate_gives_the_old_one_no_more_time_than_others_can_be_held(
     serving: Project, variant: Variant
 ) -> None:
-    serving.config(service={"stop_timeout": "60s"})
+    # Long, since what the old one leaves of it has to be enough for the new one on any machine.
+    serving.config(edge={"hold": "30s"}, service={"stop_timeout": "60s"})
     serving.run("rollout", "--image", variant(V="1", IGNORE_SIGTERM="1"))
     brief = replace(LIGHT, slow=0, stream=0, upload=0)
     stays = requests.get(f"{serving.url}/stream?s=120", stream=True, timeout=150)
-    with stays, Load(serving.url, brief) as load:
+    with stays, Load(serving.url, brief, timeout=60.0) as load:
         load.wait_for_more(50)
         result = serving.json("rollout", "--image", variant(V="2"), "--strategy", "recreate")
         load.wait_for_version("2")
