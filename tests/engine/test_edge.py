@@ -23,8 +23,18 @@ from tests.support.engine import belongings
 from tests.support.names import free_port
 from tests.support.project import Project
 from tests.support.scale import times
-from tests.support.standing import QUICK, edge_of, get, kill, only_the_crash, socket_on, version
+from tests.support.standing import QUICK, edge_of, get, kill, only_the_crash, socket_on, version, version_in
 from tests.support.waiting import until
+
+
+@pytest.fixture
+def differing(resting: Project, variant: Variant) -> Project:
+    """One whose two releases tell different versions."""
+    serves = version_in(resting, "active")
+    if version_in(resting, "previous") == serves:
+        resting.run("rollout", "--image", variant(V=f"not-{serves}"))
+    return resting
+
 
 # -- routing -------------------------------------------------------------------------------------------
 
@@ -91,21 +101,23 @@ def test_a_site_that_does_not_resolve_does_not_keep_the_service_down(project: Pr
     assert get(f"{project.url}/index.html").status_code == 503
 
 
-def test_a_preview_needs_the_secret_and_the_service_never_sees_it(served: Project) -> None:
+def test_a_preview_needs_the_secret_and_the_service_never_sees_it(differing: Project) -> None:
     engine = Engine()
-    edge = edge_container.find(engine, served.name)
-    addresses = existing_addresses(engine, served.name)
+    edge = edge_container.find(engine, differing.name)
+    addresses = existing_addresses(engine, differing.name)
+    slot = differing.status()["previous"]["slot"]
+    other, serves = version_in(differing, "previous"), version_in(differing, "active")
     assert edge
     assert addresses
     session = EdgeSession(engine, edge, addresses)
     try:
-        session.preview("the-secret", "blue")
-        for secret, answers in (("the-secret", "1"), ("guess", "2"), ("", "2")):
-            answer = get(f"{served.url}/headers", headers={"x-preview": secret})
+        session.preview("the-secret", slot)
+        for secret, answers in (("the-secret", other), ("guess", serves), ("", serves)):
+            answer = get(f"{differing.url}/headers", headers={"x-preview": secret})
             assert answer.headers["x-version"] == answers, secret
             assert "x-preview" not in answer.json()["headers"]
         session.end_previews()
-        assert get(served.url, headers={"x-preview": "the-secret"}).headers["x-version"] == "2"
+        assert get(differing.url, headers={"x-preview": "the-secret"}).headers["x-version"] == serves
     finally:
         session.close()
         engine.close()
@@ -124,97 +136,104 @@ def test_a_taken_port_is_refused_and_nothing_is_left(project: Project) -> None:
     assert version(project.url) == "1"
 
 
-def test_two_services_do_not_share_a_port(served: Project, projects: Any) -> None:
+def test_two_services_do_not_share_a_port(serving: Project, projects: Any) -> None:
     """HAProxy's own default would let both listen, each getting half of the other's requests."""
     second = projects()
-    second.config(edge={"port": served.port})
+    second.config(edge={"port": serving.port})
+    serves = version(serving.url)
     done = second.run("rollout", expect=6)
     assert "the port is taken" in done.stderr
     assert belongings(second.client, second.name) == []
-    assert {version(served.url) for _ in range(10)} == {"2"}
+    assert {version(serving.url) for _ in range(10)} == {serves}
 
 
 # -- crashes -------------------------------------------------------------------------------------------
 
 
 def test_a_crashed_edge_comes_back_by_itself_on_the_right_slot(
-    served: Project, variant: Variant, engine: DockerClient, shop: str
+    differing: Project, variant: Variant, engine: DockerClient, shop: str
 ) -> None:
-    assert served.status()["active"]["slot"] == "green"
-    with Load(served.url, QUICK) as load:
+    slot, standby = differing.status()["previous"]["slot"], version_in(differing, "previous")
+    with Load(differing.url, QUICK) as load:
         for _ in range(times(1, 5)):
             load.wait_for_more(50)
-            kill(engine, edge_of(served), shop)
+            kill(engine, edge_of(differing), shop)
             load.wait(lambda seen: bool(seen.lost))
             load.wait_for_more(50)
-        result = served.json("rollout", "--image", variant(V="3"))
-        load.wait_for_version("3")
+        result = differing.json("rollout", "--image", variant(V="after"))
+        load.wait_for_version("after")
     report = load.report()
     only_the_crash(report)
-    assert report.answers("1") == 0, "the standby was asked"
-    assert (result["outcome"], result["slot"]) == ("succeeded", "blue")
-    assert served.status()["recovery_needed"] == []
-    assert served.leftovers() == []
+    assert report.answers(standby) == 0, "the standby was asked"
+    assert (result["outcome"], result["slot"]) == ("succeeded", slot)
+    assert differing.status()["recovery_needed"] == []
+    assert differing.leftovers() == []
 
 
-def test_an_edge_killed_by_hand_is_started_by_the_next_command(served: Project) -> None:
-    edge_of(served).kill()
-    status = served.status()
+def test_an_edge_killed_by_hand_is_started_by_the_next_command(serving: Project) -> None:
+    serves = version(serving.url)
+    edge_of(serving).kill()
+    status = serving.status()
     assert status["edge"]["status"] == "stopped"
     assert "the edge is down" in status["recovery_needed"][0]
-    assert version(served.url) is None
-    served.run("recover")
-    assert version(served.url) == "2"
-    assert served.status()["recovery_needed"] == []
-    assert served.leftovers() == []
+    assert version(serving.url) is None
+    serving.run("recover")
+    assert version(serving.url) == serves
+    assert serving.status()["recovery_needed"] == []
+    assert serving.leftovers() == []
 
 
-def test_an_edge_removed_by_hand_is_made_again(served: Project, variant: Variant) -> None:
-    edge_of(served).remove(force=True)
-    result = served.json("rollout", "--image", variant(V="3"))
-    assert (result["outcome"], result["slot"]) == ("succeeded", "blue")
-    assert version(served.url) == "3"
-    assert served.status()["previous"]["slot"] == "green"
-    assert served.leftovers() == []
+def test_an_edge_removed_by_hand_is_made_again(serving: Project, variant: Variant) -> None:
+    before = serving.status()["active"]
+    edge_of(serving).remove(force=True)
+    result = serving.json("rollout", "--image", variant(V="anew"))
+    assert result["outcome"] == "succeeded"
+    assert {result["slot"], before["slot"]} == {"blue", "green"}
+    assert version(serving.url) == "anew"
+    previous = serving.status()["previous"]
+    assert (previous["release"], previous["slot"]) == (before["release"], before["slot"])
+    assert serving.leftovers() == []
 
 
-def test_state_survives_a_restart_of_the_edge(served: Project) -> None:
-    before = served.status()
-    edge_of(served).restart(timeout=1)
-    until(lambda: version(served.url) == "2", "version 2 answers")
-    after = until(lambda: (found := served.status())["active"]["ready"] and found, "the release is ready")
+def test_state_survives_a_restart_of_the_edge(differing: Project) -> None:
+    before = differing.status()
+    serves, other = version_in(differing, "active"), version_in(differing, "previous")
+    edge_of(differing).restart(timeout=1)
+    until(lambda: version(differing.url) == serves, f"version {serves} answers")
+    after = until(lambda: (found := differing.status())["active"]["ready"] and found, "the release is ready")
     for place in ("active", "previous"):
         assert after[place] == before[place] | {"ready": after[place]["ready"]}
-    for answers in ("1", "2"):
-        served.run("rollback")
-        assert version(served.url) == answers
-    assert served.leftovers() == []
+    for answers in (other, serves):
+        differing.run("rollback")
+        assert version(differing.url) == answers
+    assert differing.leftovers() == []
 
 
-def test_requests_wait_for_a_service_that_is_just_not_there(served: Project) -> None:
-    release = served.client.containers.get(served.status()["active"]["container"])
-    served.client.containers.get(served.status()["previous"]["container"]).stop(timeout=5)
+def test_requests_wait_for_a_service_that_is_just_not_there(differing: Project) -> None:
+    serves = version(differing.url)
+    release = differing.client.containers.get(differing.status()["active"]["container"])
+    differing.client.containers.get(differing.status()["previous"]["container"]).stop(timeout=5)
     with ThreadPoolExecutor() as pool:
         release.kill()
-        until(lambda: not served.status()["active"]["ready"], "the edge knows")
-        waiting = [pool.submit(get, f"{served.url}{path}") for path in ("/", "/stream?s=0.25")]
-        edge_of(served).restart(timeout=1)
+        until(lambda: not differing.status()["active"]["ready"], "the edge knows")
+        waiting = [pool.submit(get, f"{differing.url}{path}") for path in ("/", "/stream?s=0.25")]
+        edge_of(differing).restart(timeout=1)
         for answer in waiting:
             with pytest.raises(requests.ConnectionError):
                 answer.result()
         # A restarted edge, too, waits until it knows whether somebody is there.
-        until(lambda: edge_answers(served), "the edge is back")
-        waiting = [pool.submit(get, f"{served.url}{path}") for path in ("/", "/stream?s=0.25")]
+        until(lambda: edge_answers(differing), "the edge is back")
+        waiting = [pool.submit(get, f"{differing.url}{path}") for path in ("/", "/stream?s=0.25")]
         release.start()
-        assert [answer.result().headers.get("x-version") for answer in waiting] == ["2", "2"]
+        assert [answer.result().headers.get("x-version") for answer in waiting] == [serves, serves]
 
 
-def test_nobody_waits_for_a_service_that_stays_away(served: Project) -> None:
-    served.config(edge={"hold": "1s"})
-    served.run("edge", "upgrade")
+def test_nobody_waits_for_a_service_that_stays_away(resting: Project) -> None:
+    resting.config(edge={"hold": "1s"})
+    resting.run("edge", "upgrade")
     for place in ("active", "previous"):
-        served.client.containers.get(served.status()[place]["container"]).stop(timeout=5)
-    until(lambda: get(served.url).status_code == 503, "the edge gives up")
+        resting.client.containers.get(resting.status()[place]["container"]).stop(timeout=5)
+    until(lambda: get(resting.url).status_code == 503, "the edge gives up")
 
 
 def edge_answers(project: Project) -> bool:

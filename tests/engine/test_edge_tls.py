@@ -29,14 +29,43 @@ def certificate(folder: Path, name: str = "cert") -> tuple[Path, Path]:
     return chain, key
 
 
-def test_tls_from_files_and_a_new_certificate(served: Project) -> None:
-    chain, _ = certificate(served.folder)
+@pytest.mark.parametrize("problem", ["missing", "not a certificate", "another's key"])
+def test_a_bad_certificate_is_a_clear_error_and_the_old_edge_goes_on(serving: Project, problem: str) -> None:
+    before, serves = edge_of(serving).id, version(serving.url)
+    chain, _ = certificate(serving.folder)
+    _, other = certificate(serving.folder, "other")
+    bad = {
+        "missing": {"certificate": "nowhere.pem"},
+        "not a certificate": {"certificate": "config.yaml"},
+        "another's key": {"certificate": chain.name, "key": other.name},
+    }[problem]
+    serving.config(edge={"tls": {"port": free_port(), **bad}})
+    done = serving.run("edge", "upgrade", expect=3)
+    assert "edge.tls" in done.stderr
+    assert str(serving.folder) in done.stderr
+    assert edge_of(serving).id == before
+    assert retiring(serving) == []
+    edge_of(serving).restart(timeout=1)
+    until(lambda: version(serving.url) == serves, "the old edge restarts as it was")
+
+
+def test_a_bad_certificate_at_the_first_rollout_leaves_nothing(project: Project) -> None:
+    project.config(edge={"tls": {"port": free_port(), "certificate": "nowhere.pem"}})
+    done = project.run("rollout", expect=3)
+    assert "nowhere.pem" in done.stderr
+    assert belongings(project.client, project.name) == []
+
+
+def test_tls_from_files_and_a_new_certificate(project: Project) -> None:
+    project.config(rollout={"observe": "0s"})
+    project.run("rollout")
+    chain, _ = certificate(project.folder)
     port = free_port()
-    with Load(served.url, replace(QUICK, stream=0, slow=0)) as plain:
+    with Load(project.url, replace(QUICK, stream=0, slow=0)) as plain:
         plain.wait_for_more(50)
         tls = {"port": port, "certificate": "cert.pem", "key": "cert.key", "redirect": False}
-        served.config(edge={"tls": tls})
-        served.run("edge", "upgrade")
+        project.config(edge={"tls": tls})
+        project.run("edge", "upgrade")
         plain.wait_for_more(50)
     assert plain.report().clean, plain.report().summary()
 
@@ -45,45 +74,19 @@ def test_tls_from_files_and_a_new_certificate(served: Project) -> None:
     assert seen["x-forwarded-proto"] == "https"
     with Load(secure, QUICK, ca=str(chain)) as load:
         load.wait_for_more(50)
-        renewed, _ = certificate(served.folder, "renewed")
-        (served.folder / "both.pem").write_text(renewed.read_text() + renewed.with_suffix(".key").read_text())
-        served.config(edge={"tls": {"certificate": "both.pem", "key": None, "redirect": True}})
+        renewed, _ = certificate(project.folder, "renewed")
+        both = renewed.read_text() + renewed.with_suffix(".key").read_text()
+        (project.folder / "both.pem").write_text(both)
+        project.config(edge={"tls": {"certificate": "both.pem", "key": None, "redirect": True}})
         # Its clients trust the old certificate only: those that are connected stay, new ones would not come.
         load.stop()
     assert load.report().clean, load.report().summary()
-    served.run("edge", "upgrade")
+    project.run("edge", "upgrade")
     assert get(secure, verify=str(renewed)).status_code == 200
     with pytest.raises(requests.exceptions.SSLError):
         get(secure, verify=str(chain))
 
-    answer = get(f"{served.url}/api/x?a=1&b=2")
+    answer = get(f"{project.url}/api/x?a=1&b=2")
     assert (answer.status_code, answer.headers["location"]) == (308, f"{secure}/api/x?a=1&b=2")
-    answer = get(f"{served.url}/", headers={"host": "shop.example"})
+    answer = get(f"{project.url}/", headers={"host": "shop.example"})
     assert answer.headers["location"] == f"https://shop.example:{port}/"
-
-
-@pytest.mark.parametrize("problem", ["missing", "not a certificate", "another's key"])
-def test_a_bad_certificate_is_a_clear_error_and_the_old_edge_goes_on(served: Project, problem: str) -> None:
-    before = edge_of(served).id
-    chain, _ = certificate(served.folder)
-    _, other = certificate(served.folder, "other")
-    bad = {
-        "missing": {"certificate": "nowhere.pem"},
-        "not a certificate": {"certificate": "config.yaml"},
-        "another's key": {"certificate": chain.name, "key": other.name},
-    }[problem]
-    served.config(edge={"tls": {"port": free_port(), **bad}})
-    done = served.run("edge", "upgrade", expect=3)
-    assert "edge.tls" in done.stderr
-    assert str(served.folder) in done.stderr
-    assert edge_of(served).id == before
-    assert retiring(served) == []
-    edge_of(served).restart(timeout=1)
-    until(lambda: version(served.url) == "2", "the old edge restarts as it was")
-
-
-def test_a_bad_certificate_at_the_first_rollout_leaves_nothing(project: Project) -> None:
-    project.config(edge={"tls": {"port": free_port(), "certificate": "nowhere.pem"}})
-    done = project.run("rollout", expect=3)
-    assert "nowhere.pem" in done.stderr
-    assert belongings(project.client, project.name) == []

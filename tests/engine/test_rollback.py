@@ -29,17 +29,17 @@ def test_rollback_to_a_release_that_is_not_warm_any_more(resting: Project, varia
 
 
 def test_keep_warm_over_the_previous_release_is_stopped_at_the_next_change(
-    resting: Project, variant: Variant
+    serving: Project, variant: Variant
 ) -> None:
-    resting.config(rollout={"keep_warm": "1s"})
-    resting.run("rollout", "--image", variant(V="3"))
+    serving.config(rollout={"keep_warm": "1s"})
+    serving.run("rollout", "--image", variant(V="3"))
 
     def stopped() -> bool:
-        resting.run("recover")
-        return bool(resting.status()["previous"]["status"] == "exited")
+        serving.run("recover")
+        return bool(serving.status()["previous"]["status"] == "exited")
 
     until(stopped, "the previous release is stopped")
-    assert resting.status()["previous"]["slot"] is None
+    assert serving.status()["previous"]["slot"] is None
 
 
 def test_a_prune_leaves_what_can_be_gone_back_to(
@@ -58,24 +58,18 @@ def test_a_prune_leaves_what_can_be_gone_back_to(
 
 @pytest.mark.parametrize("removed", ["previous", "active"])
 def test_a_container_removed_by_hand(resting: Project, engine: DockerClient, removed: str) -> None:
+    container = engine.containers.get(resting.status()[removed]["container"])
+    if removed == "active":
+        # With nobody asking, or what it had in hand would be cut off: the warm one takes over by itself.
+        container.remove(force=True)
     with Load(resting.url, USUAL) as load:
         load.wait_for_more(50)
         if removed == "previous":
-            engine.containers.get(resting.status()["previous"]["container"]).remove(force=True)
-            assert resting.status()["recovery_needed"]
+            container.remove(force=True)
+        assert resting.status()["recovery_needed"]
         resting.run("recover")
         load.wait_for_more(50)
     report = load.report()
     assert report.clean, report.summary()
-    if removed == "active":
-        # With nobody asking, or what it had in hand would be cut off: the warm one takes over by itself.
-        engine.containers.get(resting.status()["active"]["container"]).remove(force=True)
-        with Load(resting.url, USUAL) as load:
-            load.wait_for_more(50)
-            assert resting.status()["recovery_needed"]
-            resting.run("recover")
-            load.wait_for_more(50)
-        report = load.report()
-        assert report.clean, report.summary()
     assert resting.status()["recovery_needed"] == []
     assert resting.leftovers() == []

@@ -304,5 +304,7 @@ def test_what_the_config_says_now_takes_an_upgrade(visited: Visited) -> None:
     assert "edge upgrade" in visited.project.run("rollout").stderr
     assert visited.asked("/interviews/7/") == f"{BASE}/index.html"
     visited.project.run("edge", "upgrade")
+    findings = visited.project.json("doctor", "service", expect=None)["findings"]
+    assert [each["severity"] for each in findings if each["check"] == "drift"] == ["ok"]
     assert {path: visited.asked(path) for path in PATHS} == _expected(1)
     assert visited.project.leftovers() == []

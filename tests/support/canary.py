@@ -11,6 +11,7 @@ A value is found as it is, and in base64, URL quoting and hexadecimal digits, as
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 import threading
 from collections.abc import Iterator
@@ -149,12 +150,12 @@ class Listener:
 
     def _listen(self) -> None:
         while not self._ended.wait(0.01):
-            alive = {entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()}
-            self._looks = {pid: count for pid, count in self._looks.items() if pid in alive}
-            for pid in alive:
+            with os.scandir("/proc") as entries:  # which a Path for each of them makes dear, so often
+                alive = [entry.name for entry in entries if entry.name.isdigit()]
+            self._looks = {pid: self._looks.get(pid, 0) + 1 for pid in alive}
+            for pid, looks in self._looks.items():
                 # A process is another one after `exec`, soon after it began.
-                if self._looks.setdefault(pid, 0) < 3:
-                    self._looks[pid] += 1
+                if looks <= 3:
                     self._read(pid)
 
     def _read(self, pid: str) -> None:

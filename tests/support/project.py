@@ -51,6 +51,7 @@ class Project:
         self.port = names.free_port()
         self.last = ""
         self._started: list[Started] = []
+        self._served: set[str] = set()
         self._image = image
         self.reset()
 
@@ -154,10 +155,13 @@ class Project:
             for item in engine.belongings(self.client, self.name)
             if item.kind != "image" and item.name not in expected
         ]
-        if any(item.text.endswith(" exited") for item in found):
+        ended = {item.name for item in found if item.text.endswith(" exited")}
+        if ended - self._served:
             records: list[dict[str, str]] = json.loads(self.run("releases", "--json").stdout)
-            served = {item["container"] for item in records if item["outcome"] in ("succeeded", "switched")}
-            found = [item for item in found if not (item.name in served and item.text.endswith(" exited"))]
+            self._served |= {
+                item["container"] for item in records if item["outcome"] in ("succeeded", "switched")
+            }
+        found = [item for item in found if item.name not in ended & self._served]
         told = [
             f"status has a {place}: {status[place]}" for place in ("candidate", "lock") if status.get(place)
         ]

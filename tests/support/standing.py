@@ -130,6 +130,13 @@ def version(url: str) -> str | None:
         return None
 
 
+def version_in(project: Project, place: str) -> str:
+    """The version of the release that serves (`active`) or stands by (`previous`), whoever answers."""
+    container = project.client.containers.get(project.status()[place]["container"])
+    variables = dict(line.split("=", 1) for line in container.attrs["Config"]["Env"])
+    return str(variables["V"])
+
+
 def kill(client: DockerClient, container: Container, image: str) -> None:
     """SIGKILL from the kernel's side: for the engine a crash, which `docker kill` is not."""
     container.reload()

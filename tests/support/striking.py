@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from benchmarks.load import Load
 from tests.support.accidents import accident as struck
 from tests.support.project import Project
-from tests.support.scale import USUAL
+from tests.support.scale import SOAK, USUAL
 
 MOST_EFFECTS = 200
 """More than any command has: the strikes end when a command runs to its end."""
 
 EXIT_CODES = {"KILL": -9, "TERM": 143, "INT": 130, "HUP": 129}
+
+
+def points(*quick: int) -> Sequence[int]:
+    """The effects to strike before: in a soak each, else these, which `tests.support.crash` names."""
+    return range(1, MOST_EFFECTS) if SOAK else quick
 
 
 @contextlib.contextmanager
@@ -33,8 +38,8 @@ def accident(project: Project, signal: str, strike: int, *words: str) -> int:
     return done.returncode
 
 
-def strike_at(project: Project, signal: str, strikes: Iterable[int], words: Sequence[str]) -> int:
-    """Strike at each of these points until the command has no more; how many it were."""
+def strike_at(project: Project, signal: str, strikes: Sequence[int], words: Sequence[str]) -> int:
+    """Strike at each of these points, as long as the command has as many; how many it were."""
     struck = 0
     with under_load(project) as load:
         for strike in strikes:
@@ -48,4 +53,5 @@ def strike_at(project: Project, signal: str, strikes: Iterable[int], words: Sequ
             # The other signals clean up at once, with no further command.
             assert project.leftovers() == [], f"struck at {strike}\n{project.last}"
             load.wait_for_more(10)
-    raise AssertionError(f"{words[0]} has more effects than there are strikes")
+    assert struck < MOST_EFFECTS - 1, f"{words[0]} has more effects than there are strikes"
+    return struck
