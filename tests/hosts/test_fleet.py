@@ -23,6 +23,7 @@ from tests.support import images, nursery
 from tests.support.doctor import saw, shows
 from tests.support.line import Line
 from tests.support.machines import Host
+from tests.support.registry import registry
 from tests.support.scale import SOAK
 from tests.support.waiting import until
 
@@ -350,6 +351,30 @@ def test_a_host_that_was_made_anew_gets_all_it_lacks_and_where_its_disk_is_full_
     assert failed["outcome"] == "rolled_back"
     assert fleet.one_version(failed) == first
     small.empty_disk()
+
+
+def test_hosts_pull_what_only_a_registry_has_with_what_the_deployer_has_logged_in_with(
+    fleet: Fleet, tmp_path: Path, engine: DockerClient
+) -> None:
+    first = fleet.one_version("at first")
+    two = ("--host", fleet.names[0], "--host", fleet.names[1])
+    (folder := tmp_path / "registry").mkdir()
+    (config := tmp_path / "docker").mkdir()
+    with registry(engine, fleet.hosts, folder) as found:
+        image = found.push(fleet.hosts[0], "deployer-test/shop:1")
+        fleet.extra["DOCKER_CONFIG"] = str(config)
+        refused = fleet.json("rollout", "--image", image, *two, *AT_ONCE, expect=14)
+        assert "nothing was changed" in refused["message"]
+        assert "no basic auth credentials" in str(refused)
+        assert fleet.one_version(refused) == first
+        found.login(config)
+        done = fleet.run("rollout", "--image", image, *two, *AT_ONCE)
+        came = f"Digest: {image.partition('@')[2]}"
+        assert [line.endswith(came) for line in done.stderr.splitlines()].count(True) == 2
+    one, other, third = fleet.serving()
+    assert one == other != first == third
+    fleet.run("rollback", *two, *AT_ONCE)
+    assert fleet.one_version(done.stderr) == first
 
 
 @pytest.mark.parametrize("words", [["logs", "-f"], ["exec", "--", "sh", "-c", "echo begun; sleep 600"]])
