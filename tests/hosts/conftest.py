@@ -3,7 +3,7 @@
 engine      a client of this machine's engine
 hosts       three hosts with SSH and an engine, for all tests of a process
 fleet       a folder whose config names them, with a service that all of them serve
-releases    images of that service, of the release before and of the one that serves
+releases    images of that service: another one, and the one that was rolled out at first
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import yaml
 from docker import DockerClient
 
 from benchmarks.load import Load, Mix
-from deployer.config.load import load
+from deployer.config.schema import Config
 from deployer.events import ignore
 from deployer.host.engine import Engine
 from deployer.image.edge import edge_image
@@ -48,15 +48,11 @@ def engine() -> Iterator[DockerClient]:
 def hosts(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Host]]:
     folder = tmp_path_factory.mktemp("hosts")
     shop = images.shop(engine)
-    with machines(engine, 3, folder) as made:
-        config = folder / "config.yaml"
-        config.write_text("service: {name: shop, image: shop:1, port: 8080}")
-        local = Engine()
-        edge = edge_image(local, load(config, environ={}), ignore)
-        local.close()
-        # Sending them whole is one test's business; here it would only take time.
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda host: host.load(engine, shop, "deployer-test/shop:1", edge), made))
+    config = Config.of({"service": {"name": "shop", "image": "shop:1", "port": 8080}})
+    with contextlib.closing(Engine()) as local:
+        edge = edge_image(local, config, ignore)
+    # Sending them whole is one test's business; here it would only take time.
+    with machines(engine, 3, folder, loaded=(shop, "deployer-test/shop:1", edge)) as made:
         yield made
 
 
@@ -83,12 +79,10 @@ class Fleet:
                 "image": "deployer-test/shop:1",
                 "port": 8080,
                 "health": "/health",
-                # Orders outlive a release; a hook fails on the hosts whose flag says so.
-                "volumes": [f"{self.service}-data:/data", f"{self.service}-flag:/flag"],
+                "volumes": [f"{self.service}-data:/data"],  # orders outlive a release
             },
             "edge": {"port": self.port},
-            "rollout": {"observe": "0s", "ready_timeout": "20s", "disk_free": "100m", "drain": "5s"}
-            | {"before": [{"name": "check", "command": ["sh", "-c", "test ! -e /flag/fail"]}]},
+            "rollout": {"observe": "0s", "ready_timeout": "20s", "disk_free": "100m", "drain": "5s"},
             # For so long a host may be silent.
             "ssh": {"key": str(hosts[0].key), "known_hosts": "known_hosts", "timeout": "5s"},
             "hosts": [host.config() for host in hosts],
@@ -176,12 +170,6 @@ class Fleet:
             report = load.report()
             assert report.clean, report.summary()
 
-    def fail(self, number: int, *, fails: bool = True) -> None:
-        """Let the hook fail on a host, or no longer."""
-        word = "touch" if fails else "rm"
-        mount = f"{self.service}-flag:/flag"
-        self.hosts[number].docker(f"run --rm -v {mount} deployer-test/shop:1 {word} /flag/fail")
-
     def struck(self, how: str, strike: int, *words: str) -> tuple[bool, subprocess.CompletedProcess[str]]:
         """Whether an accident happened before a command's n-th effect (`tests.support.crash`); its end."""
         arguments = [how, str(strike), *words]
@@ -204,11 +192,10 @@ class Fleet:
 def deployed(
     tmp_path_factory: pytest.TempPathFactory, hosts: list[Host], engine: DockerClient
 ) -> Iterator[tuple[Fleet, list[str]]]:
-    """Two releases, one after the other, on every host: most tests begin with that, and end so."""
+    """One release on every host: tests begin with one, and end so."""
     made = Fleet(tmp_path_factory.mktemp("fleet"), hosts)
     found = [images.variant(engine, V="1"), images.variant(engine, V="2")]
-    for image in found:
-        made.run("rollout", "--image", image, "--set", "rollout.batch=3")
+    made.run("rollout", "--image", found[1], "--set", "rollout.batch=3")
     yield made, found
     made.remove()
 

@@ -23,7 +23,6 @@ from docker.models.containers import Container
 
 from tests.support import images, names
 from tests.support.execs import execute
-from tests.support.waiting import until
 
 SOCKET = "/var/run/docker.sock"
 REPOSITORY = "deployer-test/host"
@@ -60,7 +59,8 @@ mkdir -p /run/sshd
 /usr/sbin/sshd
 start-docker() {
     rm -f /var/run/docker.pid /run/docker/containerd/containerd.pid
-    dockerd >>/var/log/dockerd.log 2>&1 &
+    # All hosts have one volume, so that links to what one of them has cost the others nothing.
+    GOGC=400 dockerd --data-root="/var/lib/docker/$HOSTNAME" >>/var/log/dockerd.log 2>&1 &
 }
 command -v dockerd >/dev/null && start-docker
 # Docker's own init script raises a limit, which a container may not: `service` asks for it here.
@@ -130,12 +130,6 @@ class Host:
         """The host's own key, as it would be read off its console."""
         return self.run("cat /etc/ssh/ssh_host_ed25519_key.pub").strip()
 
-    def answers(self) -> bool:
-        return "ok" in self.run("ss -ltn | grep -q :22 && echo ok", check=False)
-
-    def has_engine(self) -> bool:
-        return "ok" in self.run("docker info >/dev/null 2>&1 && echo ok", check=False)
-
     def docker(self, words: str) -> str:
         return self.run(f"docker {words}")
 
@@ -162,13 +156,13 @@ class Host:
         )
         self.run(f"{end}; mount -t tmpfs -o size={megabytes}m tmpfs {folder} && touch /run/docker-restart")
         try:
-            until(self.has_engine, f"the engine of {self.name} answers")
+            self.await_engine()
             yield
         finally:
             self.run(
                 f"docker ps -q | xargs -r docker rm -f; {end}; umount {folder}; touch /run/docker-restart"
             )
-            until(self.has_engine, f"the engine of {self.name} answers")
+            self.await_engine()
 
     def fill_disk(self, left: int) -> None:
         """Leave so many megabytes free on the file system of its engine."""
@@ -187,9 +181,20 @@ class Host:
 
     def await_start(self, *, engine: bool = True) -> None:
         """Wait until it can be worked on."""
-        until(self.answers, f"the SSH server of {self.name} answers")
+        self._await("ss -ltn | grep -q :22", "SSH server")
         if engine:
-            until(self.has_engine, f"the engine of {self.name} answers")
+            self.await_engine()
+
+    def await_engine(self) -> None:
+        """Wait until its engine answers."""
+        self._await("docker version >/dev/null 2>&1", "engine")
+
+    def _await(self, question: str, what: str) -> None:
+        # It asks itself: to be asked from here costs ten times as much.
+        code, _ = execute(
+            self.container, ["timeout", "60", "bash", "-c", f"until {question}; do sleep 0.1; done"]
+        )
+        assert code == 0, f"the {what} of {self.name} does not answer within 60 s"
 
     def load(self, source: DockerClient, *refs: str) -> None:
         """Images from this machine's engine."""
@@ -198,6 +203,13 @@ class Host:
             load = subprocess.run(into, stdin=save.stdout, capture_output=True, check=False)
         assert save.returncode == 0
         assert load.returncode == 0, load.stderr
+
+    def share_images(self, hostname: str) -> None:
+        """What its engine has, for a host whose engine has not been started yet.
+
+        As links: an engine replaces files of its own, and never writes to one of an image.
+        """
+        self.run(f"cd /var/lib/docker && mkdir {hostname} && cp -al host1/image host1/overlay2 {hostname}")
 
     def config(self, **extra: object) -> dict[str, object]:
         """Its entry in a config's `hosts`."""
@@ -236,11 +248,18 @@ def door(client: DockerClient, folder: Path, *binds: str) -> Iterator[Host]:
 
 @contextlib.contextmanager
 def machines(
-    client: DockerClient, count: int, folder: Path, *, prepared: bool = True, binds: Sequence[str] = ()
+    client: DockerClient,
+    count: int,
+    folder: Path,
+    *,
+    prepared: bool = True,
+    loaded: Sequence[str] = (),
+    binds: Sequence[str] = (),
 ) -> Iterator[list[Host]]:
     """So many hosts, which answer SSH and have an engine that runs; gone afterwards, with all of theirs.
 
     :param prepared: with an engine.
+    :param loaded: images of this machine's engine that those of the hosts have as well.
     :param binds: what they share with this machine, as `docker run -v` has it.
     """
     key = folder / "id_ed25519"
@@ -249,38 +268,46 @@ def machines(
     tag = image(client, prepared=prepared)
     stem = names.service_name()
     network = client.networks.create(stem, driver="bridge")
+    volume = client.volumes.create(f"{stem}-docker")
     hosts: list[Host] = []
-    volumes: list[str] = []
-    try:
-        for number in range(1, count + 1):
-            name = f"{stem}-host{number}"
-            volume = client.volumes.create(f"{name}-docker")
-            volumes.append(volume.name)
-            made = client.api.create_container_from_config(
-                {
-                    "Image": tag,
-                    "Hostname": f"host{number}",
-                    "HostConfig": {
-                        "NetworkMode": stem,
-                        "Init": True,
-                        "CapAdd": ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "NET_RAW", "SYS_CHROOT", "MKNOD"],
-                        "SecurityOpt": ["seccomp=unconfined", "apparmor=unconfined"],
-                        "MaskedPaths": [],  # what `--security-opt systempaths=unconfined` says
-                        "ReadonlyPaths": [],
-                        "DeviceCgroupRules": ["a *:* rwm"],
-                        "Binds": [
-                            "/sys/fs/cgroup:/sys/fs/cgroup:rw",
-                            f"{volume.name}:/var/lib/docker",
-                            *binds,
-                        ],
-                    },
+
+    def start(number: int) -> None:
+        made = client.api.create_container_from_config(
+            {
+                "Image": tag,
+                "Hostname": f"host{number}",
+                "HostConfig": {
+                    "NetworkMode": stem,
+                    "Init": True,
+                    "CapAdd": ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "NET_RAW", "SYS_CHROOT", "MKNOD"],
+                    "SecurityOpt": ["seccomp=unconfined", "apparmor=unconfined"],
+                    "MaskedPaths": [],  # what `--security-opt systempaths=unconfined` says
+                    "ReadonlyPaths": [],
+                    "DeviceCgroupRules": ["a *:* rwm"],
+                    "Binds": [
+                        "/sys/fs/cgroup:/sys/fs/cgroup:rw",
+                        f"{volume.name}:/var/lib/docker",
+                        *binds,
+                    ],
                 },
-                name,
-            )
-            container = client.containers.get(made["Id"])
-            _put(container, "/home/admin/.ssh/authorized_keys", key.with_suffix(".pub").read_bytes())
-            container.start()
-            hosts.append(Host(container, key, folder))
+            },
+            f"{stem}-host{number}",
+        )
+        container = client.containers.get(made["Id"])
+        _put(container, "/home/admin/.ssh/authorized_keys", key.with_suffix(".pub").read_bytes())
+        container.start()
+        hosts.append(Host(container, key, folder))
+
+    try:
+        start(1)
+        others = range(2, count + 1)
+        if loaded:
+            hosts[0].await_start()
+            hosts[0].load(client, *loaded)
+            for number in others:
+                hosts[0].share_images(f"host{number}")
+        for number in others:
+            start(number)
         for host in hosts:
             host.await_start(engine=prepared)
         yield hosts
@@ -291,11 +318,9 @@ def machines(
                 host.run("docker ps -q | xargs -r docker rm -f; pkill dockerd; sleep 0.5", check=False)
             with contextlib.suppress(docker.errors.APIError):
                 host.container.remove(force=True, v=True)
-        for name in volumes:
+        for left in (volume, network):
             with contextlib.suppress(docker.errors.APIError):
-                client.volumes.get(name).remove(force=True)
-        with contextlib.suppress(docker.errors.APIError):
-            network.remove()
+                left.remove()
 
 
 def _put(container: Container, path: str, content: bytes) -> None:

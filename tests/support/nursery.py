@@ -172,6 +172,7 @@ def _import_all(of_app: bool) -> None:
         from deployer.host.sdk import sdk
 
         sdk()  # without paramiko, as on a local socket
+        importlib.import_module("paramiko")  # which each command on hosts needs
         importlib.import_module("tests.support.crash")
         # Pydantic makes its validators when they are first used.
         config = schema.Config.of({"service": {"name": "shop", "image": "shop:1", "port": 8080}})
