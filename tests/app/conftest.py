@@ -9,6 +9,7 @@ expanding, contracting   folders with the versions of releases to come; snapshot
 mariadb     the session's own MariaDB server, running
 serve       serve() -> a Server: gunicorn as the image runs it, on the test's database; several share it
 gemini      the double of the model's service; `asking` is an application that asks it
+no_child_is_left   what reads a resume has ended when the test does
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from tests.support.gemini import Gemini
 from tests.support.mariadb import MariaDB
 from tests.support.mariadb import server as mariadb_server
 from tests.support.migrating import CONTRACTS, EXPANDS, versions
+from tests.support.processes import children
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -336,3 +338,11 @@ def snapshots(tmp_path: Path) -> Path:
     folder = tmp_path / "snapshots"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def no_child_is_left() -> Iterator[None]:
+    """The process that reads a resume has ended when the test does."""
+    before = children()
+    yield
+    assert children() <= before
