@@ -14,19 +14,19 @@ no_child_is_left   what reads a resume has ended when the test does
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import pytest
 from flask import Flask
@@ -37,6 +37,7 @@ from app.storage import database as database_module
 from app.storage.database import Database
 from app.storage.engines import PROBING
 from app.storage.migration import VERSIONS, Migration
+from tests.support import nursery
 from tests.support.gemini import Gemini
 from tests.support.mariadb import MariaDB
 from tests.support.mariadb import server as mariadb_server
@@ -175,7 +176,8 @@ def begin(client: FlaskClient) -> Begin:
 class Server:
     """gunicorn in a process of its own."""
 
-    process: subprocess.Popen[str]
+    process: nursery.Process
+    said: TextIO
     port: int = 0
     lines: list[str] = field(default_factory=list)
     _more: threading.Condition = field(default_factory=threading.Condition)
@@ -220,9 +222,10 @@ class Server:
     def kill(self) -> None:
         """End all of its processes at once, as a container is killed."""
         master = self.process.pid
-        workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-        for pid in (master, *map(int, workers)):
-            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+            for pid in (master, *map(int, workers)):
+                os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> int:
         """End it as the engine would; its exit status."""
@@ -231,19 +234,23 @@ class Server:
         try:
             return self.process.wait(timeout=40)
         finally:
-            self.process.kill()
-            if self._reader:
-                self._reader.join(timeout=10)
-            if self.process.stdout:
-                self.process.stdout.close()
+            self.end()
+
+    def end(self) -> None:
+        """End what is left of it, which is quicker than stopping."""
+        if self.process.poll() is None:
+            self.kill()
+            self.process.wait()
+        if self._reader:
+            self._reader.join(timeout=10)
+        self.said.close()
 
     @property
     def log(self) -> str:
         return "".join(self.lines)
 
     def _read(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
+        for line in self.said:
             with self._more:
                 self.lines.append(line)
                 self._more.notify_all()
@@ -262,31 +269,24 @@ def serve(settings: Settings) -> Iterator[Callable[..., Server]]:
 
     def start(*binds: str, **extra: str) -> Server:
         more = [word for bind in binds for word in ("--bind", bind)]
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
+        read, write = os.pipe()
+        with os.fdopen(write, "wb") as log:
+            process = nursery.Process(
                 "gunicorn",
-                "--config",
-                "app/gunicorn.conf.py",
-                "--bind",
-                "127.0.0.1:0",
-                *more,
-            ],
-            cwd=ROOT,
-            env=environment(settings, **extra),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        server = Server(process)
+                ["--config", "app/gunicorn.conf.py", "--bind", "127.0.0.1:0", *more],
+                cwd=ROOT,
+                env=environment(settings, **extra),
+                stdout=log,
+                stderr=log,
+            )
+        server = Server(process, os.fdopen(read, encoding="utf-8"))
         servers.append(server)
         server.follow()
         return server
 
     yield start
     for started in servers:
-        started.stop()
+        started.end()
 
 
 @pytest.fixture(scope="session")
