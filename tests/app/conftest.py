@@ -263,24 +263,28 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
     return outer | ours | extra
 
 
+def begun(environ: Mapping[str, str], *more: str) -> Server:
+    """gunicorn, which says its port once it is followed."""
+    read, write = os.pipe()
+    with os.fdopen(write, "wb") as log:
+        process = nursery.Process(
+            "gunicorn",
+            ["--config", "app/gunicorn.conf.py", "--bind", "127.0.0.1:0", *more],
+            cwd=ROOT,
+            env=environ,
+            stdout=log,
+            stderr=log,
+        )
+    return Server(process, os.fdopen(read, encoding="utf-8"))
+
+
 @pytest.fixture
 def serve(settings: Settings) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
     def start(*binds: str, **extra: str) -> Server:
         more = [word for bind in binds for word in ("--bind", bind)]
-        read, write = os.pipe()
-        with os.fdopen(write, "wb") as log:
-            process = nursery.Process(
-                "gunicorn",
-                ["--config", "app/gunicorn.conf.py", "--bind", "127.0.0.1:0", *more],
-                cwd=ROOT,
-                env=environment(settings, **extra),
-                stdout=log,
-                stderr=log,
-            )
-        server = Server(process, os.fdopen(read, encoding="utf-8"))
-        servers.append(server)
+        servers.append(server := begun(environment(settings, **extra), *more))
         server.follow()
         return server
 
@@ -295,6 +299,14 @@ def mariadb() -> Iterator[MariaDB]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def migrated_tables(mariadb: MariaDB) -> Sequence[str]:
+    """The same as `migrated`, for MariaDB."""
+    with mariadb.database() as made:
+        Migration(made).migrate()
+        return mariadb.dump(made.rpartition("/")[2])
+
+
 @pytest.fixture(params=["sqlite", "mariadb"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
@@ -305,9 +317,13 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def database(url: str, tmp_path: Path) -> Iterator[Database]:
-    Migration(url, snapshots=tmp_path).migrate()
+def database(url: str, request: pytest.FixtureRequest) -> Iterator[Database]:
     made = Database(url)
+    if url.startswith("sqlite"):
+        shutil.copyfile(request.getfixturevalue("migrated"), str(made.url.database))
+    else:
+        server: MariaDB = request.getfixturevalue("mariadb")
+        server.fill(str(made.url.database), request.getfixturevalue("migrated_tables"))
     yield made
     made.close()
 

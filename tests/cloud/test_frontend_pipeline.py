@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import pipelines
 from tests.support.cli import Done
-from tests.support.s3 import Server, seaweedfs
+from tests.support.s3 import Server
 from tests.support.site import SiteProject
 
 STAGES = ["checkout", "install", "build", "deploy", "invalidate", "verify"]
@@ -83,10 +83,9 @@ class Front(SiteProject):
         return {stage["stage"]: stage["outcome"] for stage in found["stages"]}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with seaweedfs() as started:
-        yield started
+@pytest.fixture
+def server(seaweed: Server) -> Server:
+    return seaweed
 
 
 @pytest.fixture

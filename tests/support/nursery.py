@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import functools
 import gc
 import importlib
@@ -36,7 +37,13 @@ from pathlib import Path
 from typing import IO, Any, Self, TextIO
 
 ROOT = Path(__file__).resolve().parents[2]
-OF_DEPLOYER = ("deployer", "pipelines")  # all others are of the app
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+OF_APP = (
+    "app",
+    "gunicorn",
+    "tests.support.quota_worker",
+    "tests.support.struck",
+)  # all others are the deployer's
 _STARTING = threading.Lock()  # threads that begin together have one nursery
 
 
@@ -257,7 +264,7 @@ def _serve(orders: socket.socket) -> None:
         if not message:
             os._exit(0)
         order = json.loads(message)
-        _import_all(order["module"] not in OF_DEPLOYER)
+        _import_all(order["module"] in OF_APP)
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
@@ -273,6 +280,8 @@ def _serve(orders: socket.socket) -> None:
 
 def _become(order: dict[str, Any], files: list[int], others: list[int]) -> None:
     os.setsid()
+    if order["module"] in OF_APP:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a server would go on after its test
     for number, file in enumerate(files[:3]):
         os.dup2(file, number)
     for file in {*files, *others} - {0, 1, 2}:
