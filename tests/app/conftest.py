@@ -9,23 +9,24 @@ expanding, contracting   folders with the versions of releases to come; snapshot
 mariadb     the session's own MariaDB server, running
 serve       serve() -> a Server: gunicorn as the image runs it, on the test's database; several share it
 gemini      the double of the model's service; `asking` is an application that asks it
+no_child_is_left   what reads a resume has ended when the test does
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import pytest
 from flask import Flask
@@ -36,10 +37,12 @@ from app.storage import database as database_module
 from app.storage.database import Database
 from app.storage.engines import PROBING
 from app.storage.migration import VERSIONS, Migration
+from tests.support import nursery
 from tests.support.gemini import Gemini
 from tests.support.mariadb import MariaDB
 from tests.support.mariadb import server as mariadb_server
 from tests.support.migrating import CONTRACTS, EXPANDS, versions
+from tests.support.processes import children
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -173,7 +176,8 @@ def begin(client: FlaskClient) -> Begin:
 class Server:
     """gunicorn in a process of its own."""
 
-    process: subprocess.Popen[str]
+    process: nursery.Process
+    said: TextIO
     port: int = 0
     lines: list[str] = field(default_factory=list)
     _more: threading.Condition = field(default_factory=threading.Condition)
@@ -218,9 +222,10 @@ class Server:
     def kill(self) -> None:
         """End all of its processes at once, as a container is killed."""
         master = self.process.pid
-        workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-        for pid in (master, *map(int, workers)):
-            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            workers = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+            for pid in (master, *map(int, workers)):
+                os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> int:
         """End it as the engine would; its exit status."""
@@ -229,19 +234,23 @@ class Server:
         try:
             return self.process.wait(timeout=40)
         finally:
-            self.process.kill()
-            if self._reader:
-                self._reader.join(timeout=10)
-            if self.process.stdout:
-                self.process.stdout.close()
+            self.end()
+
+    def end(self) -> None:
+        """End what is left of it, which is quicker than stopping."""
+        if self.process.poll() is None:
+            self.kill()
+            self.process.wait()
+        if self._reader:
+            self._reader.join(timeout=10)
+        self.said.close()
 
     @property
     def log(self) -> str:
         return "".join(self.lines)
 
     def _read(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
+        for line in self.said:
             with self._more:
                 self.lines.append(line)
                 self._more.notify_all()
@@ -254,43 +263,48 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
     return outer | ours | extra
 
 
+def begun(environ: Mapping[str, str], *more: str) -> Server:
+    """gunicorn, which says its port once it is followed."""
+    read, write = os.pipe()
+    with os.fdopen(write, "wb") as log:
+        process = nursery.Process(
+            "gunicorn",
+            ["--config", "app/gunicorn.conf.py", "--bind", "127.0.0.1:0", *more],
+            cwd=ROOT,
+            env=environ,
+            stdout=log,
+            stderr=log,
+        )
+    return Server(process, os.fdopen(read, encoding="utf-8"))
+
+
 @pytest.fixture
 def serve(settings: Settings) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
     def start(*binds: str, **extra: str) -> Server:
         more = [word for bind in binds for word in ("--bind", bind)]
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "gunicorn",
-                "--config",
-                "app/gunicorn.conf.py",
-                "--bind",
-                "127.0.0.1:0",
-                *more,
-            ],
-            cwd=ROOT,
-            env=environment(settings, **extra),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        server = Server(process)
-        servers.append(server)
+        servers.append(server := begun(environment(settings, **extra), *more))
         server.follow()
         return server
 
     yield start
     for started in servers:
-        started.stop()
+        started.end()
 
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDB]:
     with mariadb_server() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def migrated_tables(mariadb: MariaDB) -> Sequence[str]:
+    """The same as `migrated`, for MariaDB."""
+    with mariadb.database() as made:
+        Migration(made).migrate()
+        return mariadb.dump(made.rpartition("/")[2])
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
@@ -303,9 +317,13 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def database(url: str, tmp_path: Path) -> Iterator[Database]:
-    Migration(url, snapshots=tmp_path).migrate()
+def database(url: str, request: pytest.FixtureRequest) -> Iterator[Database]:
     made = Database(url)
+    if url.startswith("sqlite"):
+        shutil.copyfile(request.getfixturevalue("migrated"), str(made.url.database))
+    else:
+        server: MariaDB = request.getfixturevalue("mariadb")
+        server.fill(str(made.url.database), request.getfixturevalue("migrated_tables"))
     yield made
     made.close()
 
@@ -336,3 +354,11 @@ def snapshots(tmp_path: Path) -> Path:
     folder = tmp_path / "snapshots"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def no_child_is_left() -> Iterator[None]:
+    """The process that reads a resume has ended when the test does."""
+    before = children()
+    yield
+    assert children() <= before

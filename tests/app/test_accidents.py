@@ -9,8 +9,7 @@ the pieces are short of that.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +20,7 @@ from sqlalchemy.engine import make_url
 from app import Settings, create_app, runner, tasks, teller
 from app.storage.migration import Migration
 from tests.app.conftest import ANSWERS, ROOT, bearer, close, request, with_model
-from tests.support.bound import BOUND
+from tests.support import nursery
 from tests.support.gemini import Gemini
 from tests.support.mariadb import MariaDB
 from tests.support.relay import Relay, When
@@ -106,7 +105,9 @@ def cut(mariadb: MariaDB, gemini: Gemini) -> Iterator[tuple[Relay, Flask]]:
         close(application)
 
 
-@pytest.mark.parametrize("flush", [0.0, 60.0], ids=["pieces", "whole"])
+@pytest.mark.parametrize(
+    "flush", [pytest.param(0.0, id="pieces", marks=pytest.mark.soak), pytest.param(60.0, id="whole")]
+)
 def test_the_network_to_the_database_breaks(
     cut: tuple[Relay, Flask], gemini: Gemini, monkeypatch: pytest.MonkeyPatch, flush: float
 ) -> None:
@@ -132,27 +133,8 @@ def test_the_network_to_the_database_breaks(
 def struck(settings: Settings, gemini: Gemini) -> Iterator[Callable[..., str]]:
     """struck(point, when, order) -> `killed`, or the status of the response of a process that lived on."""
     given = {"database": settings.database, "endpoint": gemini.url, "key": gemini.key}
-    process = subprocess.Popen(
-        [*BOUND, sys.executable, "-m", "tests.support.struck", json.dumps(given)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin
-    assert process.stdout
-
-    def strike(point: int, when: When, sent: dict[str, Any]) -> str:
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(json.dumps({"point": point, "when": when, **sent}) + "\n")
-        process.stdin.flush()
-        return process.stdout.readline().strip()
-
-    yield strike
-    process.stdin.close()
-    process.stdout.close()
-    process.wait(timeout=30)
+    with nursery.talking("tests.support.struck", [json.dumps(given)], cwd=ROOT, env=os.environ) as talk:
+        yield lambda point, when, sent: talk.ask(json.dumps({"point": point, "when": when, **sent}))
 
 
 def test_the_process_is_killed(asking: Flask, gemini: Gemini, struck: Callable[..., str]) -> None:

@@ -30,7 +30,21 @@ ATTACKS: list[dict[str, Any]] = json.loads((ROOT / "tests/app/injections.json").
 MARK = re.compile(r"</?data-[0-9a-f]{32}>")
 MARKUP = re.compile(r"<[A-Za-z/!?]|!\[|\]\(|https?://evil|evil\.(?:example|com)/|javascript:", re.IGNORECASE)
 
+FIRST = {(attack["language"], *attack["wants"]): attack["id"] for attack in ATTACKS[::-1]}.values()
+"""One for each thing that is wanted in each language: a model that obeys another says the same."""
+
 every_attack = pytest.mark.parametrize("attack", ATTACKS, ids=[attack["id"] for attack in ATTACKS])
+every_kind = pytest.mark.parametrize(
+    "attack",
+    [
+        pytest.param(
+            attack,
+            id=attack["id"],
+            marks=() if attack["id"] in FIRST or "markup" in attack["wants"] else pytest.mark.soak,
+        )
+        for attack in ATTACKS
+    ],
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +125,7 @@ def test_what_nobody_sees_is_not_sent(attack: dict[str, Any]) -> None:
 # -- when the model obeys -----------------------------------------------------------
 
 
-@every_attack
+@every_kind
 def test_an_obeyed_attack_in_a_resume_changes_words_at_most(
     model: ModelInterviewer, gemini: Gemini, attack: dict[str, Any]
 ) -> None:
@@ -134,7 +148,7 @@ def test_an_obeyed_attack_in_a_resume_changes_words_at_most(
     assert len(MARK.findall(texts_sent(gemini.requests[0].body))) == 2
 
 
-@every_attack
+@every_kind
 def test_an_obeyed_attack_in_an_answer_gets_no_more_than_checks_allow(
     model: ModelInterviewer, gemini: Gemini, attack: dict[str, Any]
 ) -> None:

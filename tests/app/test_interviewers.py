@@ -58,7 +58,7 @@ def turns(interviewer: Interviewer, language: Language) -> list[Turn]:
 
 
 @pytest.mark.parametrize("kinds", [(), *((kind,) for kind in KINDS), ("skill", "behaviour")])
-@pytest.mark.parametrize("count", [1, 5, 10])
+@pytest.mark.parametrize("count", [1, pytest.param(5, marks=pytest.mark.soak), 10])
 def test_it_asks_as_many_questions_as_wanted_of_the_kinds_wanted(
     interviewer: Interviewer, language: Language, kinds: tuple[Kind, ...], count: int
 ) -> None:

@@ -36,9 +36,9 @@ CHECKS = [
     status_code_conformance,
     unsupported_method,
 ]
-CASES = times(8, 800)
+CASES = times(5, 800)
 """For each of the 13 operations; in a soak more than 10,000 together."""
-SEQUENCES = times(4, 120)
+SEQUENCES = times(3, 120)
 ANYHOW = settings(
     max_examples=CASES,
     deadline=None,

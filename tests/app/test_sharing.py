@@ -9,6 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from app import Settings
 from tests.app.conftest import ANSWERS, Server, bearer, file_of, request
+from tests.support.scale import times
+
+INTERVIEWS = times(12, 40)
 
 
 def sent(release: Server, path: str, body: object, headers: dict[str, str]) -> tuple[int, object]:
@@ -40,10 +43,10 @@ def test_requests_sent_to_both_releases_at_once_are_applied_once(
         assert answered[0][0] == 201
 
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(interview, range(40)))
+        list(pool.map(interview, range(INTERVIEWS)))
     with contextlib.closing(sqlite3.connect(file_of(settings))) as connection:
         counts = [
             connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             for table in ("interview", "answer", "question")
         ]
-    assert counts == [40, 40, 120]
+    assert counts == [INTERVIEWS, INTERVIEWS, 3 * INTERVIEWS]

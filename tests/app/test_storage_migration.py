@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,31 +23,19 @@ from app.storage.tables import interview
 from tests.app.conftest import ROOT
 from tests.support.bound import BOUND
 from tests.support.mariadb import MariaDB
-from tests.support.migrating import EXPANDS, fill, run, settings, versions
+from tests.support.migrating import EXPANDS, fill, run, versions
 from tests.support.names import free_port
 from tests.support.waiting import until
-
-
-def command(url: str, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*BOUND, sys.executable, "-m", "app", *words],
-        cwd=ROOT,
-        env=settings(url),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
 
 # -- migrating -------------------------------------------------------------------
 
 
 def test_of_many_that_migrate_at_once_one_does_it_and_all_succeed(url: str) -> None:
-    processes = [command(url, "migrate") for _ in range(4)]
-    outputs = [(*process.communicate(timeout=120), process.returncode) for process in processes]
-    assert [status for _, _, status in outputs] == [0] * 4, outputs
-    assert sum(f"from schema 0000 to {SCHEMA}" in out for out, _, _ in outputs) == 1
-    assert sum(f"at schema {SCHEMA} already" in out for out, _, _ in outputs) == 3
+    with ThreadPoolExecutor(4) as pool:
+        outputs = list(pool.map(lambda _: run(url, "migrate"), range(4)))
+    assert [status for status, _, _ in outputs] == [0] * 4, outputs
+    assert sum(f"from schema 0000 to {SCHEMA}" in out for _, out, _ in outputs) == 1
+    assert sum(f"at schema {SCHEMA} already" in out for _, out, _ in outputs) == 3
 
 
 def test_the_password_is_in_no_output(mariadb: MariaDB, tmp_path: Path) -> None:
@@ -109,12 +98,12 @@ def test_migrating_waits_for_the_server(mariadb: MariaDB) -> None:
     gone = f"mysql+pymysql://u:p@127.0.0.1:{free_port()}/x"
     with pytest.raises(Lost):
         Migration(gone, wait=0.5).migrate()
-    with mariadb.database() as url:
+    with mariadb.database() as url, ThreadPoolExecutor(1) as pool:
         mariadb.kill()
-        process = command(url, "migrate")
+        migrating = pool.submit(run, url, "migrate")
         mariadb.start()
-        out, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
+        status, out, err = migrating.result(120)
+    assert status == 0, err
     assert f"to {SCHEMA}" in out
 
 

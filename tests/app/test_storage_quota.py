@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import subprocess
-import sys
+import os
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -14,13 +13,13 @@ from app.storage.database import Database
 from app.storage.quota import PACIFIC, SECOND, Grant, Quota, Wait, day_of, next_day
 from app.storage.tables import quota_queue
 from tests.app.conftest import ROOT
-from tests.support.bound import BOUND
+from tests.support import nursery
 from tests.support.scale import times
 from tests.support.waiting import until
 
 WINDOW = times(1, 61)  # seconds
 WINDOWS = times(2, 5)  # how many of them pass in a test with processes
-PROCESSES = times(4, 8)
+PROCESSES = times(2, 8)
 MONDAY = round(dt.datetime(2026, 11, 23, 12, tzinfo=PACIFIC).timestamp()) * SECOND
 
 
@@ -67,30 +66,17 @@ def ask_from_many(
     :param before: done when they are ready, right before they begin.
     """
     url = database.url.render_as_string(hide_password=False)
-    process = subprocess.Popen(
-        [
-            *BOUND,
-            sys.executable,
-            "-m",
-            "tests.support.quota_worker",
-            url,
-            *map(str, (WINDOW, seconds, threads, *limits)),
-        ],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    assert process.stdout.readline() == "ready\n", process.communicate()[1]
-    before()
-    out, err = process.communicate("\n", timeout=60 + 5 * seconds)
-    assert process.returncode == 0, err
     found: dict[int, list[int]] = {limit: [] for limit in limits}
-    for line in out.splitlines():
-        limit, at = map(int, line.split())
-        found[limit].append(at)
+    words = [url, *map(str, (WINDOW, seconds, threads, *limits))]
+    with nursery.talking("tests.support.quota_worker", words, cwd=ROOT, env=os.environ) as talk:
+        assert talk.said.readline() == "ready\n"
+        before()
+        talk.given.write("\n")
+        talk.given.flush()
+        for line in talk.said:
+            limit, at = map(int, line.split())
+            found[limit].append(at)
+    assert talk.process.returncode == 0
     return {limit: sorted(grants) for limit, grants in found.items()}
 
 

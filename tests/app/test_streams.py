@@ -180,10 +180,10 @@ def test_a_retry_without_a_stream_takes_the_result_of_the_first_sending(
     assert len(gemini.requests) == 2
 
 
-def test_who_cannot_wait_gets_where_it_will_be(settings: Settings, gemini: Gemini) -> None:
+def test_who_cannot_wait_gets_where_it_will_be(asking: Flask, settings: Settings, gemini: Gemini) -> None:
+    created = begin(asking.test_client(), questions=1)
     application = create_app(with_model(settings, gemini, plain_wait=1))
     client = application.test_client()
-    created = begin(client, questions=1)
     gemini.script(Act("slow-start", seconds=2.5))
     path = f"/api/interviews/{created['id']}/answers"
     response = client.post(path, json={"question": 1, "text": ANSWERS["en"]}, headers=bearer(created))

@@ -15,7 +15,7 @@ import pytest
 from deployer.site.invalidation import Invalidation, Used
 from tests.support import pipelines
 from tests.support.cli import Done
-from tests.support.s3 import Server, seaweedfs
+from tests.support.s3 import Server
 from tests.support.site import SiteProject
 
 STAGES = ["checkout", "install", "build", "deploy", "invalidate", "verify"]
@@ -99,10 +99,9 @@ class Front(SiteProject):
         return {stage["stage"]: stage["outcome"] for stage in found["stages"]}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with seaweedfs() as started:
-        yield started
+@pytest.fixture
+def server(seaweed: Server) -> Server:
+    return seaweed
 
 
 @pytest.fixture(scope="module")

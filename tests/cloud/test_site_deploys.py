@@ -14,15 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.s3 import Server, seaweedfs
+from tests.support.s3 import Server
 from tests.support.site import ROOT, SiteProject, release_in
 from tests.support.waiting import until
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with seaweedfs() as started:
-        yield started
+@pytest.fixture
+def server(seaweed: Server) -> Server:
+    return seaweed
 
 
 @pytest.fixture

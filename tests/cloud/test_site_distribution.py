@@ -23,17 +23,16 @@ from deployer.site.cloudfront import CloudFront
 from deployer.site.invalidation import Invalidation, Used
 from deployer.site.s3.store import S3Store
 from deployer.site.store import Headers
-from tests.support.s3 import Server, moto
+from tests.support.s3 import Server
 from tests.support.site import SiteProject
 
 WANTED = Invalidation(("/", "/index.html"), 0.0)
 PAGES = ["/", "/about.html", "/index.html"]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with moto() as started:
-        yield started
+@pytest.fixture
+def server(moto: Server) -> Server:
+    return moto
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.s3 import Server, seaweedfs
+from tests.support.s3 import Server
 from tests.support.scale import times
 from tests.support.site import SiteProject, Visitor, release_in
 from tests.support.waiting import until
@@ -17,10 +17,9 @@ MOST_EFFECTS = 60
 """More than any of these commands has: the strikes end when a command runs to its end."""
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with seaweedfs() as started:
-        yield started
+@pytest.fixture
+def server(seaweed: Server) -> Server:
+    return seaweed
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from deployer.cli.main import main
 from deployer.stack import cloud
 from tests.support import cli
 from tests.support.cli import Done
-from tests.support.s3 import Server, moto
+from tests.support.s3 import Server
 
 SETTINGS: dict[str, Any] = {
     "service": {"name": "shop", "image": "shop:1", "port": 80},
@@ -75,10 +74,9 @@ class Account:
         ]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with moto() as started:
-        yield started
+@pytest.fixture
+def server(moto: Server) -> Server:
+    return moto
 
 
 @pytest.fixture

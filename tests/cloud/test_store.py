@@ -22,7 +22,6 @@ from deployer.site.s3.client import Client
 from deployer.site.s3.signing import Signer
 from deployer.site.s3.store import S3Store
 from deployer.site.store import Headers, Upload
-from tests.support import s3
 from tests.support.names import free_port
 from tests.support.s3 import Server
 
@@ -49,18 +48,6 @@ ODD = (
     "tab\t",
     "empty",
 )
-
-
-@pytest.fixture(scope="module")
-def seaweed() -> Iterator[Server]:
-    with s3.seaweedfs() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[Server]:
-    with s3.moto() as server:
-        yield server
 
 
 @pytest.fixture(params=["seaweed", "moto"])

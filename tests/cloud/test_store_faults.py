@@ -21,7 +21,6 @@ from deployer.interrupts import raising
 from deployer.site.s3 import client, open_store
 from deployer.site.s3.store import S3Store
 from deployer.site.store import Headers, Upload
-from tests.support import s3
 from tests.support.faults import Fault, FaultProxy
 from tests.support.s3 import Server
 from tests.support.scale import times
@@ -29,10 +28,9 @@ from tests.support.scale import times
 TEXT = Headers("text/plain; charset=utf-8", "max-age=1")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with s3.seaweedfs() as started:
-        yield started
+@pytest.fixture
+def server(seaweed: Server) -> Server:
+    return seaweed
 
 
 @pytest.fixture

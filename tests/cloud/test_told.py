@@ -19,17 +19,16 @@ from deployer.sinks.telling import open_telling
 from tests.support import cli
 from tests.support.ends import served
 from tests.support.names import service_name
-from tests.support.s3 import REGION, Server, moto
+from tests.support.s3 import REGION, Server
 from tests.support.site import SiteProject
 
 GROUP = "/deployer/events"
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[Server]:
-    with moto() as server:
-        server.client("logs").create_log_group(logGroupName=GROUP)
-        yield server
+def aws(moto: Server) -> Server:
+    moto.client("logs").create_log_group(logGroupName=GROUP)
+    return moto
 
 
 class Site(SiteProject):
@@ -114,7 +113,9 @@ def test_a_group_that_is_not_there_is_said_and_the_metrics_are_put_all_the_same(
     assert metric(site, "Deploys") == [1.0, 1.0]
 
 
-@pytest.mark.parametrize("trouble", ["never", "500", "429", "hangup", "garbage"])
+@pytest.mark.parametrize(
+    "trouble", ["never", "500", pytest.param("429", marks=pytest.mark.soak), "hangup", "garbage"]
+)
 def test_a_deploy_does_not_notice_a_cloudwatch_in_trouble(
     site: Site, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

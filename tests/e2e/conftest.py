@@ -9,8 +9,6 @@ visit       visit(front, language="ko", size=PHONE) -> a Visitor, in a browser a
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -22,10 +20,9 @@ from docker import DockerClient
 from app.storage.migration import Migration
 from scripts.browser import Browser, Page
 from scripts.frontend import build
-from tests.app.conftest import ROOT, Server, environment, settings_for
+from tests.app.conftest import Server, begun, environment, settings_for
 from tests.e2e.visitor import Visitor
 from tests.support import engine as support
-from tests.support.bound import BOUND
 from tests.support.front import Front
 from tests.support.gemini import Gemini
 from tests.support.sound import tone
@@ -62,24 +59,13 @@ def serve(database: Path) -> Iterator[Serve]:
     servers: list[Server] = []
 
     def start(path: Path = database, **extra: str) -> Server:
-        command = [sys.executable, "-m", "gunicorn", "--config", "app/gunicorn.conf.py"]
-        process = subprocess.Popen(
-            [*BOUND, *command, "--bind", "127.0.0.1:0"],
-            cwd=ROOT,
-            env=environment(settings_for(path), **extra),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        servers.append(server := Server(process))
+        servers.append(server := begun(environment(settings_for(path), **extra)))
         server.follow()
         return server
 
     yield start
     for server in servers:
-        if server.process.poll() is None:
-            server.kill()  # nothing of it is wanted any more
-        server.stop()
+        server.end()
 
 
 @pytest.fixture(scope="module")

@@ -188,3 +188,10 @@ def change_set(*changes: Mapping[str, Any], status: str = "CREATE_COMPLETE", **f
 def resource(name: str, type_: str, action: str, **fields: Any) -> dict[str, Any]:
     """A resource's change."""
     return {"LogicalResourceId": name, "ResourceType": type_, "Action": action, **fields}
+
+
+BEFORE = happened("shop", "CREATE_COMPLETE")
+BEGUN = happened("shop", "UPDATE_IN_PROGRESS", "User Initiated")
+DONE = happened("shop", "UPDATE_COMPLETE")
+MADE = happened("Topic", "CREATE_COMPLETE")
+DATABASE = {"Type": "AWS::RDS::DBInstance", "Properties": {"DeletionProtection": True}}

@@ -13,7 +13,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -115,6 +115,26 @@ class MariaDB:
             yield self.url(name)
         finally:
             self.execute(f"DROP DATABASE {name}")
+
+    def dump(self, name: str) -> list[str]:
+        """What makes the tables of a database, and the rows in them."""
+        with contextlib.closing(self.connect(name)) as connection, connection.cursor() as cursor:
+            cursor.execute("SHOW TABLES")
+            tables = [str(table) for (table,) in cursor.fetchall()]
+            made = ["SET foreign_key_checks = 0"]  # in no order
+            for table in tables:
+                cursor.execute(f"SHOW CREATE TABLE `{table}`")
+                made += [statement for _, statement in cursor.fetchall()]
+                cursor.execute(f"SELECT * FROM `{table}`")
+                for row in cursor.fetchall():
+                    made.append(cursor.mogrify(f"INSERT INTO `{table}` VALUES %s", [row]))
+        return made
+
+    def fill(self, name: str, statements: Sequence[str]) -> None:
+        """Make the same in an empty database."""
+        with contextlib.closing(self.connect(name)) as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
 
     def execute(self, statement: str) -> None:
         """Run a statement beside everybody else."""

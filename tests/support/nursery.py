@@ -2,6 +2,7 @@
 
     done = nursery.run("deployer", ["status"], cwd=folder, env=environment)
     with nursery.Process("deployer", ["rollout"], cwd=folder, env=environment, stdout=log) as process: ...
+    with nursery.talking("tests.support.struck", [order], cwd=folder, env=environment) as talk: talk.ask(line)
 
 What is run is what `python -m MODULE ARGUMENTS` runs, with its own folder, environment, streams, session and
 signals. What importing costs is measured elsewhere (`benchmarks`), and what it needs is tested by those tests
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import functools
 import gc
 import importlib
@@ -30,10 +32,19 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TextIO
 
 ROOT = Path(__file__).resolve().parents[2]
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+OF_APP = (
+    "app",
+    "gunicorn",
+    "tests.support.quota_worker",
+    "tests.support.struck",
+)  # all others are the deployer's
+_STARTING = threading.Lock()  # threads that begin together have one nursery
 
 
 class Process:
@@ -60,7 +71,9 @@ class Process:
         order = {"module": module, "arguments": list(arguments), "cwd": str(cwd), "env": dict(env)}
         with Path(os.devnull).open("r+b", buffering=0) as nothing:
             streams = [(stream or nothing).fileno() for stream in (stdin, stdout, stderr)]
-            socket.send_fds(_nursery(), [json.dumps(order).encode()], [*streams, theirs.fileno()])
+            with _STARTING:
+                line = _nursery()
+            socket.send_fds(line, [json.dumps(order).encode()], [*streams, theirs.fileno()])
         theirs.close()
         self.pid = int(self._read(60.0))
 
@@ -134,6 +147,44 @@ def run(
     return subprocess.CompletedProcess(process.args, code, said[0], said[1])
 
 
+@dataclass
+class Talk:
+    """A process that is written to and read from, and says on standard error what the test's own would."""
+
+    process: Process
+    given: TextIO
+    said: TextIO
+
+    def ask(self, line: str) -> str:
+        """A line to it, and its next one."""
+        self.given.write(f"{line}\n")
+        self.given.flush()
+        return self.said.readline().strip()
+
+
+@contextlib.contextmanager
+def talking(
+    module: str, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: float = 60.0
+) -> Iterator[Talk]:
+    """`python -m MODULE ARGUMENTS`, which ends within `timeout` seconds of the end of what it is given."""
+    theirs_in, ours_in = os.pipe()
+    ours_out, theirs_out = os.pipe()
+    with (
+        os.fdopen(theirs_in, "rb") as stdin,
+        os.fdopen(theirs_out, "wb") as stdout,
+        os.fdopen(2, "wb", closefd=False) as stderr,
+    ):
+        process = Process(module, arguments, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
+    with os.fdopen(ours_in, "w", encoding="utf-8") as given, os.fdopen(ours_out, encoding="utf-8") as said:
+        try:
+            yield Talk(process, given, said)
+            given.close()
+            process.wait(timeout)
+        finally:
+            process.kill()
+            process.wait()
+
+
 def _said(stream: IO[bytes]) -> str:
     stream.seek(0)
     return stream.read().decode()
@@ -167,7 +218,10 @@ def _import_all(of_app: bool) -> None:
         for found in _modules(package):
             if not found.endswith("__main__") and ".migrations" not in found:  # which alembic runs
                 importlib.import_module(found)
-    if not of_app:
+    if of_app:
+        importlib.import_module("gunicorn.app.wsgiapp")
+        importlib.import_module("gunicorn.workers.gthread")
+    else:
         from deployer.config import schema
         from deployer.host.sdk import sdk
 
@@ -211,7 +265,7 @@ def _serve(orders: socket.socket) -> None:
         if not message:
             os._exit(0)
         order = json.loads(message)
-        _import_all(order["module"] == "app")
+        _import_all(order["module"] in OF_APP)
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
@@ -227,6 +281,8 @@ def _serve(orders: socket.socket) -> None:
 
 def _become(order: dict[str, Any], files: list[int], others: list[int]) -> None:
     os.setsid()
+    if order["module"] in OF_APP:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a server would go on after its test
     for number, file in enumerate(files[:3]):
         os.dup2(file, number)
     for file in {*files, *others} - {0, 1, 2}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import re
 import struct
@@ -11,10 +12,16 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import get_args
 
 import docx
+import pytest
 from fpdf import FPDF
 from pypdf import PdfReader, PdfWriter
+
+from app.languages import Language
+from app.messages import say
+from app.resumes import Limits, ResumeError, read
 
 KOREAN = (
     "김민지\nSpring Boot와 JPA로 주문 API를 개발하고 운영\n"
@@ -23,6 +30,7 @@ KOREAN = (
 """The last line has syllables that CP949 has and EUC-KR has not."""
 
 HWPX_TYPE = b"application/hwp+zip"
+MB = 2**20
 _FONTS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
 
 
@@ -30,6 +38,21 @@ def korean_font() -> Path:
     """A real Korean font; `scripts/system-packages` installs it."""
     found = (file for folder in _FONTS for file in sorted(folder.rglob("NanumGothic.ttf")))
     return next(found)
+
+
+def same(text: str) -> str:
+    """Without the line ends and blanks that a layout adds."""
+    return "".join(text.split())
+
+
+def refusal(data: bytes, **limits: float) -> str:
+    """Why a file is refused; the sentences for it are there, with all that they mention."""
+    with pytest.raises(ResumeError) as refused:
+        read(data, limits=Limits(**limits))  # type: ignore[arg-type]  # whole numbers where they have to be
+    for language in get_args(Language):
+        assert say(refused.value.code, language)
+        assert say(f"{refused.value.code}.detail", language, **refused.value.values)
+    return refused.value.code
 
 
 # --- PDF ------------------------------------------------------------------------------------------
@@ -89,6 +112,7 @@ def text_pdf(text: str = "Jane Doe, backend engineer") -> bytes:
     return page_pdf(shown(b"\n".join(line.encode("cp1252").hex().encode() for line in text.split("\n"))))
 
 
+@functools.cache
 def embedded_pdf(text: str = KOREAN, *, compressed: bool = True) -> bytes:
     """As word processors and browsers do it: a subset of a Korean font, by glyph numbers, with ToUnicode."""
     made = FPDF()
@@ -134,10 +158,15 @@ def encrypted_pdf(user: str, algorithm: str, plain: bytes | None = None) -> byte
 
 
 def deflated(unit: bytes, size: int) -> bytes:
-    """`size` bytes or a little more, deflated without ever being there at once."""
-    packer = zlib.compressobj(9)
-    block = unit * (2**20 // len(unit))
-    return b"".join(packer.compress(block) for _ in range(size // len(block) + 1)) + packer.flush()
+    """`size` bytes or a little more, of one block that is deflated once and there again and again."""
+    block = unit * (MB // len(unit))
+    count = size // len(block) + 1
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)  # refers to nothing before it
+    check = 1
+    for _ in range(count):
+        check = zlib.adler32(block, check)
+    return b"\x78\xda" + packed * count + packer.flush() + check.to_bytes(4)
 
 
 def flate_bomb(size: int, unit: bytes = b" ") -> bytes:
@@ -149,6 +178,11 @@ def nested_flate_bomb(size: int) -> bytes:
     """The same, packed twice: some kilobytes."""
     twice = zlib.compress(deflated(b" ", size), 9)
     return page_pdf(stream(twice, b"/Filter [/FlateDecode /FlateDecode]"))
+
+
+def operator_bomb() -> bytes:
+    """Text is shown five million times, none each time; pages without such operators are not gone through."""
+    return flate_bomb(60 * MB, b"BT () Tj ET\n")
 
 
 def pages_pdf(count: int, *, said: int | None = None) -> bytes:
@@ -182,7 +216,7 @@ def packed(entries: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> bytes:
     ):  # of a name given twice
         for name, content in entries.items() if isinstance(entries, Mapping) else entries:
             kind = zipfile.ZIP_STORED if name == "mimetype" else zipfile.ZIP_DEFLATED
-            archive.writestr(name, content, compress_type=kind)
+            archive.writestr(name, content, compress_type=kind, compresslevel=1)
     return out.getvalue()
 
 
@@ -213,6 +247,11 @@ def docx_of(body: bytes) -> bytes:
 def docx_of_xml(xml: bytes) -> bytes:
     """A DOCX around any main part."""
     return packed({"[Content_Types].xml": b"<Types/>", "word/document.xml": xml})
+
+
+def zip_bomb(size: int) -> bytes:
+    """A DOCX whose main part unpacks to `size` bytes."""
+    return docx_of(b" " * size)
 
 
 def section(paragraphs: Iterable[str]) -> bytes:

@@ -25,6 +25,7 @@ from deployer.site.store import Store
 from tests.support import cli, nursery
 from tests.support.cli import Done
 from tests.support.s3 import Server
+from tests.support.scale import times
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -140,6 +141,10 @@ def release_in(store: Store, key: str) -> int:
     return int(said[1])
 
 
+PAUSE = times(30, 0) / 1000
+"""Seconds between two visits: one without any takes a processor to itself."""
+
+
 class Visitor:
     """Loads both pages and all that they refer to, again and again, as a browser without a cache would."""
 
@@ -160,7 +165,7 @@ class Visitor:
         self._thread.join()
 
     def _browse(self) -> None:
-        while not self._ended.is_set():
+        while not self._ended.wait(PAUSE):
             for page in ("index.html", "about.html"):
                 try:
                     self.visit(page)

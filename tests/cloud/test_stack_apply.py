@@ -1,4 +1,4 @@
-"""Applying, following and destroying by script: what moto never does. No part of it waits for real."""
+"""Applying and following by script: what moto never does. No part of it waits for real."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from deployer.errors import CloudUnreachable, ExitStatus, Interrupted, Locked, PreflightError, StackFailed
-from deployer.stack import removal, secrets
 from deployer.stack.apply import apply
 from deployer.stack.follow import Following
+from deployer.stack.parameters import StackOutput
 from deployer.stack.plan import Consent, StackPlan
-from deployer.stack.work import Work
 from tests.support.formation import (
+    BEFORE,
+    BEGUN,
     CHANGE_SET,
+    DATABASE,
+    DONE,
     IDENTITY,
+    MADE,
     Refusal,
     Script,
     absent,
@@ -48,12 +52,6 @@ def updating(*changes: Mapping[str, Any], end: str = "UPDATE_COMPLETE", **fields
     script.answer("describe_stacks", ready, ready, ready, busy, busy, stack(end, **fields))
     script.answer("describe_change_set", change_set(*changes))
     return script
-
-
-BEFORE = happened("shop", "CREATE_COMPLETE")
-BEGUN = happened("shop", "UPDATE_IN_PROGRESS", "User Initiated")
-DONE = happened("shop", "UPDATE_COMPLETE")
-MADE = happened("Topic", "CREATE_COMPLETE")
 
 
 def test_the_change_set_that_was_planned_is_executed_and_followed_in_order() -> None:
@@ -166,8 +164,6 @@ def test_a_change_set_that_cannot_be_deleted_does_not_hide_the_reason() -> None:
 
 
 def test_each_stack_is_given_what_the_one_before_gives() -> None:
-    from deployer.stack.parameters import StackOutput
-
     script = Script()
     first = template("certificate")
     second = template(parameters={"CertificateArn": StackOutput("certificate", "CertificateArn")})
@@ -283,114 +279,6 @@ def test_a_certificate_that_waits_for_its_record_says_so_and_again_after_a_while
     assert said[1].startswith("still waiting")
 
 
-def destroying(script: Script) -> Work:
-    script.answer(
-        "list_stack_resources",
-        {"StackResourceSummaries": [summary("Bucket", "AWS::S3::Bucket", "shop-site")]},
-    )
-    return script.work(template(resources={"Bucket": {"Type": "AWS::S3::Bucket"}}))
-
-
-def summary(name: str, type_: str, physical: str) -> dict[str, Any]:
-    return {
-        "LogicalResourceId": name,
-        "PhysicalResourceId": physical,
-        "ResourceType": type_,
-        "ResourceStatus": "CREATE_COMPLETE",
-        "LastUpdatedTimestamp": BEFORE["Timestamp"],
-    }
-
-
-def test_a_bucket_that_holds_something_is_kept_and_the_rest_deleted() -> None:
-    script = Script()
-    work = destroying(script)
-    script.answer("list_object_versions", {"DeleteMarkers": [{"Key": "old"}]})
-    protected = stack("CREATE_COMPLETE", EnableTerminationProtection=True)
-    failed, gone = stack("DELETE_FAILED"), stack("DELETE_COMPLETE")
-    script.answer("describe_stacks", protected, protected, failed, gone)
-    begun, full = happened("shop", "DELETE_IN_PROGRESS"), happened("Bucket", "DELETE_FAILED", "is not empty")
-    first = [BEFORE, begun, full, happened("shop", "DELETE_FAILED")]
-    second = [*first, happened("shop", "DELETE_IN_PROGRESS"), happened("shop", "DELETE_COMPLETE")]
-    script.answer("describe_stack_events", told(BEFORE), told(*first), told(*first), told(*second))
-    shown: list[removal.Removal] = []
-
-    def yes(found: Sequence[removal.Removal]) -> bool:
-        shown.extend(found)
-        return True
-
-    removal.destroy(work, ["main"], yes)
-    assert shown[0].kept == ("Bucket (shop-site), since it holds something",)
-    assert [words.get("RetainResources") for words in script.words("delete_stack")] == [None, ["Bucket"]]
-    assert script.words("update_termination_protection")[0]["EnableTerminationProtection"] is False
-
-
-def test_what_else_cannot_be_deleted_is_an_error_with_its_reason() -> None:
-    script = Script()
-    work = destroying(script)
-    script.answer("list_object_versions", {})
-    ready = stack("CREATE_COMPLETE")
-    script.answer("describe_stacks", ready, ready, stack("DELETE_FAILED"))
-    failed = [happened("Bucket", "DELETE_FAILED", "Access Denied"), happened("shop", "DELETE_FAILED")]
-    script.answer("describe_stack_events", told(BEFORE), told(BEFORE, *failed))
-    with pytest.raises(StackFailed, match="Access Denied"):
-        removal.destroy(work, ["main"], lambda _: True)
-    assert len(script.words("delete_stack")) == 1
-
-
-DATABASE = {"Type": "AWS::RDS::DBInstance", "Properties": {"DeletionProtection": True}}
-
-
-def with_database(status: str, *, protected: bool = True) -> tuple[Script, Work]:
-    """A stack with a database whose template protects it, and whether RDS does."""
-    script = Script()
-    script.answer("describe_stacks", stack(status))
-    script.answer("get_template", {"TemplateBody": json.dumps({"Resources": {"Database": DATABASE}})})
-    found = summary("Database", "AWS::RDS::DBInstance", "db-1")
-    script.answer("list_stack_resources", {"StackResourceSummaries": [found]})
-    script.answer("describe_db_instances", {"DBInstances": [{"DeletionProtection": protected}]})
-    script.answer("modify_db_instance", {})
-    return script, script.work(template(resources={"Database": DATABASE}))
-
-
-@pytest.mark.parametrize(
-    ("status", "way"), [("CREATE_COMPLETE", "infra apply"), ("DELETE_FAILED", "aws rds")]
-)
-def test_a_database_that_is_protected_refuses_before_anything_goes(status: str, way: str) -> None:
-    script, work = with_database(status)
-    with pytest.raises(PreflightError, match="refuses") as error:
-        removal.destroy(work, ["main"], lambda _: True)
-    assert error.value.details == ("shop: Database (db-1) has deletion protection",)
-    assert way in str(error.value.remedy)
-    assert script.words("delete_stack") == []
-
-
-def test_one_whose_protection_was_taken_off_by_hand_goes() -> None:
-    script, work = with_database("DELETE_FAILED", protected=False)
-    script.answer("describe_stacks", stack("DELETE_FAILED"), stack("DELETE_FAILED"), stack("DELETE_COMPLETE"))
-    script.answer("describe_stack_events", told(BEFORE), told(BEFORE, happened("shop", "DELETE_COMPLETE")))
-    removal.destroy(work, ["main"], lambda _: True)
-    assert script.words("modify_db_instance") == []
-    assert len(script.words("delete_stack")) == 1
-
-
-@pytest.mark.parametrize("status", ["CREATE_FAILED", "ROLLBACK_FAILED"])
-def test_one_that_never_served_is_opened_so_that_what_failed_can_be_taken_away(status: str) -> None:
-    script, work = with_database(status)
-    script.answer("describe_stacks", stack(status), stack(status), stack("DELETE_COMPLETE"))
-    script.answer("describe_stack_events", told(BEFORE), told(BEFORE, happened("shop", "DELETE_COMPLETE")))
-    shown: list[str] = []
-
-    def agreed(todo: Sequence[removal.Removal]) -> bool:
-        shown.extend(line for each in todo for line in each.lines())
-        return True
-
-    removal.destroy(work, ["main"], agreed)
-    assert any("db-1, which never served" in line for line in shown)
-    opened = {"DBInstanceIdentifier": "db-1", "DeletionProtection": False, "ApplyImmediately": True}
-    assert script.words("modify_db_instance") == [opened]
-    assert len(script.words("delete_stack")) == 1
-
-
 def test_a_protected_database_is_not_removed_by_an_update() -> None:
     gone = resource(
         "Database", "AWS::RDS::DBInstance", "Remove", PhysicalResourceId="db-1", PolicyAction="Snapshot"
@@ -411,76 +299,3 @@ def test_what_an_update_could_not_delete_is_told_though_it_ended_well() -> None:
     applied = apply(script.work(template()), agree())
     assert applied.outcomes == {"shop": "update"}
     assert any("in use" in each and "outside of the stack" in each for each in script.sentences())
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [
-        ("gemini-key", "any thing, 한국어\n", ""),
-        ("gemini-key", "", "0 bytes"),
-        ("gemini-key", "x" * 4097, "4,097 bytes"),
-        ("gemini-key", "k\udcff", "UTF-16"),
-        ("database-password", "eight-8!", ""),
-        ("database-password", "with/slash8", "8 to 41"),
-        ("database-password", "with space8", "8 to 41"),
-        ("database-password", "short", "8 to 41"),
-        ("origin-secret", "x" * 20, ""),
-        ("origin-secret", "x" * 19, "20 letters"),
-        ("origin-secret", "x" * 20 + "\n", "20 letters"),
-    ],
-)
-def test_values_that_aws_would_refuse_later_are_refused_now(name: str, value: str, said: str) -> None:
-    found = secrets.wrong(name, value)
-    assert said in found
-    assert bool(said) == bool(found)
-
-
-def test_a_killed_destroy_is_followed_by_the_next() -> None:
-    script = Script()
-    work = destroying(script)
-    busy, gone = stack("DELETE_IN_PROGRESS"), stack("DELETE_COMPLETE")
-    script.answer("describe_stacks", busy, busy, gone, absent())
-    begun = {**happened("shop", "DELETE_IN_PROGRESS"), "ClientRequestToken": "deployer-1"}
-    done = told(BEFORE, begun, happened("shop", "DELETE_COMPLETE"))
-    script.answer(
-        "describe_stack_events", told(BEFORE, begun), told(BEFORE, begun), told(BEFORE, begun), done
-    )
-    assert removal.destroy(work, ["main"], lambda _: True) == []
-    assert script.words("delete_stack") == []
-
-
-def test_stacks_go_in_the_opposite_order_and_only_with_consent() -> None:
-    script = Script()
-    script.answer("describe_stacks", stack("CREATE_COMPLETE"))
-    script.answer("list_stack_resources", {"StackResourceSummaries": []})
-    work = script.work(template("zone"), template("certificate"), template())
-    order = [each.place.kind for each in removal.prepare(work)]
-    assert order == ["metrics", "main", "certificate", "zone"]
-    with pytest.raises(PreflightError, match="nobody has agreed") as error:
-        removal.destroy(work, [], lambda _: False)
-    assert error.value.remedy == "--yes shop"
-    assert script.words("delete_stack") == []
-
-
-def test_generated_secrets_are_made_once_and_fit_for_a_database() -> None:
-    script = Script()
-    script.answer("get_parameters", {"Parameters": []})
-    script.answer("put_parameter", {"Version": 1})
-    names = ("origin-secret", "database-password", "gemini-key")
-    work = script.work(template(), secrets_prefix="/shop", secrets=names)
-    assert secrets.make_missing(work) == ["/shop/origin-secret", "/shop/database-password"]
-    for words in script.words("put_parameter"):
-        assert (words["Type"], words["Overwrite"]) == ("SecureString", False)
-        assert 20 <= len(words["Value"]) <= 41
-        assert not set(words["Value"]) & set("/@\" '")
-        assert words["Value"] not in str(script.events)
-    assert any("gemini-key" in each for each in script.sentences())
-
-
-def test_a_secret_that_somebody_makes_meanwhile_is_left() -> None:
-    script = Script()
-    script.answer("put_parameter", Refusal("ParameterAlreadyExists", "there"))
-    assert not secrets.put(script.cloud(), "ap-northeast-2", "/shop/a", "canary", replace=False)
-    with pytest.raises(Exception, match="ParameterAlreadyExists") as error:
-        secrets.put(script.cloud(), "ap-northeast-2", "/shop/a", "canary")
-    assert "canary" not in str(error.value)

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from deployer.config.secrets import resolve
 from deployer.errors import ConfigError
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+from tests.support.s3 import Server
 
 
 @pytest.fixture
-def account(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def account(moto: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     given = {
-        "AWS_ENDPOINT_URL_SSM": store,
+        "AWS_ENDPOINT_URL_SSM": moto.endpoint,
         "AWS_ACCESS_KEY_ID": "k",
         "AWS_SECRET_ACCESS_KEY": "s",
         "AWS_DEFAULT_REGION": "ap-northeast-2",
