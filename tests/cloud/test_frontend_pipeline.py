@@ -99,7 +99,7 @@ class Front(SiteProject):
         return {stage["stage"]: stage["outcome"] for stage in found["stages"]}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server(seaweed: Server) -> Server:
     return seaweed
 
@@ -111,8 +111,9 @@ def package(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def front(package: Front) -> Front:
+def front(package: Front, server: Server) -> Front:
     """One for all tests: npm installs it once. The first of them finds it new."""
+    package.server = server
     package.reset()
     return package
 
@@ -191,11 +192,11 @@ def no_bucket(front: Front) -> None:
 
 def other_packages(front: Front) -> None:
     wanted = PACKAGE | {"dependencies": {"front-tools": "file:tools", "front-icons": "file:icons"}}
-    (front.folder / "front/package.json").write_text(json.dumps(wanted))
+    front.source("package.json", json.dumps(wanted))
 
 
 def other_tools(front: Front) -> None:
-    (front.folder / "front/tools/build.js").write_text("#!/usr/bin/env node\nprocess.exit(3);\n")
+    front.source("tools/build.js", "#!/usr/bin/env node\nprocess.exit(3);\n")
 
 
 def other_key(front: Front) -> None:
@@ -228,17 +229,18 @@ def test_whichever_stage_fails_a_site_is_there(
     harm, code, said = BREAKS[stage]
     earlier = STAGES[: STAGES.index(stage)]
     monkeypatch.setattr("deployer.site.cloudfront.open_distribution", lambda *_: Distribution())
+    old = front.change()
     for name in STAGES[:4]:
         front.pipeline(name)
-    assert front.title() == 1
-    front.number.write_text("2\n")
+    assert front.title() == old
+    new = front.change()
     if stage == "invalidate":
         front.config(dist="front/dist", distribution="E2ABC")
     for name in earlier:
         front.pipeline(name)
     harm(front)
     assert said in front.pipeline(stage, expect=code).stderr
-    assert front.title() == (2 if "deploy" in earlier else 1)
+    assert front.title() == (new if "deploy" in earlier else old)
     # Where the config names no bucket, there is no pipeline to report of.
     front.pipeline("report", expect=0 if stage != "checkout" else code)
     if stage != "checkout":
