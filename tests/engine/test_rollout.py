@@ -45,7 +45,7 @@ def test_rollouts_and_rollbacks_under_mixed_load_lose_nothing(serving: Project, 
 
 def test_rollout_says_what_it_did_and_status_says_what_is(serving: Project, variant: Variant) -> None:
     before = serving.status()["active"]
-    told = json.loads(serving.run("releases", "--json").stdout)
+    told = json.loads(serving.run("releases", "-n", "1000", "--json").stdout)
     result = serving.json("rollout", "--image", variant(V="2"))
     assert {"release", "image", "duration_s", "phases", "outcome"} <= set(result)
     status = serving.status()
@@ -58,7 +58,7 @@ def test_rollout_says_what_it_did_and_status_says_what_is(serving: Project, vari
     assert status["candidate"] is None
     assert status["lock"] is None
     assert status["recovery_needed"] == []
-    newest, *older = json.loads(serving.run("releases", "--json").stdout)
+    newest, *older = json.loads(serving.run("releases", "-n", "1000", "--json").stdout)
     assert (newest["release"], newest["outcome"]) == (result["release"], "succeeded")
     assert older == told
     assert newest["who"]

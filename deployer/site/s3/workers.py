@@ -15,6 +15,9 @@ from deployer.errors import DeployerError
 
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
+HEARING = 1.0
+"""Seconds after which a signal is heard that came in the instant before this thread began to wait."""
+
 T = TypeVar("T")
 
 
@@ -71,7 +74,8 @@ class _Crew:
 
     def wait(self) -> None:
         # Not Thread.join: interrupted by a signal's exception, it takes the thread for ended from then on.
-        self._ended.wait()
+        while not self._ended.wait(HEARING):
+            pass
 
     def stop(self) -> None:
         self._stopped = True
