@@ -29,7 +29,7 @@ help: ## this list
 demo: $(STAMP) base-image ## the API is rolled out twice under load: lost = 0, and what to open
 	@python scripts/demo.py
 
-test: lint base-image ## lint and all tests; twenty minutes or so on two processors
+test: lint base-image ## lint and all tests; a quarter of an hour or so on two processors
 	@$(MAKE) --no-print-directory tests
 
 soak: $(STAMP) base-image ## the tests again with the full counts and random instants; an hour or so
