@@ -17,7 +17,7 @@ from pipelines.serving import difference
 from pipelines.stage import Decision, Inputs, Made, Stage, Values
 
 if TYPE_CHECKING:
-    from deployer.rollout.run import Result
+    from deployer.rollout.result import Result
 
 NAME = "backend"
 _RELEASES = 5

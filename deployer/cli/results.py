@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from deployer.config.schema import Config
     from deployer.fleet.result import FleetResult
     from deployer.rollout.operation import Operation
-    from deployer.rollout.run import Result
+    from deployer.rollout.result import Result
 
 
 def add_lock_wait(parser: argparse.ArgumentParser) -> None:

@@ -23,7 +23,7 @@ from deployer.fleet.work import Member, Outcome, each
 from deployer.interrupts import shielded
 from deployer.rollout import commands
 from deployer.rollout.release import new_release
-from deployer.rollout.run import Result
+from deployer.rollout.result import Result
 from deployer.rollout.status import observe
 
 

@@ -22,7 +22,8 @@ from deployer.rollout.commands import reported
 from deployer.rollout.operation import Operation
 from deployer.rollout.phases import Phases
 from deployer.rollout.release import Candidate, container_name, new_release
-from deployer.rollout.run import Result, room_check, run
+from deployer.rollout.result import Result
+from deployer.rollout.run import room_check, run
 from deployer.rollout.transaction import changing
 from deployer.rollout.work import Work
 

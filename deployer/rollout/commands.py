@@ -19,7 +19,8 @@ from deployer.rollout import preflight
 from deployer.rollout.operation import Operation
 from deployer.rollout.phases import Phases
 from deployer.rollout.release import Candidate, Record, container_name, new_release, previous_of
-from deployer.rollout.run import Result, room_check, run
+from deployer.rollout.result import Result
+from deployer.rollout.run import room_check, run
 from deployer.rollout.situation import Situation
 from deployer.rollout.tidying import anything_to_prune, needed_images, tidy
 from deployer.rollout.transaction import changing

@@ -16,9 +16,9 @@ from deployer.host.engine import Engine
 from deployer.rollout import preflight
 from deployer.rollout.preflight import Room
 from deployer.rollout.reconcile import repairs_needed
-from deployer.rollout.run import choose_strategy
 from deployer.rollout.situation import Situation
 from deployer.rollout.status import observe
+from deployer.rollout.strategy import choose_strategy
 
 
 class RolloutPlan(Struct, frozen=True):

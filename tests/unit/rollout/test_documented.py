@@ -11,7 +11,7 @@ from deployer.config.schema import Config
 from deployer.edge.state import EdgeState, Occupant, Slot
 from deployer.edge.statistics import Traffic
 from deployer.host.lock import Holder
-from deployer.rollout.run import Result
+from deployer.rollout.result import Result
 from deployer.rollout.situation import Member, Situation
 from deployer.rollout.status import described
 

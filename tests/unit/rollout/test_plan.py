@@ -13,8 +13,8 @@ from deployer.host.engine import Engine, Inspect
 from deployer.host.shell import Shell
 from deployer.rollout import plan as plans
 from deployer.rollout.plan import RolloutPlan, plan_rollout
-from deployer.rollout.run import choose_strategy
 from deployer.rollout.situation import Member, Situation
+from deployer.rollout.strategy import choose_strategy
 
 CONFIG = Config.of(
     {
