@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,11 +32,11 @@ def held() -> Iterator[Callable[..., tuple[threading.Thread, int, list[str]]]]:
     """held() -> a thread that reads a file, its child, which stands still, and what came of it."""
     running = []
 
-    def hold(**limits: float) -> tuple[threading.Thread, int, list[str]]:
+    def hold(limits: Limits | None = None) -> tuple[threading.Thread, int, list[str]]:
         before = children()
         outcome: list[str] = []
         bomb = resumes.operator_bomb()
-        thread = threading.Thread(target=lambda: outcome.append(resumes.refusal(bomb, **limits)))
+        thread = threading.Thread(target=lambda: outcome.append(resumes.refusal(bomb, limits)))
         thread.start()
         child = until(lambda: next(iter(children() - before), 0), "the child has begun")
         # Stopped any earlier, it would hold up the one who starts it.
@@ -54,7 +55,7 @@ def held() -> Iterator[Callable[..., tuple[threading.Thread, int, list[str]]]]:
 def test_a_child_that_stands_still_is_killed(
     held: Callable[..., tuple[threading.Thread, int, list[str]]],
 ) -> None:
-    thread, _, outcome = held(seconds=3)
+    thread, _, outcome = held(Limits(seconds=3))
     thread.join()
     assert outcome == ["resume-too-costly"]
 
@@ -62,11 +63,11 @@ def test_a_child_that_stands_still_is_killed(
 def test_while_a_file_takes_long_others_are_read_and_above_the_limit_they_wait_their_time(
     held: Callable[..., tuple[threading.Thread, int, list[str]]],
 ) -> None:
-    thread, child, outcome = held(seconds=200)
+    thread, child, outcome = held(Limits(seconds=200))
     for _ in range(3):
         assert read(resumes.hwpx_file()).text == KOREAN
     assert thread.is_alive()
-    assert resumes.refusal(resumes.hwpx_file(), children=1, wait=0.1) == "resume-busy"
+    assert resumes.refusal(resumes.hwpx_file(), Limits(children=1, wait=0.1)) == "resume-busy"
     assert read(KOREAN.encode()).text == KOREAN  # takes no process
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(read, resumes.hwpx_file(), limits=Limits(children=1, wait=100))
@@ -157,14 +158,15 @@ def test_the_child_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
 
 def test_the_child_has_no_secrets_and_no_packages_but_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it is started with; what it may do then, the bombs above show."""
-    begun: list[dict[str, object]] = []
-    real = subprocess.Popen
+    begun: list[tuple[list[str], Any]] = []
+    real: Callable[..., Any] = subprocess.Popen
 
-    def remember(command: list[str], **options: object) -> object:
-        begun.append({"command": command, **options})
-        return real(command, **options)  # type: ignore[call-overload]
+    def remember(command: list[str], **options: Any) -> Any:
+        begun.append((command, options["env"]))
+        return real(command, **options)
 
     monkeypatch.setattr(subprocess, "Popen", remember)
     assert read(resumes.hwpx_file()).text == KOREAN
-    assert begun[0]["env"] == {}
-    assert "-I" in begun[0]["command"]  # type: ignore[operator]
+    command, environ = begun[0]
+    assert environ == {}
+    assert "-I" in command

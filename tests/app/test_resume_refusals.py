@@ -179,13 +179,13 @@ def test_arrays_of_any_depth_are_survived() -> None:
 
 
 def test_limits_are_those_given() -> None:
-    assert resumes.refusal(b"a" * 1001, size=1000) == "resume-too-large"
-    assert resumes.refusal(b"a" * 101, text=100) == "resume-too-much-text"
-    assert resumes.refusal(resumes.embedded_pdf(), text=10) == "resume-too-much-text"
-    assert resumes.refusal(resumes.pages_pdf(3), pages=2) == "resume-too-many-pages"
-    assert resumes.refusal(resumes.operator_bomb(), cpu=1) == "resume-too-costly"
+    assert resumes.refusal(b"a" * 1001, Limits(size=1000)) == "resume-too-large"
+    assert resumes.refusal(b"a" * 101, Limits(text=100)) == "resume-too-much-text"
+    assert resumes.refusal(resumes.embedded_pdf(), Limits(text=10)) == "resume-too-much-text"
+    assert resumes.refusal(resumes.pages_pdf(3), Limits(pages=2)) == "resume-too-many-pages"
+    assert resumes.refusal(resumes.operator_bomb(), Limits(cpu=1)) == "resume-too-costly"
     assert resumes.refusal(resumes.flate_bomb(70 * MB)) == "resume-empty"
-    assert resumes.refusal(resumes.flate_bomb(70 * MB), memory=100 * MB) == "resume-too-costly"
+    assert resumes.refusal(resumes.flate_bomb(70 * MB), Limits(memory=100 * MB)) == "resume-too-costly"
 
 
 def test_damaged_files_are_read_or_refused_and_nothing_else() -> None:

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import pytest
 import requests
 from docker import DockerClient
 
 from benchmarks.load import Load
-from tests.support import machines, repository
+from tests.support import machines, pipelines, repository
 from tests.support.project import Project
 from tests.support.scale import QUICK, SOAK
 from tests.support.striking import accident
@@ -84,7 +83,7 @@ def test_stage_by_stage_as_jenkins_does_and_what_fails_stops_it(deployed: Projec
     done = deployed.pipeline("backend", "redeploy", env=jenkins, expect=2)
     assert "--from containerize" in done.stderr
     deployed.pipeline("backend", "report", env=jenkins)
-    suite = ET.parse(deployed.folder / "build/reports/backend.xml").getroot()[0]  # noqa: S314
+    suite = pipelines.suite(deployed.folder, "backend")
     assert (suite.get("failures"), suite.get("skipped")) == ("1", "3")
     assert deployed.status()["active"]["release"] == before
 
@@ -137,7 +136,7 @@ def test_from_a_commit_to_a_release_and_then_only_what_changed(deployed: Project
     assert found["commit"] == sha
     assert found["values"]["release"] == status["active"]["release"]
     assert found["values"]["previous"] == first
-    suite = ET.parse(deployed.folder / "build/reports/backend.xml").getroot()[0]  # noqa: S314
+    suite = pipelines.suite(deployed.folder, "backend")
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("6", "0", "0")
     page = (deployed.folder / "build/reports/backend.html").read_text()
     assert status["active"]["release"] in page
@@ -202,7 +201,7 @@ def test_whichever_stage_fails_what_serves_goes_on_serving(deployed: Project, sh
         readable = stage != "checkout"
         deployed.pipeline("backend", "report", expect=0 if readable else broken.code)
         if readable:
-            suite = ET.parse(deployed.folder / "build/reports/backend.xml").getroot()[0]  # noqa: S314
+            suite = pipelines.suite(deployed.folder, "backend")
             told = {case.get("name"): case.find("failure") for case in suite}
             (failure,) = (failure for failure in told.values() if failure is not None)
             assert told[stage] is failure

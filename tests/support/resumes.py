@@ -45,10 +45,10 @@ def same(text: str) -> str:
     return "".join(text.split())
 
 
-def refusal(data: bytes, **limits: float) -> str:
+def refusal(data: bytes, limits: Limits | None = None) -> str:
     """Why a file is refused; the sentences for it are there, with all that they mention."""
     with pytest.raises(ResumeError) as refused:
-        read(data, limits=Limits(**limits))  # type: ignore[arg-type]  # whole numbers where they have to be
+        read(data, limits=limits or Limits())
     for language in get_args(Language):
         assert say(refused.value.code, language)
         assert say(f"{refused.value.code}.detail", language, **refused.value.values)
