@@ -36,6 +36,10 @@ GRACE = 5.0
 """Seconds that are waited in any case: on a busy host a lock outlives its killed holder by a few moments, and
 the command after that is to work."""
 
+_LEAVING = 30.0
+"""Seconds for which a lock that nobody holds any more is waited for in any case: an engine whose disk is busy
+takes that long to remove it, and a command that was given up for it would have nobody to wait for."""
+
 _STILLBORN = 4.0
 """Seconds after which a lock that was created but not started belongs to a holder that died in between. If
 it was only slow, nothing is lost: `check` tells it so before it has changed anything."""
@@ -112,7 +116,8 @@ class Lock:
     def acquire(self, patience: float = 0.0, waiting: Callable[[Holder, float], None] | None = None) -> None:
         """Take the lock; nothing may be changed before `check`. Whatever this raises, `release` is to follow.
 
-        :param patience: seconds to wait for somebody else's to go; `GRACE` at least.
+        :param patience: seconds to wait for somebody else's to go; `GRACE` at least, `_LEAVING` where it has
+            no holder any more.
         :param waiting: called once with the holder when we begin to wait.
         :raises Locked: it is still held after `patience`.
         """
@@ -120,7 +125,7 @@ class Lock:
         told = False
         while not self._try():
             current = holder(self.engine, self.service)
-            if time.monotonic() - began >= max(patience, GRACE):
+            if time.monotonic() - began >= max(patience, GRACE if current else _LEAVING):
                 raise Locked(
                     f"{self.service} is being changed by {current or 'somebody who just finished'}",
                     remedy="wait for it with --lock-wait 10m; the lock frees itself if its holder dies",

@@ -19,7 +19,7 @@ from deployer.edge.network import existing_addresses
 from deployer.edge.session import EdgeSession
 from deployer.host.engine import Engine
 from tests.engine.conftest import Variant
-from tests.support.engine import belongings
+from tests.support.engine import left
 from tests.support.names import free_port
 from tests.support.project import Project
 from tests.support.scale import times
@@ -131,7 +131,7 @@ def test_a_taken_port_is_refused_and_nothing_is_left(project: Project) -> None:
         done = project.run("rollout", expect=6)
     assert f"0.0.0.0:{project.port}: the port is taken" in done.stderr
     assert "deployer adopt" in done.stderr
-    assert belongings(project.client, project.name) == []
+    assert left(project.client, project.name) == []
     project.run("rollout")
     assert version(project.url) == "1"
 
@@ -143,7 +143,7 @@ def test_two_services_do_not_share_a_port(serving: Project, projects: Any) -> No
     serves = version(serving.url)
     done = second.run("rollout", expect=6)
     assert "the port is taken" in done.stderr
-    assert belongings(second.client, second.name) == []
+    assert left(second.client, second.name) == []
     assert {version(serving.url) for _ in range(10)} == {serves}
 
 

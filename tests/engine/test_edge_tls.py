@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from benchmarks.load import Load
-from tests.support.engine import belongings
+from tests.support.engine import left
 from tests.support.names import free_port
 from tests.support.project import Project
 from tests.support.standing import QUICK, edge_of, get, retiring, version
@@ -53,7 +53,7 @@ def test_a_bad_certificate_at_the_first_rollout_leaves_nothing(project: Project)
     project.config(edge={"tls": {"port": free_port(), "certificate": "nowhere.pem"}})
     done = project.run("rollout", expect=3)
     assert "nowhere.pem" in done.stderr
-    assert belongings(project.client, project.name) == []
+    assert left(project.client, project.name) == []
 
 
 def test_tls_from_files_and_a_new_certificate(project: Project) -> None:

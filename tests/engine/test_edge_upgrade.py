@@ -136,14 +136,17 @@ def test_an_edge_that_crashes_while_its_predecessor_still_has_a_stream(
 
 def test_a_rollout_right_after_an_upgrade_cuts_nothing_off(serving: Project, variant: Variant) -> None:
     serving.config(rollout={"keep_warm": "0s", "drain": "100ms"})
+    before = serving.client.containers.get(serving.status()["active"]["container"])
     leaving = {"connection": "close"}
-    with requests.get(f"{serving.url}/stream?s=12", headers=leaving, stream=True, timeout=90) as stream:
+    with requests.get(f"{serving.url}/stream?s=300", headers=leaving, stream=True, timeout=90) as stream:
         lines = stream.iter_lines()
         assert next(lines)
         serving.run("edge", "upgrade")
         assert retiring(serving), "the stream runs in the old edge"
-        done = serving.run("rollout", "--image", variant(V="3"))
-        assert "before its upgrade" in done.stderr
+        rollout = serving.start("rollout", "--image", variant(V="3"))
+        until(lambda: "before its upgrade" in rollout.said, "the rollout waits for the old edge")
+        before.kill("USR1")
+        rollout.finish()
         assert b"event: done" in list(lines), "what runs in the old edge came to its end"
     assert version(serving.url) == "3"
     assert serving.leftovers() == []

@@ -249,6 +249,7 @@ def test_what_fails_its_tests_is_not_released(pushed: Pushed) -> None:
 @pytest.mark.parametrize("abort", ABORTS.values(), ids=ABORTS)
 def test_a_build_stopped_in_redeploy_loses_nothing(pushed: Pushed, abort: Abort) -> None:
     project, before = pushed.project, pushed.serves()
+    serving = project.client.containers.get(pushed.active()["container"])
     pushed.api(BOOT_SECONDS="2" if abort.switched else "4")
     pushed.push()
     with Load(project.url, BEHIND_A_SITE) as load, ThreadPoolExecutor(1) as pool:
@@ -258,9 +259,13 @@ def test_a_build_stopped_in_redeploy_loses_nothing(pushed: Pushed, abort: Abort)
         stream = (
             None
             if abort.strategy
-            else pool.submit(requests.get, f"{project.url}/api/stream?s=18", timeout=60)
+            else pool.submit(requests.get, f"{project.url}/api/stream?s=300", timeout=120)
         )
-        outcome = pushed.outcome(build.wait_for(abort.at).abort(), "ABORTED")
+        build.wait_for(abort.at).abort().wait_for("deployer recover")
+        if stream:
+            # Not before: nobody is to be done with it before SIGKILL comes.
+            serving.kill("USR1")
+        outcome = pushed.outcome(build, "ABORTED")
         assert ran(outcome) == ["checkout", "build", "test", "containerize", "redeploy"]
         if stream:
             assert f"event: done\ndata: {before['api']}\n" in stream.result().text

@@ -58,6 +58,14 @@ def belongings(client: DockerClient, service: str) -> list[Found]:
     return [item for item in everything(client) if item.service == service or item.name.startswith(service)]
 
 
+def left(client: DockerClient, service: str) -> list[Found]:
+    """What a command that is over has left of a service; nothing that the engine is just removing.
+
+    A deployer waits for its lock to be gone, but not for ever.
+    """
+    return [item for item in belongings(client, service) if item.state != "removing"]
+
+
 def remove(client: DockerClient, service: str) -> None:
     """Removes all that belongs to a service; also what a deployer that is just being killed still makes.
 

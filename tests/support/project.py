@@ -152,7 +152,7 @@ class Project:
                 expected.add(status[place]["container"])
         found = [
             item
-            for item in engine.belongings(self.client, self.name)
+            for item in engine.left(self.client, self.name)
             if item.kind != "image" and item.name not in expected
         ]
         ended = {item.name for item in found if item.text.endswith(" exited")}

@@ -5,7 +5,8 @@ It runs in a container, as the child of an init. What it answers:
     GET  /health, /healthz-alt   200 when ready, 503 with NEVER_READY
     GET  /, /api/anything        at once
     GET  /slow?s=3               after `s` seconds
-    GET  /stream?s=6             server-sent events, four a second, and `event: done` at the end
+    GET  /stream?s=6             server-sent events, four a second, and `event: done` after `s` seconds, or
+                                 as soon as the service gets SIGUSR1
     GET  /headers                the request's headers, as they arrived
     POST /orders                 201; records the body as an order's id
     GET  /orders?prefix=x        the ids recorded, in order, as often as they were recorded
@@ -333,6 +334,8 @@ class Connection(asyncio.Protocol):
         )
         version = self._shop.manners.version
         for number in range(round(seconds * 4)):
+            if self._shop.brief:
+                break
             await asyncio.sleep(0.25)
             await self._event("tick", f"{version} {number}")
         await self._event("done", version)
@@ -353,6 +356,7 @@ class Shop:
         self.orders = Orders(manners.data)
         self.connections: set[Connection] = set()
         self.ending = False
+        self.brief = False
         self.loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -363,6 +367,7 @@ class Shop:
         """Until SIGTERM or SIGINT has been obeyed; gives the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._signalled)
+        self.loop.add_signal_handler(signal.SIGUSR1, self._hurry)
         boot = asyncio.ensure_future(asyncio.sleep(self.manners.boot))
         told = asyncio.ensure_future(self._ended.wait())
         await asyncio.wait((boot, told), return_when=asyncio.FIRST_COMPLETED)
@@ -389,6 +394,9 @@ class Shop:
             if not connection.busy:
                 connection.transport.close()
         self.look_for_end()
+
+    def _hurry(self) -> None:
+        self.brief = True
 
     def look_for_end(self) -> None:
         """Ends the service when it has been told to and nothing is in flight."""
