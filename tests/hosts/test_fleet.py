@@ -6,6 +6,7 @@ One file, so that one process makes the hosts, and one service on them, for all 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -201,6 +202,23 @@ def agent(folder: Path, key: Path) -> Iterator[Path]:
         process.wait()
 
 
+def get_acquainted(fleet: Fleet, name: str) -> None:
+    """First contact with a host behind another one that is a stranger too: first that one's key, then its own."""
+    known = fleet.folder / "known_hosts"
+    lines = known.read_text().splitlines(keepends=True)
+    known.write_text("".join(lines[2:]))
+    keys: list[str] = []
+    for _ in range(2):
+        asked = fleet.run("host", "trust", "--host", name, *keys, expect=13).stderr
+        (shown,) = set(re.findall(r"SHA256:[A-Za-z0-9+/]{43}", asked)) - set(keys)
+        keys += ["--fingerprint", shown]
+        # The key of the host behind is asked for through the first one: once that is trusted, and only then.
+        assert (f"{name} shows" in asked) == (len(keys) == 4)
+        assert len(known.read_text().splitlines()) == len(keys) // 2
+    fleet.run("host", "trust", "--host", name, *keys)
+    assert {line.split()[-1] for line in known.read_text().splitlines()} == {line.split()[-1] for line in lines}
+
+
 def test_hosts_are_reached_through_another_one_and_with_a_key_of_an_agent(
     fleet: Fleet, tmp_path: Path
 ) -> None:
@@ -217,6 +235,7 @@ def test_hosts_are_reached_through_another_one_and_with_a_key_of_an_agent(
     assert "no key at all" in refused
     with agent(tmp_path, fleet.hosts[0].key) as socket:
         fleet.extra["SSH_AUTH_SOCK"] = str(socket)
+        get_acquainted(fleet, fleet.names[1])
         lines = fleet.run("host", "exec", "--", "sh", "-c", "echo ${SSH_CONNECTION%% *}").stdout.splitlines()
         came = dict(line.split(" | ") for line in lines)
         # The second and the third were called by the first, which was called from here.
