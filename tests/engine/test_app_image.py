@@ -270,12 +270,12 @@ def test_rollouts_in_the_middle_of_interviews_lose_nothing_and_ask_nothing_twice
     people = [Person(project.url, stop) for _ in range(times(3, 6))]
     for person in people:
         person.thread.start()
-    until(lambda: len(gemini.requests) > 12, "interviews are being held")
+    until(lambda: len(gemini.requests) > 6, "interviews are being held")
     # The rollback lets another container take over as a rollout does.
     changes = [("rollout", "--strategy", "recreate"), ("rollback",), *[("rollout",)] * times(0, 1)]
     for words in changes * times(1, 4):
         project.run(*words)
-        asked = partial(more_than, gemini, len(gemini.requests) + 6)
+        asked = partial(more_than, gemini, len(gemini.requests) + 4)
         until(asked, "they go on")
     stop.set()
     for person in people:

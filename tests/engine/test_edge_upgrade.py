@@ -115,6 +115,19 @@ def test_upgrades_under_mixed_load_lose_nothing(serving: Project, variant: Varia
     assert len([name for name in files.decode().split() if name.endswith(".cfg")]) == 1
 
 
+def test_who_stays_connected_through_an_upgrade_waits_for_nothing(serving: Project) -> None:
+    """An edge that is being replaced counts no slot as one that is up: it was taken for a service that is away."""
+    serving.config(edge={"hold": "10m"}, rollout={"drain": "100ms"})
+    serving.run("edge", "upgrade")  # so that it is younger than its patience
+    with requests.Session() as session:
+        assert session.get(serving.url, timeout=30).headers.get("connection") != "close"
+        serving.run("edge", "upgrade")
+        assert retiring(serving)
+        answer = session.get(serving.url, timeout=30)
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close"), "from the old edge"
+    tidied(serving)
+
+
 @pytest.mark.soak
 def test_an_edge_that_crashes_while_its_predecessor_still_has_a_stream(
     serving: Project, engine: DockerClient, shop: str
