@@ -116,7 +116,7 @@ def test_upgrades_under_mixed_load_lose_nothing(serving: Project, variant: Varia
 
 
 def test_who_stays_connected_through_an_upgrade_waits_for_nothing(serving: Project) -> None:
-    """An edge that is being replaced counts no slot as one that is up: it was taken for a service that is away."""
+    """An edge that is being replaced counts no slot as up, which was taken for a service that is away."""
     serving.config(edge={"hold": "10m"}, rollout={"drain": "100ms"})
     serving.run("edge", "upgrade")  # so that it is younger than its patience
     with requests.Session() as session:

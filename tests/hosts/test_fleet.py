@@ -203,10 +203,10 @@ def agent(folder: Path, key: Path) -> Iterator[Path]:
 
 
 def get_acquainted(fleet: Fleet, name: str) -> None:
-    """First contact with a host behind another one that is a stranger too: first that one's key, then its own."""
+    """First contact with a host behind another stranger: first that one's key, then its own."""
     known = fleet.folder / "known_hosts"
-    lines = known.read_text().splitlines(keepends=True)
-    known.write_text("".join(lines[2:]))
+    lines = known.read_text().splitlines()
+    known.write_text(lines[2] + "\n")
     keys: list[str] = []
     for _ in range(2):
         asked = fleet.run("host", "trust", "--host", name, *keys, expect=13).stderr
@@ -216,7 +216,9 @@ def get_acquainted(fleet: Fleet, name: str) -> None:
         assert (f"{name} shows" in asked) == (len(keys) == 4)
         assert len(known.read_text().splitlines()) == len(keys) // 2
     fleet.run("host", "trust", "--host", name, *keys)
-    assert {line.split()[-1] for line in known.read_text().splitlines()} == {line.split()[-1] for line in lines}
+    assert {line.split()[-1] for line in known.read_text().splitlines()} == {
+        line.split()[-1] for line in lines
+    }
 
 
 def test_hosts_are_reached_through_another_one_and_with_a_key_of_an_agent(
