@@ -227,7 +227,7 @@ def test_requests_wait_for_a_service_that_is_just_not_there(differing: Project) 
         # A restarted edge, too, waits until it knows whether somebody is there.
         until(lambda: edge_answers(differing), "the edge is back")
         waiting = [pool.submit(get, differing.url)]
-        # Some while one slot has been found to be down, and the other not yet; longer than a connection is tried.
+        # Some of them while one slot is known to be down and the other is not yet; longer than one connects.
         for _ in range(15):
             time.sleep(0.02)
             waiting.append(pool.submit(get, f"{differing.url}/stream?s=0.25"))
