@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -227,11 +227,12 @@ def test_requests_wait_for_a_service_that_is_just_not_there(differing: Project) 
         # A restarted edge, too, waits until it knows whether somebody is there.
         until(lambda: edge_answers(differing), "the edge is back")
         waiting = [pool.submit(get, differing.url)]
-        # Some of them while one slot is known to be down and the other is not yet; longer than one connects.
+        # Some of them while one slot is known to be down and the other is not yet.
         for _ in range(15):
             time.sleep(0.02)
             waiting.append(pool.submit(get, f"{differing.url}/stream?s=0.25"))
-        time.sleep(4)
+        # For longer than HAProxy would try to connect: who is not kept waiting is refused by then.
+        assert not wait(waiting, timeout=4, return_when=FIRST_COMPLETED).done
         release.start()
         assert {answer.result().headers.get("x-version") for answer in waiting} == {serves}
 

@@ -59,11 +59,11 @@ def belongings(client: DockerClient, service: str) -> list[Found]:
 
 
 def left(client: DockerClient, service: str) -> list[Found]:
-    """What a command that is over has left of a service; nothing that the engine is just removing.
+    """What a command that is over has left of a service; no lock that the engine is just removing.
 
     A deployer waits for its lock to be gone, but not for ever.
     """
-    return [item for item in belongings(client, service) if item.state != "removing"]
+    return [item for item in belongings(client, service) if (item.role, item.state) != ("lock", "removing")]
 
 
 def remove(client: DockerClient, service: str) -> None:
