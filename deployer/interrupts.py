@@ -7,12 +7,17 @@ they meet it at their next `checkpoint`, which is wherever they ask an engine so
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 
 from deployer.errors import Interrupted
+
+HEARING = 1.0
+"""Seconds after which a signal is heard that came in the instant before the main thread began to wait."""
 
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _pending: dict[threading.Thread, int] = {}
@@ -45,6 +50,20 @@ def checkpoint() -> None:
         number = _pending.pop(threading.current_thread(), None)
         if number is not None:
             raise Interrupted(number)
+
+
+def wait(event: threading.Event, seconds: float = math.inf) -> bool:
+    """Wait for an event, and hear signals meanwhile; whether it is set.
+
+    Python looks for signals before it waits, and one that comes just then does not wake it.
+
+    :param seconds: at most.
+    """
+    ends = time.monotonic() + seconds
+    while not event.wait(max(0.0, min(HEARING, ends - time.monotonic()))):
+        if time.monotonic() >= ends:
+            return event.is_set()
+    return True
 
 
 @contextlib.contextmanager

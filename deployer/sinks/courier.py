@@ -14,6 +14,7 @@ from queue import Empty, SimpleQueue
 
 from msgspec import Struct
 
+from deployer import interrupts
 from deployer.errors import DeployerError, NotDelivered
 from deployer.events import CommandFailed, CommandFinished, Event, Lost
 from deployer.sinks.end import End, Happening, Sending
@@ -99,7 +100,7 @@ class Courier:
     def wait(self) -> None:
         """Until all is told, or the deadline is over."""
         # Not `join`: Python 3.11 takes a thread for ended when a signal interrupts that.
-        self._done.wait(max(0.0, self._deadline - time.monotonic()))
+        interrupts.wait(self._done, self._deadline - time.monotonic())
 
     def lost(self) -> Lost | None:
         """What was not told by now, if anything."""

@@ -11,12 +11,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from deployer import interrupts
 from deployer.errors import DeployerError
 
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
-
-HEARING = 1.0
-"""Seconds after which a signal is heard that came in the instant before this thread began to wait."""
 
 T = TypeVar("T")
 
@@ -74,8 +72,7 @@ class _Crew:
 
     def wait(self) -> None:
         # Not Thread.join: interrupted by a signal's exception, it takes the thread for ended from then on.
-        while not self._ended.wait(HEARING):
-            pass
+        interrupts.wait(self._ended)
 
     def stop(self) -> None:
         self._stopped = True
