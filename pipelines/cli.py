@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployer.cli.context import Context
+from deployer.cli.listeners import Deed
 from deployer.cli.results import add_lock_wait, lock_wait
-from deployer.cli.telling import Deed
 from deployer.errors import DeployerError, ExitStatus, UsageError
 from deployer.events import RunSettled
 from deployer.interrupts import shielded

@@ -14,21 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from msgspec import Struct
-
+from deployer.aws.account import Credentials
+from deployer.aws.session import mapped, sdk_session
 from deployer.errors import CredentialsMissing
-
-
-class Credentials(Struct, frozen=True):
-    """Two keys, and a token where they are temporary."""
-
-    access_key: str
-    secret_key: str
-    token: str = ""
-
-    def __repr__(self) -> str:
-        return f"Credentials({self.access_key!r}, ****)"
-
 
 Source = Callable[[], Credentials]
 """Gives credentials that are good now; asked anew for each request. Raises CredentialsMissing."""
@@ -115,8 +103,6 @@ def _plain(section: Mapping[str, str]) -> bool:
 
 
 def _chain() -> Source:
-    from deployer.aws.session import mapped, sdk_session
-
     with mapped("looking for AWS credentials"):
         found = sdk_session().get_credentials()
     if found is None:

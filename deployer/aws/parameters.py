@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deployer.aws.session import Account, client, mapped
+from deployer.aws.account import Account
+from deployer.aws.session import client, mapped
 from deployer.errors import CloudError
 
 SHORT = {"connect_timeout": 5, "read_timeout": 10, "retries": {"mode": "standard", "max_attempts": 3}}

@@ -13,26 +13,12 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from msgspec import Struct
-
-from deployer.aws.credentials import Credentials
+from deployer.aws.account import Account
 from deployer.aws.refusals import CREDENTIALS, refusal
 from deployer.errors import CloudError, CloudUnreachable, CredentialsMissing
 
 ATTEMPTS = 8
 """Tries of one request; the pauses between them double, with chance, up to 20 s."""
-
-
-class Account(Struct, frozen=True):
-    """Whose cloud, and where.
-
-    :param endpoint: address of a store that is not AWS's; empty for AWS's own.
-    :param credentials: those of the config; None for what AWS's tools would use.
-    """
-
-    region: str = ""
-    endpoint: str = ""
-    credentials: Credentials | None = None
 
 
 def sdk_session() -> Any:

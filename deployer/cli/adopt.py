@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from deployer.cli.context import Context
+from deployer.cli.listeners import Deed
 from deployer.cli.results import add_lock_wait, conclude, operation
-from deployer.cli.telling import Deed
 
 EPILOG = """examples:
   deployer adopt shop           a container named shop serves edge.port today

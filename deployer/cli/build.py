@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from deployer.cli.context import Context
-from deployer.cli.telling import Deed
+from deployer.cli.listeners import Deed
 from deployer.errors import ExitStatus
 
 HELP = "only build the image"

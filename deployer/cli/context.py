@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from deployer.errors import DeployerError
 
 if TYPE_CHECKING:
-    from deployer.cli.telling import Listeners
+    from deployer.cli.listeners import Listeners
     from deployer.config.schema import Config
     from deployer.events import Emit, Event, Undelivered
     from deployer.host.engine import Engine

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deployer.cli.context import Context
 from deployer.cli.hosts import HostContext
-from deployer.cli.telling import Deed
+from deployer.cli.listeners import Deed
 from deployer.errors import DeployerError, ExitStatus, UsageError
 from deployer.events import DoctorFound
 

@@ -6,8 +6,8 @@ import argparse
 from typing import Any
 
 from deployer.cli.context import Context
+from deployer.cli.listeners import Deed
 from deployer.cli.results import add_lock_wait, duration, operation
-from deployer.cli.telling import Deed
 from deployer.errors import ExitStatus, UsageError
 
 EPILOG = """examples:

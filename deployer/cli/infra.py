@@ -7,8 +7,8 @@ import importlib
 from typing import Any
 
 from deployer.cli.context import Context
+from deployer.cli.listeners import Deed
 from deployer.cli.main import Formatter, common
-from deployer.cli.telling import Deed
 
 ACTIONS: dict[str, str] = {
     "render": "show the CloudFormation templates that the config makes",

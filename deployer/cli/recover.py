@@ -6,8 +6,8 @@ import argparse
 
 from deployer.cli.context import Context
 from deployer.cli.hosts import add_hosts, fleet
+from deployer.cli.listeners import Deed
 from deployer.cli.results import add_lock_wait, conclude_fleet, work_on
-from deployer.cli.telling import Deed
 from deployer.errors import ExitStatus
 
 

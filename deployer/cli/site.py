@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from deployer.cli.context import Context
+from deployer.cli.listeners import Deed
 from deployer.cli.results import add_lock_wait, count, lock_wait
-from deployer.cli.telling import Deed
 from deployer.errors import ConfigError, ExitStatus, UsageError
 
 if TYPE_CHECKING:

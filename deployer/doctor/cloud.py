@@ -7,8 +7,9 @@ import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
+from deployer.aws.account import Account
 from deployer.aws.refusals import answered
-from deployer.aws.session import Account, client, mapped
+from deployer.aws.session import client, mapped
 from deployer.config.schema import Config
 from deployer.doctor.finding import Area, Findings
 from deployer.doctor.http import get

@@ -21,6 +21,7 @@ from deployer.edge.configuration import OUTDATED, RENEWED, SETTINGS, settings
 from deployer.errors import ConfigError, DeployerError
 from deployer.events import ignore
 from deployer.host.engine import Engine
+from deployer.host.shell import Shell
 from deployer.rollout import commands
 from deployer.rollout.operation import Operation
 from deployer.rollout.status import status
@@ -196,7 +197,7 @@ def _greeting(engine: Engine, config: Config, host: str, port: int) -> bytes | N
     edge = edge_container.find(engine, config.service.name)
     if edge is None or not edge_container.is_running(edge):
         return None
-    shell = engine.shell(edge["Id"])
+    shell = Shell(engine, edge["Id"])
     script = (
         'timeout 3 bash -c \'exec 3<>"/dev/tcp/$1/$2" || exit; timeout 1 head -c 80 <&3 | base64 -w0; '
         f"echo; echo reached' - {shlex.quote(host)} {port}"

@@ -18,6 +18,7 @@ from deployer.edge.session import FOLDER, MAP, EdgeSession
 from deployer.edge.state import EdgeState, from_map, to_map
 from deployer.errors import EdgeError, EngineError, PreflightError
 from deployer.host.engine import Engine, Inspect
+from deployer.host.shell import Shell
 from deployer.interrupts import shielded
 
 _START = """
@@ -270,7 +271,7 @@ def is_running(container: Inspect) -> bool:
 def answers(engine: Engine, container: Inspect) -> bool:
     """Whether HAProxy in this container takes commands."""
     try:
-        shell = engine.shell(container["Id"])
+        shell = Shell(engine, container["Id"])
         try:
             socket = _environment(container, "EDGE_SOCKET")
             code, version = shell.run(f"echo 'show version' | socat -t 5 - UNIX-CONNECT:{socket}", timeout=10)

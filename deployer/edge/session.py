@@ -74,7 +74,7 @@ class EdgeSession:
         self.socket = environment["EDGE_SOCKET"]
         self.config_file = environment["EDGE_CONFIG"]
         self.settings: str | None = (container["Config"]["Labels"] or {}).get(SETTINGS)
-        self.shell = shell or engine.shell(container["Id"])
+        self.shell = shell or Shell(engine, container["Id"])
 
     def close(self) -> None:
         """Hang up."""

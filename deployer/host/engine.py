@@ -29,7 +29,6 @@ from deployer.interrupts import checkpoint
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from deployer.host.shell import Shell
 
 Inspect = dict[str, Any]
 """One object as the engine describes it, e.g. the answer of `GET /containers/{id}/json`."""
@@ -287,12 +286,6 @@ class Engine:
                 return unpack(b"".join(chunks))
         except NotFound:
             return ""
-
-    def shell(self, name: str) -> Shell:
-        """A shell inside a running container that stays open: see `deployer.host.shell`."""
-        from deployer.host.shell import Shell
-
-        return Shell(self, name)
 
     def exec_socket(self, name: str, command: Sequence[str]) -> Any:
         """Run a command in a container with its standard input attached; the raw, framed socket."""

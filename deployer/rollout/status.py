@@ -28,7 +28,7 @@ def observe(engine: Engine, config: Config, also: Callable[[Shell], None] | None
     edge = edge_container.find(engine, service)
     if edge is None or not edge["State"]["Running"]:
         return gather(engine, service)
-    shell = engine.shell(edge["Id"])
+    shell = Shell(engine, edge["Id"])
     try:
         shell.open()  # it comes up while we look for the rest
         addresses = existing_addresses(engine, service)

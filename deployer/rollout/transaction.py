@@ -102,7 +102,7 @@ def _shell_in(engine: Engine, edge: Inspect | None) -> Shell | None:
     """A shell in a running edge: it comes up while the lock does."""
     if edge is None or not edge_container.is_running(edge):
         return None
-    shell = engine.shell(edge["Id"])
+    shell = Shell(engine, edge["Id"])
     try:
         shell.open()
     except EngineError:
@@ -118,7 +118,7 @@ def _from_host(engine: Engine, lock: Lock, shell: Shell | None, preflight: Calla
         except ShellError:
             pass  # the edge went down
     lock.check()
-    other = engine.shell(lock.id)
+    other = Shell(engine, lock.id)
     try:
         preflight(other)
     finally:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from deployer.aws.session import Account, client, mapped
+from deployer.aws.account import Account
+from deployer.aws.session import client, mapped
 from deployer.errors import CloudError, CloudUnreachable, NotDelivered
 from deployer.sinks.end import Happening, Run, Sending
 from deployer.sinks.jsonlines import moment

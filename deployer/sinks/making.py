@@ -43,7 +43,7 @@ class Maker:
                 return Webhook(self._wanted(end, url, secret), self._run, url, secret, timeout, self._environ)
             case CloudWatchEnd():
                 from deployer.aws import credentials
-                from deployer.aws.session import Account
+                from deployer.aws.account import Account
                 from deployer.sinks.cloudwatch import CloudWatch
 
                 return CloudWatch(

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
-from deployer.aws.session import Account, client, mapped
+from deployer.aws.account import Account
+from deployer.aws.session import client, mapped
 from deployer.config.sections.site import Site
 from deployer.errors import CloudError
 from deployer.site.invalidation import Invalidation, Used

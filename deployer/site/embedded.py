@@ -17,8 +17,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from deployer.aws.credentials import Credentials
-from deployer.aws.session import Account
+from deployer.aws.account import Account, Credentials
 from deployer.config.schema import Config
 from deployer.config.sections.site import Site, SiteStore
 from deployer.edge.site import STORE_ADDRESS

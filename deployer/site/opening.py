@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from deployer.aws.session import Account
+from deployer.aws.account import Account
 from deployer.config.schema import Config
 from deployer.errors import ConfigError
 from deployer.events import Emit

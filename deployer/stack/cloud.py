@@ -15,7 +15,8 @@ MakeClient = Callable[[str, str], Any]
 
 def sdk_client(service: str, region: str) -> Any:
     """AWS's own, with whoever's credentials AWS's tools would use. :raises CloudError: it cannot be made."""
-    from deployer.aws.session import Account, client
+    from deployer.aws.account import Account
+    from deployer.aws.session import client
 
     return client(service, Account(region=region))
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from deployer.aws.credentials import Credentials
-from deployer.aws.session import Account
+from deployer.aws.account import Account, Credentials
 from deployer.config.sections.site import Site
 from deployer.errors import BucketMissing, CloudError, CloudUnreachable, CredentialsMissing, Superseded
 from deployer.site.s3 import listing, open_store

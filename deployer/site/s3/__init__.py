@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from deployer.aws.session import Account
+from deployer.aws.account import Account, Credentials
 from deployer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def account_of(site: Site, environ: Mapping[str, str]) -> Account:
 
     given = None
     if site.access_key is not None and site.secret_key is not None:
-        given = credentials.Credentials(
+        given = Credentials(
             resolve(site.access_key, environ, key="site.access_key"),
             resolve(site.secret_key, environ, key="site.secret_key"),
             resolve(site.session_token or "", environ, key="site.session_token"),

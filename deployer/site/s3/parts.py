@@ -17,7 +17,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from deployer.aws.session import Account, client, mapped
+from deployer.aws.account import Account
+from deployer.aws.session import client, mapped
 from deployer.errors import CloudError
 from deployer.site.s3.address import Address
 from deployer.site.s3.client import changed

@@ -11,7 +11,7 @@ import hmac
 import time
 from collections.abc import Callable, Mapping
 
-from deployer.aws.credentials import Credentials
+from deployer.aws.account import Credentials
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 """Instead of a body's SHA-256: over TLS, where Content-MD5 is among what is signed."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 from urllib.parse import quote
 
-from deployer.aws.session import Account
+from deployer.aws.account import Account
 from deployer.errors import CloudError, Superseded
 from deployer.site.s3 import listing, objects
 from deployer.site.s3.client import Client, Request

@@ -7,7 +7,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployer.aws.session import Account
+from deployer.aws.account import Account
 from deployer.errors import CloudError
 from deployer.site.s3.address import Address
 from deployer.site.s3.client import Client, Request, changed

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deployer.aws import credentials
-from deployer.aws.credentials import Credentials
+from deployer.aws.account import Credentials
 from deployer.errors import CredentialsMissing
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret"}

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from deployer.aws.account import Account
 from deployer.aws.refusals import refusal
-from deployer.aws.session import Account, client, mapped
+from deployer.aws.session import client, mapped
 from deployer.errors import (
     BucketMissing,
     CloudError,

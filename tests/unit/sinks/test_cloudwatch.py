@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployer.aws.session import Account
+from deployer.aws.account import Account
 from deployer.events import Note
 from deployer.sinks.cloudwatch import CloudWatch
 from deployer.sinks.end import Happening, Run

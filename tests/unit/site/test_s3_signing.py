@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from deployer.aws.credentials import Credentials
+from deployer.aws.account import Credentials
 from deployer.site.s3.address import Address, address
 from deployer.site.s3.signing import UNSIGNED, Signer
 
