@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from benchmarks.load import MODERATE, Mix
+from benchmarks.load import LIGHT, Mix
 
 QUICK = Mix(keepalive=4, oneshot=2, post=2, pausing=1, slow=0, stream=0, upload=0, rate=60.0)
 """Load without long requests: a test that is not about them need not wait for them."""
@@ -17,5 +17,6 @@ def times(quick: int, soak: int) -> int:
     return soak if SOAK else quick
 
 
-USUAL = MODERATE if SOAK else QUICK
-"""Load for tests that are not about the load itself."""
+USUAL = LIGHT if SOAK else QUICK
+"""Load for tests that are not about the load itself; in a soak with requests of every kind, but so few a second
+that several workers, and a fleet of three hosts, get along on two processors."""
