@@ -18,5 +18,5 @@ def times(quick: int, soak: int) -> int:
 
 
 USUAL = LIGHT if SOAK else QUICK
-"""Load for tests that are not about the load itself; in a soak with requests of every kind, but so few a second
-that several workers, and a fleet of three hosts, get along on two processors."""
+"""Load for tests that are not about the load itself; in a soak with requests of every kind, but so
+few a second that several workers, and a fleet of three hosts, get along on two processors."""
