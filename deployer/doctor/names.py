@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from deployer.config.schema import Config
-from deployer.doctor.service import GEMINI
+from deployer.doctor.model import GEMINI, variables
 
 BUILDS = "pypi.org"
 """Asked for where images are built: what a build fetches the config does not say, so it is a hint at most."""
@@ -46,8 +46,10 @@ def _named(config: Config) -> Iterator[str]:
         git = _GIT.match(config.jenkins.repository)
         yield git["host"] if git else _host(config.jenkins.repository)
     env = config.service.env
-    if any(name.endswith("GEMINI_KEY") or name == "GEMINI_API_KEY" for name in env):
-        yield _host(next((value for name, value in env.items() if name.endswith("ENDPOINT")), GEMINI))
+    model = variables(env)
+    if model is not None:
+        # Where a reference stands for it, that is no name, and whoever calls the model tells.
+        yield _host(env.get(model.endpoint) or GEMINI)
 
 
 def _host(address: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from deployer.config.schema import Config
 from deployer.config.secrets import resolve
 from deployer.doctor.finding import Area, Findings
-from deployer.doctor.http import get
+from deployer.doctor.model import model
 from deployer.edge import container as edge_container
 from deployer.edge.configuration import OUTDATED, RENEWED, SETTINGS, settings
 from deployer.errors import ConfigError, DeployerError
@@ -27,7 +27,6 @@ from deployer.rollout.operation import Operation
 from deployer.rollout.status import status
 
 AREA = Area("service")
-GEMINI = "https://generativelanguage.googleapis.com"
 _SOON = 21
 """Days before its end from which a certificate is worth a word."""
 
@@ -157,39 +156,6 @@ def database(engine: Engine, config: Config, environ: Mapping[str, str]) -> Find
             )
         else:
             yield AREA.ok("database", f"{name}: {host}:{port} answers")
-
-
-def model(config: Config, environ: Mapping[str, str]) -> Findings:
-    """Whether the Gemini key is taken, and the model still there."""
-    env = config.service.env
-    name = next((key for key in env if key.endswith("GEMINI_KEY") or key == "GEMINI_API_KEY"), None)
-    if name is None:
-        yield AREA.skipped("model", "no Gemini key is configured: the interviewer is offline")
-        return
-    try:
-        key = resolve(env[name], environ, key=f"service.env.{name}")
-    except ConfigError as error:
-        yield AREA.error("model", error.message, "give the secret, or mend the reference")
-        return
-    model_key = next((key for key in env if key.endswith("MODEL")), None)
-    endpoint = next((env[key] for key in env if key.endswith("ENDPOINT")), GEMINI)
-    wanted = env[model_key].removeprefix("models/") if model_key else None
-    answer = get(f"{endpoint.rstrip('/')}/v1beta/models?pageSize=1000", {"x-goog-api-key": key})
-    known = [entry["name"].removeprefix("models/") for entry in answer.data().get("models", ())]
-    if answer.code in (400, 401, 403):
-        yield AREA.error(
-            "model", f"Gemini does not take the key of {name} ({answer.code})", "make a new key in AI Studio"
-        )
-    elif answer.code != 200:
-        yield AREA.warning("model", f"Gemini cannot be asked ({answer.said})", "look at its status page")
-    elif wanted and known and wanted not in known:
-        yield AREA.error(
-            "model",
-            f"there is no model {wanted} any more",
-            f"set {model_key} to one of {', '.join(known[:5])}",
-        )
-    else:
-        yield AREA.ok("model", "Gemini takes the key" + (f" and has {wanted}" if wanted else ""))
 
 
 def _greeting(engine: Engine, config: Config, host: str, port: int) -> bytes | None:

@@ -16,7 +16,7 @@ SHOWN_IN = (
     "tests.hosts.test_fleet",
     "tests.unit.doctor.test_examination",
     "tests.unit.doctor.test_host",
-    "tests.unit.doctor.test_service",
+    "tests.unit.doctor.test_model",
 )
 
 

@@ -53,7 +53,10 @@ def written(folder: Path, text: str) -> Config:
             [],
         ),
         (GEMINI % "", ["generativelanguage.googleapis.com"]),
-        (GEMINI % ", SHOP_GEMINI_ENDPOINT: 'http://127.0.0.1:1'", []),
+        (GEMINI % ", SHOP_MODEL_ENDPOINT: 'http://127.0.0.1:1'", []),
+        (GEMINI % ", SHOP_MODEL_ENDPOINT: 'https://models.example.org'", ["models.example.org"]),
+        (GEMINI % ", SHOP_MODEL_ENDPOINT: '${env:WHERE}'", []),
+        (GEMINI % ", S3_ENDPOINT: 'https://s3.example.org'", ["generativelanguage.googleapis.com"]),
     ],
 )
 def test_names_that_a_config_needs(tmp_path: Path, text: str, wanted: list[str]) -> None:
