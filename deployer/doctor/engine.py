@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from deployer.config.schema import Config
 from deployer.config.units import humanize_size
-from deployer.doctor.finding import Area, Finding, Findings
+from deployer.doctor.finding import Area, Finding, Findings, Fix
 from deployer.host.engine import Engine, Inspect
 from deployer.host.lock import lock_name
 
@@ -60,7 +60,7 @@ def waste(engine: Engine) -> Findings:
             "waste",
             said,
             "`deployer prune` for this service's; `docker image prune -a --filter until=168h` for all",
-            lambda: _prune(engine),
+            Fix(lambda: _prune(engine), lambda: waste(engine)),
         )
     else:
         yield AREA.ok("waste", said)
@@ -145,7 +145,7 @@ def lock(engine: Engine, service: str) -> Findings:
             "lock",
             f"{who} left it behind, {age:.0f} s ago",
             "the next command takes it, or remove it",
-            remove,
+            Fix(remove, lambda: lock(engine, service)),
         )
     elif age > _HELD:
         yield AREA.warning(

@@ -104,18 +104,26 @@ def _told(patient: Patient, engine: Engine | None) -> Generator[Finding, None, F
 
 
 def fix(found: Finding) -> Finding:
-    """What a finding is once its fix has run."""
+    """What a finding is once its fix has run, as the same check says afterwards."""
     if found.fix is None:
         return found
     try:
-        done = found.fix()
+        done = found.fix.run()
+        same = (
+            each for each in found.fix.again() if (each.check, each.subject) == (found.check, found.subject)
+        )
+        left = max(same, key=lambda each: each.severity, default=None)
     except Interrupted:
         raise
     except DeployerError as error:
         return Finding(
             found.area, found.check, found.severity, found.evidence, f"fixing failed: {error.message}"
         )
-    return Finding(found.area, found.check, Severity.OK, f"{found.evidence}; fixed: {done}")
+    if left is None or left.severity < Severity.WARNING:
+        return Finding(found.area, found.check, Severity.OK, f"{found.evidence}; fixed: {done}")
+    # The evidence as it is now, so that an earlier report knows it again.
+    remedy = f"{left.remedy} (--fix was not enough: {done})"
+    return Finding(left.area, left.check, left.severity, left.evidence, remedy, subject=left.subject)
 
 
 def facts_here(config: Config, folder: str, names: Sequence[str] = ()) -> Facts:

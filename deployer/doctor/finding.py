@@ -22,12 +22,23 @@ class Severity(enum.IntEnum):
     ERROR = 3
 
 
+class Fix(Struct, frozen=True):
+    """What puts a finding right.
+
+    :param run: does it, and says what it did. :param again: the same check once more, since what a fix may
+        do can be less than what was found.
+    """
+
+    run: Callable[[], str]
+    again: Callable[[], Findings]
+
+
 class Finding(Struct, frozen=True):
     """One answer of one check.
 
     :param evidence: what was seen, with numbers.
     :param remedy: what a person does about it; empty where all is well.
-    :param fix: does that; None where a person has to decide.
+    :param fix: does that, or a part of it; None where a person has to decide.
     :param subject: which of several things a check looked at: a path, a container's name; empty where it
         looks at one.
     """
@@ -37,7 +48,7 @@ class Finding(Struct, frozen=True):
     severity: Severity
     evidence: str
     remedy: str = ""
-    fix: Callable[[], str] | None = None
+    fix: Fix | None = None
     subject: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,7 +104,7 @@ class Area(Struct, frozen=True):
         check: str,
         evidence: str,
         remedy: str,
-        fix: Callable[[], str] | None = None,
+        fix: Fix | None = None,
         *,
         subject: str = "",
     ) -> Finding:
@@ -104,7 +115,7 @@ class Area(Struct, frozen=True):
         check: str,
         evidence: str,
         remedy: str,
-        fix: Callable[[], str] | None = None,
+        fix: Fix | None = None,
         *,
         subject: str = "",
     ) -> Finding:

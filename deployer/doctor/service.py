@@ -8,13 +8,13 @@ import shlex
 import ssl
 import subprocess
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from deployer.config.schema import Config
 from deployer.config.secrets import resolve
-from deployer.doctor.finding import Area, Findings
+from deployer.doctor.finding import Area, Findings, Fix
 from deployer.doctor.model import model
 from deployer.edge import container as edge_container
 from deployer.edge.configuration import OUTDATED, RENEWED, SETTINGS, settings
@@ -52,7 +52,7 @@ def state(engine: Engine, config: Config, environ: Mapping[str, str]) -> Finding
         return "put right, as `deployer recover` does"
 
     found = status(engine, config)
-    yield from release(found, recover)
+    yield from release(found, Fix(recover, lambda: release(status(engine, config))))
     if found["active"] is None:
         return
     container = edge_container.find(engine, config.service.name)
@@ -63,7 +63,7 @@ def state(engine: Engine, config: Config, environ: Mapping[str, str]) -> Finding
         yield AREA.ok("drift", "the edge is as the config says")
 
 
-def release(found: Mapping[str, Any], recover: Callable[[], str] | None = None) -> Findings:
+def release(found: Mapping[str, Any], recover: Fix | None = None) -> Findings:
     """Whether a release serves, from a status (`deployer.rollout.status.status`).
 
     :param recover: puts right what needs recovery.

@@ -196,6 +196,15 @@ def test_images_that_nothing_uses(ours: Engine, variant: Variant, monkeypatch: p
     (finding,) = checks.waste(ours)
     assert finding.severity.name == "WARNING"
     assert finding.fix is not None
+    # The image has a name: what the fix removes is not all that was found, and that is said.
+    monkeypatch.setattr(checks, "_prune", lambda _engine: "0 B freed of images without a name")
+    left = fix(finding)
+    assert (left.severity.name, left.fix) == ("WARNING", None)
+    assert "images and caches that nothing uses" in left.evidence
+    assert left.remedy.endswith("(--fix was not enough: 0 B freed of images without a name)")
+    assert "`deployer prune`" in left.remedy
+    monkeypatch.setattr(checks, "WASTE", 1 << 60)
+    assert fix(finding).severity.name == "OK"
 
 
 @shows("service.certificate ok", "service.certificate broken", each=False)
