@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import re
 import shlex
-import ssl
-import subprocess
 import urllib.parse
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from deployer.config.schema import Config
 from deployer.config.secrets import resolve
+from deployer.doctor.certificate import certificate, served
 from deployer.doctor.finding import Area, Findings, Fix
 from deployer.doctor.model import model
 from deployer.edge import container as edge_container
@@ -27,9 +25,6 @@ from deployer.rollout.operation import Operation
 from deployer.rollout.status import status
 
 AREA = Area("service")
-_SOON = 21
-"""Days before its end from which a certificate is worth a word."""
-
 _DATABASE = re.compile(r"^(mysql|mariadb|postgres)[a-z0-9+]*://")
 _DATABASE_PORTS = {"mysql": 3306, "mariadb": 3306, "postgres": 5432}
 _TLS_FLAG = 0x0800
@@ -39,7 +34,7 @@ _TLS_FLAG = 0x0800
 def check_service(engine: Engine, config: Config, environ: Mapping[str, str]) -> Findings:
     """All of them."""
     yield from state(engine, config, environ)
-    yield from certificate(config)
+    yield from certificate(config, served(engine, config))
     yield from database(engine, config, environ)
     yield from model(config, environ)
 
@@ -86,34 +81,6 @@ def release(found: Mapping[str, Any], recover: Fix | None = None) -> Findings:
         yield AREA.warning("maintenance", "requests are answered 503", "`deployer edge maintenance off`")
     else:
         yield AREA.ok("maintenance", "requests are let through")
-
-
-def certificate(config: Config) -> Findings:
-    """When the edge's certificate ends."""
-    tls = config.edge.tls
-    if tls is None:
-        return
-    path = config.root / tls.certificate
-    try:
-        # The standard library reads no certificate without a peer who shows it; OpenSSL's own tool does.
-        asked = ["openssl", "x509", "-noout", "-enddate", "-in", str(path)]
-        said = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
-    except OSError:
-        yield AREA.skipped("certificate", "there is no openssl here to read it with")
-        return
-    match = re.search(r"notAfter=(.*)", said.stdout)
-    if match is None:
-        yield AREA.error("certificate", f"{path} cannot be read", "see `deployer config check`")
-        return
-    end = datetime.fromtimestamp(ssl.cert_time_to_seconds(match[1].strip()), UTC)
-    days = (end - datetime.now(UTC)).total_seconds() / 86400
-    remedy = "renew it, then `deployer edge upgrade`; no request is lost"
-    if days < 0:
-        yield AREA.error("certificate", f"{path} ended on {end:%Y-%m-%d}", remedy)
-    elif days < _SOON:
-        yield AREA.warning("certificate", f"{path} ends in {days:.0f} days, on {end:%Y-%m-%d}", remedy)
-    else:
-        yield AREA.ok("certificate", f"good until {end:%Y-%m-%d}")
 
 
 def database(engine: Engine, config: Config, environ: Mapping[str, str]) -> Findings:

@@ -7,12 +7,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from deployer.config.schema import Config
+from deployer.doctor.certificate import certificate
 from deployer.doctor.engine import inspected, name_of, unwell
 from deployer.doctor.examination import Patient, facts_here, near
 from deployer.doctor.finding import Severity
 from deployer.doctor.host import limits_of, room
 from deployer.doctor.http import get
-from deployer.doctor.service import certificate, release
+from deployer.doctor.service import release
 from deployer.errors import DeployerError, EngineError, HostError, HostUnreachable, Interrupted
 from deployer.events import ignore
 from deployer.fleet.work import Outcome, each, reached

@@ -22,8 +22,8 @@ from docker import DockerClient
 from msgspec.structs import replace
 
 from deployer.config.load import load
+from deployer.doctor import certificate, host, service
 from deployer.doctor import engine as checks
-from deployer.doctor import host, service
 from deployer.doctor.examination import fix
 from deployer.doctor.finding import Finding
 from deployer.host import facts
@@ -213,7 +213,48 @@ def test_certificates(tmp_path: Path, days: int, severity: str) -> None:
     write_certificate(tmp_path / "shop.pem", datetime.now(UTC) + timedelta(days=days))
     path = tmp_path / "config.yaml"
     path.write_text("service: {name: shop, image: shop:1, port: 80}\nedge: {tls: {certificate: shop.pem}}\n")
-    assert severities(service.certificate(load(path, environ={}))) == {"certificate": severity}
+    assert severities(certificate.certificate(load(path, environ={}))) == {"certificate": severity}
+
+
+def test_a_certificate_that_the_edge_does_not_serve_yet(shop_project: Project, ours: Engine) -> None:
+    file = shop_project.folder / "shop.pem"
+    write_certificate(file, datetime.now(UTC) + timedelta(days=90))
+    path = shop_project.config(edge={"tls": {"port": free_port(), "certificate": file.name}})
+    shop_project.run("rollout")
+    config = load(path, environ={})
+
+    def found() -> dict[str, str]:
+        served = certificate.served(ours, config)
+        assert served is not None
+        assert "KEY" not in served
+        findings = certificate.certificate(config, served)
+        return {each.subject: f"{each.severity.name.lower()}: {each.evidence}" for each in findings}
+
+    assert list(found()) == [""]
+    assert found()[""].startswith("ok: good until")
+    write_certificate(file, datetime.now(UTC) + timedelta(days=180))
+    assert found()["edge"].startswith(f"warning: the edge serves another than {file}")
+    assert found()[""].startswith("ok: ")
+
+
+@pytest.mark.parametrize(("days", "severity"), [(90, "warning"), (5, "warning"), (-1, "error")])
+def test_the_served_one_is_looked_at_where_the_file_is_another(
+    tmp_path: Path, days: int, severity: str
+) -> None:
+    write_certificate(tmp_path / "old.pem", datetime.now(UTC) + timedelta(days=days))
+    write_certificate(tmp_path / "shop.pem", datetime.now(UTC) + timedelta(days=90))
+    path = tmp_path / "config.yaml"
+    path.write_text("service: {name: shop, image: shop:1, port: 80}\nedge: {tls: {certificate: shop.pem}}\n")
+    config = load(path, environ={})
+    served, file = certificate.certificate(config, (tmp_path / "old.pem").read_text())
+    assert (served.severity.name.lower(), served.subject, file.severity.name) == (severity, "edge", "OK")
+    assert served.remedy.startswith("`deployer edge upgrade`")
+    (same,) = certificate.certificate(config, (tmp_path / "shop.pem").read_text())
+    assert same.severity.name == "OK"
+    (tmp_path / "shop.pem").unlink()
+    served, file = certificate.certificate(config, (tmp_path / "old.pem").read_text())
+    assert (served.severity.name.lower(), file.severity.name) == (severity, "ERROR")
+    assert served.remedy.startswith("mend ")
 
 
 def write_certificate(path: Path, end: datetime) -> None:
@@ -229,7 +270,9 @@ def write_certificate(path: Path, end: datetime) -> None:
         .not_valid_after(end)
         .sign(key, hashes.SHA256())
     )
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    encoding = serialization.Encoding.PEM
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path.write_bytes(made.public_bytes(encoding) + key.private_bytes(encoding, *plain))
 
 
 GREETING = b"\x4a\x00\x00\x00\x0a10.11.6-MariaDB\0\x01\0\0\0saltsalt\0%b\x21"
