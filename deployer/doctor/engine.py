@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from deployer.config.schema import Config
 from deployer.config.units import humanize_size
 from deployer.doctor.finding import Area, Finding, Findings, Fix
+from deployer.errors import EngineError
 from deployer.host.engine import Engine, Inspect
 from deployer.host.lock import lock_name
 
@@ -76,6 +77,17 @@ def restarts(engine: Engine) -> Findings:
             yield finding
     if not found:
         yield AREA.ok("restarts", "no container keeps dying")
+
+
+def published(engine: Engine) -> frozenset[int] | None:
+    """The ports that containers publish; None: the engine does not tell."""
+    try:
+        listed = engine.containers(every=False)
+    except EngineError:
+        return None
+    return frozenset(
+        port["PublicPort"] for each in listed for port in each.get("Ports") or () if "PublicPort" in port
+    )
 
 
 def inspected(engine: Engine) -> Iterator[Inspect]:

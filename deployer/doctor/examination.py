@@ -47,9 +47,10 @@ def examine(patient: Patient, areas: Collection[str] = AREAS, url: str | None = 
             engine = yield from _opened(patient)
             facts = yield from _told(patient, engine)
     if "host" in areas and facts is not None:
+        from deployer.doctor.engine import published
         from deployer.doctor.host import check_host
 
-        yield from _guarded("host", check_host(facts, config))
+        yield from _guarded("host", check_host(facts, config, published(engine) if engine else None))
         if engine is not None:
             from deployer.doctor.bridges import check_bridges
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from msgspec import Struct
 
@@ -47,14 +48,17 @@ def limits_of(config: Config) -> Limits:
     return Limits(config.watch.memory_free, config.watch.swap_free, config.watch.disk_free)
 
 
-def check_host(facts: Facts, config: Config) -> Findings:
-    """All of them."""
+def check_host(facts: Facts, config: Config, published: Collection[int] | None = None) -> Findings:
+    """All of them.
+
+    :param published: the ports that containers publish; None: that is not known.
+    """
     yield from room(facts, limits_of(config))
     yield from kills(facts)
     yield from logs(facts)
     yield from clock(facts)
     yield from names(facts, config)
-    yield from ports(facts, config)
+    yield from ports(facts, config, published)
     yield from socket(facts)
 
 
@@ -82,18 +86,19 @@ def memory(facts: Facts, least: float) -> Findings:
 
 def kills(facts: Facts) -> Findings:
     """Whether the kernel had to kill for want of memory."""
-    if facts.oom_kills and facts.oom_limits >= facts.oom_kills:
+    if "oom" in facts.unseen:
+        yield AREA.skipped("oom", "the kernel does not say here whether it killed for want of memory")
+    elif facts.oom_kills and facts.oom_limits >= facts.oom_kills:
         # The host had enough; `engine restarts` names the containers, where they are still there.
         yield AREA.ok(
             "oom", f"{facts.oom_kills} process(es) met their own container's limit, the host had enough"
         )
     elif facts.oom_kills:
         # When that was the counter does not say.
-        yield AREA.warning(
-            "oom",
-            f"the kernel has killed {facts.oom_kills} process(es) for want of memory since the boot",
-            KILLED,
-        )
+        said = f"the kernel has killed {facts.oom_kills} process(es) for want of memory since the boot"
+        if "dmesg" in facts.unseen:
+            said += "; whether that was at a container's own limit only root sees"
+        yield AREA.warning("oom", said, KILLED)
     else:
         yield AREA.ok("oom", "the kernel has killed nobody since the boot")
 
@@ -155,7 +160,9 @@ def logs(facts: Facts) -> Findings:
             f"let the engine rotate: {_PREPARE} writes log-opts; only new containers take them",
             subject=path,
         )
-    if not facts.logs:
+    if "logs" in facts.unseen:
+        yield AREA.skipped("logs", "only root sees how long the containers' logs are")
+    elif not facts.logs:
         yield AREA.ok("logs", "no container's log is above 100 MiB")
 
 
@@ -187,15 +194,32 @@ def names(facts: Facts, config: Config) -> Findings:
         yield AREA.ok("dns", f"resolved: {names}" if names else "the config needs no name resolved")
 
 
-def ports(facts: Facts, config: Config) -> Findings:
+def ports(facts: Facts, config: Config, published: Collection[int] | None = None) -> Findings:
     """What listens for the whole world, and is neither SSH nor what visitors are to reach.
 
-    A controller and a store are for admins: they are told of, too.
+    A controller and a store are for admins: they are told of, too. What our own firewall closes is not open;
+    but a port that a container publishes never comes by it, nor does what a container sends to the engine.
+
+    :param published: the ports that containers publish; None: that is not known, and any may be one.
     """
+    if "ports" in facts.unseen:
+        yield AREA.skipped("ports", "there is no `ss` here (package iproute2) that says who listens")
+        return
     ours = {22, config.ssh.port, config.edge.port, *config.prepare.ports} - {_DOCKER_PLAIN}
     if config.edge.tls:
         ours.add(config.edge.tls.port)
-    open_ = sorted({port for place in facts.listening if (port := _open_port(place)) and port not in ours})
+    heard = sorted({port for place in facts.listening if (port := _open_port(place)) and port not in ours})
+    closed: list[int] = []
+    if facts.firewall is not None and published is not None:
+        past = {*facts.firewall, *published, _DOCKER_PLAIN, _DOCKER_TLS}
+        closed = [port for port in heard if port not in past]
+    open_ = [port for port in heard if port not in closed]
+    by_firewall = ", ".join(map(str, closed))
+    if closed and "firewall" in facts.unseen:
+        yield AREA.skipped(
+            "ports",
+            f"closed by the firewall of {_PREPARE}, if it is loaded, which only root sees: {by_firewall}",
+        )
     for port in open_:
         if port in (_DOCKER_PLAIN, _DOCKER_TLS):
             yield AREA.error(
@@ -209,19 +233,27 @@ def ports(facts: Facts, config: Config) -> Findings:
                 "ports",
                 f"the port of Jenkins, {port}, is open on all addresses: who gets in there has this host",
                 f"jenkins.address: 127.0.0.1, `pipelines jenkins up`, `ssh -L {port}:127.0.0.1:{port}`; "
-                f"or, where a security group lets only admins through, say so: prepare.ports: [{port}]",
+                f"or, where a security group lets only admins through, say so: prepare.ports: [{port}], "
+                f"which also lets it through the firewall of {_PREPARE}",
                 subject=str(port),
             )
         else:
+            if published is None:
+                close = f"{_PREPARE} closes it, but not a container's: publish that at 127.0.0.1"
+            elif port in published:
+                close = "a container publishes it, past the host's firewall: publish it at 127.0.0.1"
+            else:
+                close = f"{_PREPARE} closes it"
             yield AREA.warning(
                 "ports",
                 f"open on all addresses: {port}",
-                f"{_PREPARE} closes it; if a container's, publish it at 127.0.0.1; where it is meant, or a "
-                "security group closes it, list it in prepare.ports",
+                f"{close}; where all are to reach it, list it in prepare.ports, which opens it in that "
+                "firewall; where a security group closes it, `--baseline` keeps it quiet",
                 subject=str(port),
             )
-    if not open_:
-        yield AREA.ok("ports", "nothing listens on all addresses that the config does not know")
+    if not open_ and not (closed and "firewall" in facts.unseen):
+        rest = f"; the firewall closes {by_firewall}" if closed else ""
+        yield AREA.ok("ports", f"nothing is open on all addresses that the config does not know{rest}")
 
 
 def socket(facts: Facts) -> Findings:

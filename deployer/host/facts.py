@@ -49,6 +49,9 @@ class Facts(Struct, frozen=True):
     :param bridges: the subnets of each bridge that an engine may have made, by its name.
     :param socket: mode, owner and group of the engine's socket; empty where there is none.
     :param logs: containers' logs above `LOG_LIMIT`, by path; only root sees them.
+    :param firewall: the ports that the firewall of `host prepare` lets in; None where there is none.
+    :param unseen: what could not be looked at: `logs`, `ports` (there is no `ss`), `oom` (the kernel counts
+        none), `dmesg` (its log), `firewall` (whether it is loaded).
     """
 
     system: str = ""
@@ -76,6 +79,8 @@ class Facts(Struct, frozen=True):
     synchronized: str = ""
     logs: Mapping[str, int] = field(default_factory=dict)
     prepared: bool = False
+    firewall: tuple[int, ...] | None = None
+    unseen: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         found = asdict(self)
@@ -181,6 +186,8 @@ def read(text: str, now: float, name: str) -> Facts:
         synchronized=one("synchronized", ""),
         logs=logs,
         prepared=one("prepared", "no") == "yes",
+        firewall=tuple(map(int, one("firewall").replace(",", " ").split())) if "firewall" in pairs else None,
+        unseen=tuple(pairs.get("unseen", ())),
     )
 
 

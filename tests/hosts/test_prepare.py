@@ -82,6 +82,9 @@ def test_an_empty_host_becomes_one_that_can_be_deployed_to(engine: DockerClient,
         assert host.run("stat -c '%a %s' /swapfile").split() == ["600", str(64 * 1024**2)]
         assert "policy drop" in host.run("nft list table inet deployer")
         host.run("test -e /run/deployer-firewall.ok")
+        let_in = [22, fleet.port]
+        seen = fleet.json("host", "facts")[name]
+        assert (seen["firewall"], "firewall" in seen["unseen"]) == (let_in, False)
         assert host.run("echo 6*7 | bc").strip() == "42"
         # A release gets nothing of the instance's; Jenkins is let through, to where nobody listens here.
         release, other = (line for line in host.run(METADATA).splitlines() if "connect:" in line)
@@ -96,6 +99,9 @@ def test_an_empty_host_becomes_one_that_can_be_deployed_to(engine: DockerClient,
         facts = fleet.json("host", "facts")[name]
         assert facts["prepared"]
         assert facts["groups"] == ["deploy", "docker"]
+        # That user reads what prepare wrote, and not whether it is loaded.
+        assert facts["firewall"] == let_in
+        assert {"firewall", "logs"} <= set(facts["unseen"])
     assert [path.read_text() for path in KERNEL] == before
 
 

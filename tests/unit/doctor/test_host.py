@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,8 @@ from deployer.config.load import load
 from deployer.config.schema import Config
 from deployer.doctor.bridges import bridges
 from deployer.doctor.finding import Finding, Severity, worst
-from deployer.doctor.host import check_host
-from deployer.host.facts import Disk, Facts, read
+from deployer.doctor.host import check_host, ports
+from deployer.host.facts import Disk, Facts, read, script
 from tests.support.doctor import shows
 
 GIB = 1024**3
@@ -127,6 +129,52 @@ def test_what_is_for_admins_is_open_to_nobody_else_unless_somebody_says_so(tmp_p
     assert by_subject(config, "ports", listening=("*:2375", "*:3306")) == {"2375": "error", "3306": "warning"}
 
 
+def test_what_our_firewall_closes_is_not_open(config: Config) -> None:
+    """But a container's published port never comes by it, nor does what a container sends to the engine."""
+    facts = replace(
+        HEALTHY, firewall=(22, 8080), listening=("0.0.0.0:3306", "*:5432", "*:2375", "0.0.0.0:8080")
+    )
+
+    def told(facts: Facts, published: tuple[int, ...] | None) -> dict[str, str]:
+        return {each.subject: each.severity.name for each in ports(facts, config, published)}
+
+    assert told(facts, (5432, 8080)) == {"2375": "ERROR", "5432": "WARNING"}
+    assert told(facts, None) == {"2375": "ERROR", "3306": "WARNING", "5432": "WARNING"}
+    assert told(replace(facts, firewall=None), ()) == told(facts, None)
+    # It lets in what was in prepare.ports once.
+    assert told(replace(facts, firewall=(22, 3306)), ()) == {"2375": "ERROR", "3306": "WARNING"}
+    one = replace(facts, listening=("0.0.0.0:3306",))
+    (fine,) = ports(one, config, ())
+    assert (fine.severity.name, fine.evidence.endswith("the firewall closes 3306")) == ("OK", True)
+    (unsure,) = ports(replace(one, unseen=("firewall",)), config, ())
+    assert (unsure.severity.name, "3306" in unsure.evidence) == ("SKIPPED", True)
+    remedies = {
+        where: next(ports(replace(one, firewall=None), config, where)).remedy for where in (None, (), (3306,))
+    }
+    assert all("list it in prepare.ports, which opens it" in remedy for remedy in remedies.values())
+    assert remedies[(3306,)].startswith("a container publishes it")
+
+
+@pytest.mark.parametrize("check", ["logs", "oom", "ports"])
+def test_what_could_not_be_seen_is_not_in_order(config: Config, check: str) -> None:
+    assert found(config, unseen=(check,))[check].severity == Severity.SKIPPED
+    killed = found(config, oom_kills=2, unseen=("dmesg",))["oom"]
+    assert (killed.severity, "only root sees" in killed.evidence) == (Severity.WARNING, True)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="becomes another user")
+def test_a_user_without_root_is_told_what_it_did_not_see(tmp_path: Path) -> None:
+    (tmp_path / "containers").mkdir()
+    text = script(socket="/nowhere.sock", docker_root=str(tmp_path))
+
+    def unseen(**user: Any) -> tuple[str, ...]:
+        done = subprocess.run(["sh", "-s"], input=text, capture_output=True, text=True, check=True, **user)
+        return read(done.stdout, 0.0, "here").unseen
+
+    assert "logs" not in unseen()
+    assert "logs" in unseen(user=65534, group=65534, extra_groups=[])
+
+
 SHOP = {"Id": "0123456789abffff", "Name": "shop-edge", "IPAM": {"Config": [{"Subnet": "10.213.4.0/28"}]}}
 NONE = {"Id": "ffffffffffffffff", "Name": "none", "IPAM": {"Config": None}}
 
@@ -153,10 +201,13 @@ def test_what_a_host_prints_is_read() -> None:
         "disk=/tmp 100 50\ndevice=/tmp fs42\n"
         "bridge=br-0123456789ab\nbridge=br-ffffffffffff\n"
         "route=br-0123456789ab 0004D50A F0FFFFFF\nroute=br-lan 000014AC 0000FFFF\n"
+        "firewall=22, 8080 \nunseen=logs\nunseen=oom\n"
         "unresolved=b.example\nunresolved=a.example\nend=1\n",
         0.0,
         "web1",
     )
     assert facts.disks == {"/": Disk(100, 60, 10, 5, "/dev/sda1"), "/tmp": Disk(100, 50, device="fs42")}
     assert facts.bridges == {"br-0123456789ab": ("10.213.4.0/28",), "br-ffffffffffff": ()}
+    assert (facts.firewall, facts.unseen) == ((22, 8080), ("logs", "oom"))
+    assert read("end=1\n", 0.0, "web1").firewall is None
     assert facts.unresolved == ("a.example", "b.example")
