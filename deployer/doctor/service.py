@@ -106,6 +106,17 @@ def database(engine: Engine, config: Config, environ: Mapping[str, str]) -> Find
                 "in its password, write characters such as / # ? @ as %2F %23 %3F %40",
             )
             continue
+        if _is_loopback(host):
+            yield AREA.warning(
+                "database",
+                f"{name}: {host} is the release's own container there, not the host",
+                "give its name in one of service.networks, or an address that the host has on a network",
+            )
+            continue
+        if config.service.networks and "." not in host and ":" not in host:
+            networks = ", ".join(config.service.networks)
+            yield AREA.skipped("database", f"{name}: {host} may be a name that only {networks} knows")
+            continue
         greeting = _greeting(engine, config, host, port)
         if greeting is None:
             yield AREA.skipped("database", f"{name}: nothing here to ask {host}:{port} from; deploy first")
@@ -115,7 +126,7 @@ def database(engine: Engine, config: Config, environ: Mapping[str, str]) -> Find
                 f"{name}: {host}:{port} does not answer the host",
                 "look whether it runs, and whether its security group lets this host in",
             )
-        elif kind != "postgres" and not _speaks_tls(greeting) and not _is_near(host):
+        elif kind != "postgres" and not _speaks_tls(greeting):
             yield AREA.warning(
                 "database",
                 f"{name}: {host}:{port} answers, and offers no TLS",
@@ -159,5 +170,5 @@ def _speaks_tls(greeting: bytes) -> bool:
     return len(greeting) < at + 2 or bool(int.from_bytes(greeting[at : at + 2], "little") & _TLS_FLAG)
 
 
-def _is_near(host: str) -> bool:
-    return host in ("localhost", "127.0.0.1", "::1")
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d+){3}", host) is not None

@@ -310,22 +310,29 @@ def database() -> Iterator[Callable[..., int]]:
 def test_databases(shop_project: Project, ours: Engine, database: Callable[..., int]) -> None:
     shop_project.run("rollout")
 
-    def found(host: str, port: int, kind: str = "mysql+pymysql") -> dict[str, str]:
+    def found(
+        host: str, port: int, kind: str = "mysql+pymysql", networks: tuple[str, ...] = ()
+    ) -> dict[str, str]:
         url = f"{kind}://shop:x@{host}:{port}/shop"
-        path = shop_project.config(service={"env": {"DATABASE_URL": url}})
+        path = shop_project.config(service={"env": {"DATABASE_URL": url}, "networks": list(networks)})
         return severities(service.database(ours, load(path, environ={}), {}))
 
-    with_tls, without = database(GREETING % b"\xfe\xff"), database(GREETING % b"\xfe\xf7")
-    assert found("127.0.0.1", with_tls) == {"database": "ok"}
-    assert found("127.0.0.1", without) == {"database": "ok"}  # nothing passes by on the host itself
-    assert found("127.0.0.1", free_port()) == {"database": "error"}
-    assert found("127.0.0.2", with_tls) == {"database": "error"}
+    # A release's loopback is its own: what answers at the host's it does not reach.
+    loopback = database(GREETING % b"\xfe\xff")
+    for its_own in ("127.0.0.1", "127.0.0.2", "localhost", "[::1]"):
+        assert found(its_own, loopback) == {"database": "warning"}
     # At an address that others see too, as a database of another host has.
     bridge = ours.network("bridge")
     assert bridge is not None
     near = str(ip_network(bridge["IPAM"]["Config"][0]["Subnet"])[1])
     bare = database(GREETING % b"\xfe\xf7", near)
-    assert found(near, database(GREETING % b"\xfe\xff", near)) == {"database": "ok"}
+    with_tls = database(GREETING % b"\xfe\xff", near)
+    assert found(near, with_tls) == {"database": "ok"}
+    assert found(near, free_port()) == {"database": "error"}
+    # The host knows no name of a network that the release joins; an address it reaches as well.
+    assert found("db", 3306, networks=("data",)) == {"database": "skipped"}
+    assert found("db", 3306) == {"database": "error"}
+    assert found(near, with_tls, networks=("data",)) == {"database": "ok"}
     assert found(near, bare) == {"database": "warning"}
     # PostgreSQL says nothing before it is asked: whether it has TLS is not looked at.
     assert found(near, bare, "postgresql") == {"database": "ok"}
