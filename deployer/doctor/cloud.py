@@ -41,6 +41,10 @@ def check_cloud(config: Config, environ: Mapping[str, str], url: str | None) -> 
         yield AREA.skipped("bucket", "the store is not AWS's")
     else:
         yield from _with_account(config, environ)
+    if site is None or site.distribution is None:
+        yield AREA.skipped("distribution", "site.distribution is not set: CloudFront is not looked at")
+    elif site.store is not None or site.endpoint is not None or site.bucket is None:
+        yield AREA.skipped("distribution", "CloudFront is looked at only with a bucket of AWS's behind it")
     if url is None:
         yield AREA.skipped("visitors", "give --url https://... to have looked at what visitors get")
     else:
@@ -130,9 +134,16 @@ def distribution(front: Any, name: str, api_prefix: str) -> Findings:
         )
     else:
         yield AREA.ok("errors", "errors reach the browser as they are")
-    if default.get("ViewerProtocolPolicy") == "allow-all":
+    plain = [
+        what
+        for what, behaviour in (("pages", default), (pattern, api or {}))
+        if behaviour.get("ViewerProtocolPolicy") == "allow-all"
+    ]
+    if plain:
         yield AREA.error(
-            "https", "pages are served over plain HTTP as well", "ViewerProtocolPolicy: redirect-to-https"
+            "https",
+            f"over plain HTTP as well: {' and '.join(plain)}",
+            "ViewerProtocolPolicy: redirect-to-https on each behaviour, or https-only",
         )
     else:
         yield AREA.ok("https", "plain HTTP is redirected or refused")

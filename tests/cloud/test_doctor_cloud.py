@@ -170,6 +170,7 @@ CHANGES: list[tuple[str, str, Callable[[dict[str, Any]], object]]] = [
         "error",
         lambda config: config["DefaultCacheBehavior"].update(ViewerProtocolPolicy="allow-all"),
     ),
+    ("https", "error", lambda config: api(config).update(ViewerProtocolPolicy="allow-all")),
 ]
 
 
@@ -277,6 +278,22 @@ def test_an_account(tmp_path: Path) -> None:
     s3.create_bucket(Bucket="site")
     s3.put_public_access_block(Bucket="site", PublicAccessBlockConfiguration=BLOCKED)
     assert by_check(cloud.check_cloud(config, os.environ, None))["account"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        "",
+        "site: {bucket: site, region: us-east-1}",
+        "site: {bucket: site, store: {}}",
+        "site: {bucket: site, store: {}, distribution: E123}",
+    ],
+)
+def test_what_is_not_looked_at_of_cloudfront_is_said(tmp_path: Path, site: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"service: {{name: shop, image: shop:1, port: 8080}}\n{site}\n")
+    found = by_check(cloud.check_cloud(load(path, environ={}), os.environ, None))
+    assert (found["distribution"], found["visitors"]) == ("skipped", "skipped")
 
 
 def test_mixed_content_is_seen_in_pages_and_scripts() -> None:
