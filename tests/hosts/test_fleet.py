@@ -399,7 +399,14 @@ def test_hosts_pull_what_only_a_registry_has_with_what_the_deployer_has_logged_i
     assert fleet.one_version(done.stderr) == first
 
 
-@pytest.mark.parametrize("words", [["logs", "-f"], ["exec", "--", "sh", "-c", "echo begun; sleep 600"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["logs", "-f"],
+        ["exec", "--", "sh", "-c", "echo begun; sleep 600"],
+        ["host", "exec", "--", "sh", "-c", "echo begun; sleep 600"],
+    ],
+)
 def test_what_waits_for_output_ends_when_it_is_told_to(fleet: Fleet, words: list[str]) -> None:
     log = fleet.folder / "log"
     with log.open("w") as out:
@@ -426,6 +433,8 @@ def test_a_command_on_each_host_says_of_which(fleet: Fleet) -> None:
     assert sorted(fleet.run("host", "exec", "--", "printf", "no end").stdout.splitlines()) == sorted(
         f"{name} | no end" for name in (one, two, three)
     )
+    # Killed on one of them: the others' success does not hide it.
+    fleet.run("host", "exec", "--", "sh", "-c", "[ $(hostname) != host2 ] || kill -9 $$", expect=255)
     assert fleet.run("host", "list").stdout.count("  ok") == 3
     # One of them cannot be reached: that is a finding, and the others are looked at.
     fleet.settings["hosts"][2] |= {"address": "127.0.0.1", "port": 1}
