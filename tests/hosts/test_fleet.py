@@ -186,6 +186,21 @@ def test_what_cannot_be_reached_is_not_begun_with(fleet: Fleet, tmp_path: Path) 
     assert fleet.one_version(found) == first
 
 
+def test_a_host_whose_engine_is_down_does_not_keep_the_others_from_being_put_right(fleet: Fleet) -> None:
+    first = fleet.one_version("at first")
+    container = fleet.json("status")["hosts"][fleet.names[0]]["active"]["container"]
+    with fleet.hosts[2].without_engine():
+        fleet.hosts[0].docker(f"rm -f {container}")
+        refused = fleet.json("rollout", expect=13)
+        assert "does not run" in refused["message"]
+        failed = fleet.json("recover", expect=14)
+        assert failed["release"] == first
+        assert all(host.docker(f"ps -q --filter name={container}") for host in fleet.hosts[:2])
+        assert f"{fleet.names[2]}: what it serves is not known" in failed["details"]
+    fleet.run("recover", "--lock-wait", "30s")
+    assert fleet.one_version(failed) == first
+
+
 @contextmanager
 def agent(folder: Path, key: Path) -> Iterator[Path]:
     """A real ssh-agent that holds a key: its socket."""
