@@ -65,6 +65,7 @@ def on_each(
     if found is None:
         return run(args, context)
     from deployer.fleet.work import Member, each
+    from deployer.host.ssh import Jumps
 
     emit = context.emit(args)
 
@@ -77,7 +78,7 @@ def on_each(
     def one(host: Any) -> int:
         member: Member | HostError
         try:
-            member = Member(config, host, emit, context.environ)
+            member = Member(config, host, emit, context.environ, jumps)
             reached.append(member)
         except HostError as error:
             if not lost_too:
@@ -90,7 +91,8 @@ def on_each(
             if isinstance(member, Member):
                 member.close()
 
-    outcomes = each(found.hosts, one, interrupted=hang_up)
+    with Jumps(context.environ) as jumps:
+        outcomes = each(found.hosts, one, interrupted=hang_up)
     raise_failures(args.command, outcomes)
     return max((outcome.value or 0 for outcome in outcomes), default=ExitStatus.OK)
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from deployer.errors import EdgeError, ImageError, UsageError
 from deployer.events import HostFinished, Note, OnHost, RolledBack, Warned
 from deployer.fleet.inventory import Fleet
-from deployer.fleet.locks import lock_image, locked
+from deployer.fleet.locks import answering, lock_image, locked
 from deployer.fleet.result import FleetResult, error_of, failed, judge, look, serves, timed
 from deployer.fleet.supply import Supply
 from deployer.fleet.work import Member, each, reached
@@ -21,31 +21,37 @@ from deployer.rollout.status import observe, status
 def recover(fleet: Fleet) -> FleetResult:
     """Put each host right, then bring all to one version: the one that most of them serve, else the older.
 
-    :raises FleetFailed: a host could not be reached, or could not be brought there.
+    :raises FleetFailed: a host or its engine could not be reached, or could not be brought there.
     """
     result = FleetResult("", "", "recover")
     with (
         timed(result),
-        reached(fleet.config, fleet.hosts, fleet.emit, fleet.environ) as (members, lost),
-        locked(fleet, members, "recover"),
-        Supply(fleet, members) as supply,
+        reached(fleet.config, fleet.hosts, fleet.emit, fleet.environ) as (connected, lost),
     ):
-        for outcome in lost:
-            result.hosts[outcome.host] = {**error_of(outcome.error), "serves": None, "unknown": True}
-
-        def mend(member: Member) -> None:
-            _restock(member, supply)
-            commands.recover(member.operation(fleet.lock_wait))
-
-        mended = each(members, mend)
-        brought = _converge(fleet, members, result, supply)
-        for done in mended:
-            if done.error is not None and done.host not in brought:
-                result.hosts[done.host] = {**result.hosts.get(done.host, {}), **error_of(done.error)}
+        members, silent = answering(connected)
+        unknown = {found.host: found.error for found in lost} | {found.host: found.error for found in silent}
+        for name, error in unknown.items():
+            result.hosts[name] = {**error_of(error), "serves": None, "unknown": True}
+        with locked(fleet, members, "recover"), Supply(fleet, members) as supply:
+            _mend(fleet, members, result, supply)
         judge(result)
     if any("error" in host for host in result.hosts.values()) or result.outcome == "mixed":
         raise failed(result, "not every host could be put right")
     return result
+
+
+def _mend(fleet: Fleet, members: Sequence[Member], result: FleetResult, supply: Supply) -> None:
+    """Each host by itself, then all as one."""
+
+    def mend(member: Member) -> None:
+        _restock(member, supply)
+        commands.recover(member.operation(fleet.lock_wait))
+
+    mended = each(members, mend)
+    brought = _converge(fleet, members, result, supply)
+    for done in mended:
+        if done.error is not None and done.host not in brought:
+            result.hosts[done.host] = {**result.hosts.get(done.host, {}), **error_of(done.error)}
 
 
 def go_back(

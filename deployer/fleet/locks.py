@@ -13,7 +13,8 @@ from deployer.errors import (
 )
 from deployer.events import Note
 from deployer.fleet.inventory import Fleet
-from deployer.fleet.work import Member, each, reached
+from deployer.fleet.work import Member, Outcome, each, reached
+from deployer.host.engine import Engine
 from deployer.host.lock import Lock
 from deployer.interrupts import shielded
 
@@ -24,10 +25,9 @@ def all_reached(fleet: Fleet) -> Iterator[list[Member]]:
 
     :raises HostError: with a line for each host that cannot be reached.
     """
-    with reached(fleet.config, fleet.hosts, fleet.emit, fleet.environ) as (members, lost):
-        errors = [found.error for found in lost] + [
-            asked.error for asked in each(members, lambda member: member.engine)
-        ]
+    with reached(fleet.config, fleet.hosts, fleet.emit, fleet.environ) as (connected, lost):
+        members, silent = answering(connected)
+        errors = [found.error for found in lost] + [found.error for found in silent]
         raised = [error for error in errors if error is not None]
         if len(raised) == 1:
             raise raised[0]
@@ -42,6 +42,13 @@ def all_reached(fleet: Fleet) -> Iterator[list[Member]]:
                 ],
             )
         yield members
+
+
+def answering(members: Sequence[Member]) -> tuple[list[Member], list[Outcome[Engine]]]:
+    """Those whose engine answers, and why the others' does not: they can be neither locked nor changed."""
+    asked = each(members, lambda member: member.engine)
+    there = [member for member, found in zip(members, asked, strict=True) if found.error is None]
+    return there, [found for found in asked if found.error is not None]
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from deployer.fleet.inventory import Fleet
 from deployer.fleet.ship import Fetched, Layers, Source, layers, ship
 from deployer.fleet.work import Member
 from deployer.host.engine import Engine
+from deployer.host.ssh import Jumps
 from deployer.image.build import ensure_image
 from deployer.rollout.release import Record
 from deployer.rollout.situation import Situation
@@ -37,8 +38,10 @@ class Supply:
         self._found: dict[tuple[str, str], _Found | None] = {}
         self._local: Engine | None = None
         self._closing = contextlib.ExitStack()
+        self._jumps = Jumps(fleet.environ)
 
     def __enter__(self) -> Self:
+        self._closing.enter_context(self._jumps)
         with contextlib.suppress(EngineError):
             local = Engine(self._fleet.config.host.docker, self._fleet.environ)
             self._local = self._closing.enter_context(contextlib.closing(local))
@@ -150,7 +153,7 @@ class Supply:
         for host in fleet.config.hosts:
             if host.name not in known:
                 with _passing_over():
-                    member = Member(fleet.config, host, fleet.emit, fleet.environ)
+                    member = Member(fleet.config, host, fleet.emit, fleet.environ, self._jumps)
                     self._closing.callback(member.close)
                     yield member
 

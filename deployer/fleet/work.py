@@ -125,16 +125,22 @@ class Member:
         except HostUnreachable:
             raise
         except HostError as error:
-            asked = f"[ -S {path} ] || echo missing; [ ! -S {path} ] || [ -w {path} ] || echo forbidden"
+            asked = (
+                f"if [ -S {path} ]; then [ -w {path} ] || echo forbidden; "
+                'elif PATH="$PATH:/usr/sbin"; command -v dockerd >/dev/null; then echo stopped; '
+                "else echo missing; fi"
+            )
             said = self.connection.run(asked).output.strip()
             user = self.connection.target.login
             raise HostError(
                 {
                     "missing": f"{self.name} has no Docker engine at {path}",
+                    "stopped": f"the Docker engine of {self.name} does not run: there is no {path}",
                     "forbidden": f"{self.name} does not let {user} use the Docker engine at {path}",
                 }.get(said, f"{self.name} does not let us reach {path} through SSH"),
                 remedy={
                     "missing": f"`deployer host prepare --host {self.name}` installs one",
+                    "stopped": "`sudo systemctl start docker` over there; `journalctl -u docker` says why",
                     "forbidden": f"`sudo usermod -aG docker {user}` over there, or `deployer host prepare`",
                 }.get(
                     said, "allow AllowStreamLocalForwarding in the host's sshd_config; its engine may be down"

@@ -82,13 +82,25 @@ def load_known(target: Target, keys: Any) -> None:
 
 def changed(target: Target, expected: str, shown: str) -> HostKeyChanged:
     """The error of a host that shows another key than it should; both as fingerprints."""
+    path = _file_of(target, expected)
+    forget = f"ssh-keygen -R {shlex.quote(target.entry)} -f {shlex.quote(str(path))}"
     return HostKeyChanged(
-        f"{target.name}: {target.entry} shows another key than {target.known_hosts_file} knows: "
-        f"{shown} instead of {expected}",
-        remedy=f"if the host was made anew: `ssh-keygen -R {shlex.quote(target.entry)}`, then "
+        f"{target.name}: {target.entry} shows another key than {path} knows: {shown} instead of {expected}",
+        remedy=f"if the host was made anew: `{'sudo ' if path == SYSTEM_KNOWN_HOSTS else ''}{forget}`, then "
         f"`deployer host trust --host {target.host or target.name}`; "
         "if not, somebody else answers in its place",
     )
+
+
+def _file_of(target: Target, expected: str) -> Path:
+    """The file with that key of a host: the system's, or the target's own."""
+    import paramiko
+
+    if SYSTEM_KNOWN_HOSTS.exists():
+        known = paramiko.HostKeys(str(SYSTEM_KNOWN_HOSTS)).lookup(target.entry)
+        if known and expected in [fingerprint(key.asbytes()) for key in known.values()]:
+            return SYSTEM_KNOWN_HOSTS
+    return target.known_hosts_file
 
 
 def unknown(target: Target, key: HostKey) -> HostKeyUnknown:

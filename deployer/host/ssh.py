@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from deployer.errors import HostError, HostForbidden, HostUnreachable
 from deployer.host.known_hosts import HostKey, Refusing, changed, described, fingerprint, load_known
 from deployer.host.target import Target
+from deployer.interrupts import HEARING, checkpoint
 
 if TYPE_CHECKING:
     import paramiko
@@ -151,18 +152,23 @@ class Connection:
             while piece := channel.recv(_PIECE):
                 output += piece
             drain.join()
-            code = channel.recv_exit_status()
+            code = _exit_code(channel)
         return Completed(code, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"))
 
     def follow(self, command: str, *, given: bytes = b"", root: bool = False) -> Iterator[bytes | int]:
-        """Run a shell command; what it prints as it comes, both streams as one, and last its exit code."""
+        """Run a shell command; what it prints as it comes, both streams as one, and last its exit code.
+
+        :raises HostUnreachable: the connection broke.
+        :raises Interrupted: this thread was; the command over there is not waited for.
+        """
         with self._mapped(f"running a command on {self.target.name}"), self._session() as channel:
             channel.set_combine_stderr(True)
             channel.exec_command(_as_root(command) if root else command)
+            channel.settimeout(HEARING)
             threading.Thread(target=self._write, args=(channel, [given]), daemon=True).start()
-            while piece := channel.recv(_PIECE):
+            while piece := _heard(channel):
                 yield piece
-            yield channel.recv_exit_status()
+            yield _exit_code(channel)
 
     def dial(self, path: str) -> socket.socket:
         """Connect to a Unix socket over there; our end of it.
@@ -200,7 +206,11 @@ class Connection:
     def _write(self, channel: paramiko.Channel, pieces: Iterable[bytes]) -> None:
         with contextlib.suppress(OSError):
             for piece in pieces:
-                channel.sendall(piece)
+                rest = piece
+                while rest:
+                    # The channel's patience is that of who reads; what takes longer to be taken is not lost.
+                    with contextlib.suppress(TimeoutError):
+                        rest = rest[channel.send(rest) :]
                 self._count(len(piece))
             channel.shutdown_write()
 
@@ -265,6 +275,27 @@ def offered_key(target: Target, environ: Mapping[str, str] = os.environ) -> Host
 def _as_root(command: str) -> str:
     quoted = shlex.quote(command)
     return f'if [ "$(id -u)" = 0 ]; then sh -c {quoted}; else sudo -n sh -c {quoted}; fi'
+
+
+def _heard(channel: paramiko.Channel) -> bytes:
+    """What comes next; nothing at its end. :raises Interrupted: this thread was meanwhile."""
+    while True:
+        checkpoint()
+        with contextlib.suppress(TimeoutError):
+            return channel.recv(_PIECE)
+
+
+def _exit_code(channel: paramiko.Channel) -> int:
+    """A command's; 255 where a signal ended it, as `ssh` has it.
+
+    :raises EOFError: the connection broke before. :raises Interrupted: this thread was meanwhile.
+    """
+    while not channel.status_event.wait(HEARING):
+        checkpoint()
+    code = channel.recv_exit_status()
+    if code < 0 and not channel.eof_received:
+        raise EOFError
+    return code if code >= 0 else 255
 
 
 def _drain(channel: paramiko.Channel, into: bytearray) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -181,9 +182,27 @@ def test_what_cannot_be_reached_is_not_begun_with(fleet: Fleet, tmp_path: Path) 
     known.write_text("\n".join([*lines[:2], " ".join([lines[2].split()[0], *other])]) + "\n")
     found = fleet.json("rollout", expect=13)
     assert found["error"] == "HostKeyChanged"
-    assert "ssh-keygen -R" in found["remedy"]
+    # What it says to do takes the wrong key out of the very file that it stands in.
+    forget = shlex.split(re.findall("`(.*?)`", found["remedy"])[0])
+    subprocess.run(forget, check=True, capture_output=True, cwd=fleet.folder)
+    assert fleet.json("rollout", expect=13)["error"] == "HostKeyUnknown"
     known.write_text("\n".join(lines) + "\n")
     assert fleet.one_version(found) == first
+
+
+def test_a_host_whose_engine_is_down_does_not_keep_the_others_from_being_put_right(fleet: Fleet) -> None:
+    first = fleet.one_version("at first")
+    container = fleet.json("status")["hosts"][fleet.names[0]]["active"]["container"]
+    with fleet.hosts[2].without_engine():
+        fleet.hosts[0].docker(f"rm -f {container}")
+        refused = fleet.json("rollout", expect=13)
+        assert "does not run" in refused["message"]
+        failed = fleet.json("recover", expect=14)
+        assert failed["release"] == first
+        assert all(host.docker(f"ps -q --filter name={container}") for host in fleet.hosts[:2])
+        assert f"{fleet.names[2]}: what it serves is not known" in failed["details"]
+    fleet.run("recover", "--lock-wait", "30s")
+    assert fleet.one_version(failed) == first
 
 
 @contextmanager
@@ -221,6 +240,29 @@ def get_acquainted(fleet: Fleet, name: str) -> None:
     }
 
 
+def share_one_connection(fleet: Fleet, words: list[str]) -> None:
+    """The second and the third host share one to the first, while a command runs on both."""
+    asked = [*words, "--host", fleet.names[1], "--host", fleet.names[2], "--", "sleep", "600"]
+    with (fleet.folder / "log").open("w") as log:
+        waits = nursery.Process(
+            "deployer", asked, cwd=fleet.folder, env=fleet.environment, stdout=log, stderr=log
+        )
+
+    def all_sleep() -> bool:
+        return all("600" in host.run("pgrep -af sleep", check=False) for host in fleet.hosts[1:])
+
+    established = "ss -Htn state established '( sport = :22 )' | wc -l"
+    try:
+        until(all_sleep, "both have been reached")
+        # One of an earlier command may just be about to go.
+        until(lambda: fleet.hosts[0].run(established).strip() == "1", "they share one connection", timeout=20)
+    finally:
+        waits.kill()
+        waits.wait()
+        for host in fleet.hosts[1:]:
+            host.run("pkill -f '[s]leep 600'", check=False)
+
+
 def test_hosts_are_reached_through_another_one_and_with_a_key_of_an_agent(
     fleet: Fleet, tmp_path: Path
 ) -> None:
@@ -242,25 +284,8 @@ def test_hosts_are_reached_through_another_one_and_with_a_key_of_an_agent(
         came = dict(line.split(" | ") for line in lines)
         # The second and the third were called by the first, which was called from here.
         assert [came[name] == door for name in fleet.names] == [False, True, True]
-        # Both share one connection to it.
-        established = "ss -Htn state established '( sport = :22 )' | wc -l"
-        asked = ["host", "exec", "--host", fleet.names[1], "--host", fleet.names[2], "--", "sleep", "600"]
-        with (fleet.folder / "log").open("w") as log:
-            waits = nursery.Process(
-                "deployer", asked, cwd=fleet.folder, env=fleet.environment, stdout=log, stderr=log
-            )
-
-        def all_sleep() -> bool:
-            return all("600" in host.run("pgrep -af sleep", check=False) for host in fleet.hosts[1:])
-
-        try:
-            until(all_sleep, "both have been reached")
-            assert fleet.hosts[0].run(established).strip() == "1"
-        finally:
-            waits.kill()
-            waits.wait()
-            for host in fleet.hosts[1:]:
-                host.run("pkill -f '[s]leep 600'", check=False)
+        for words in (["host", "exec"], ["exec"]):
+            share_one_connection(fleet, words)
         assert fleet.one_version("through the agent, and the first host") == first
 
 
@@ -399,7 +424,14 @@ def test_hosts_pull_what_only_a_registry_has_with_what_the_deployer_has_logged_i
     assert fleet.one_version(done.stderr) == first
 
 
-@pytest.mark.parametrize("words", [["logs", "-f"], ["exec", "--", "sh", "-c", "echo begun; sleep 600"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["logs", "-f"],
+        ["exec", "--", "sh", "-c", "echo begun; sleep 600"],
+        ["host", "exec", "--", "sh", "-c", "echo begun; sleep 600"],
+    ],
+)
 def test_what_waits_for_output_ends_when_it_is_told_to(fleet: Fleet, words: list[str]) -> None:
     log = fleet.folder / "log"
     with log.open("w") as out:
@@ -426,6 +458,8 @@ def test_a_command_on_each_host_says_of_which(fleet: Fleet) -> None:
     assert sorted(fleet.run("host", "exec", "--", "printf", "no end").stdout.splitlines()) == sorted(
         f"{name} | no end" for name in (one, two, three)
     )
+    # Killed on one of them: the others' success does not hide it.
+    fleet.run("host", "exec", "--", "sh", "-c", "[ $(hostname) != host2 ] || kill -9 $$", expect=255)
     assert fleet.run("host", "list").stdout.count("  ok") == 3
     # One of them cannot be reached: that is a finding, and the others are looked at.
     fleet.settings["hosts"][2] |= {"address": "127.0.0.1", "port": 1}

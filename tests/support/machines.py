@@ -91,6 +91,9 @@ echo "$(basename "$0") $*" >>/var/log/told
 """
 
 
+NO_ENGINE = "pkill -x dockerd; while pgrep -x dockerd; do sleep 0.1; done >/dev/null"
+
+
 class Host:
     """One host.
 
@@ -146,11 +149,21 @@ class Host:
         self.run("nft delete table inet silence")
 
     @contextlib.contextmanager
+    def without_engine(self) -> Iterator[None]:
+        """Within: its engine is down, and SSH answers."""
+        self.run(NO_ENGINE)
+        try:
+            yield
+        finally:
+            self.run("touch /run/docker-restart")
+            self.await_engine()
+
+    @contextlib.contextmanager
     def small_disk(self, megabytes: int) -> Iterator[None]:
         """Within: its engine has nothing, and a file system of that size for all that it gets."""
         folder = "/var/lib/docker"
         end = (
-            "pkill -x dockerd; while pgrep -x dockerd; do sleep 0.1; done >/dev/null; "
+            f"{NO_ENGINE}; "
             # An engine that knows nothing of them leaves the bridges of another where they are.
             "for bridge in $(ip -o link show type bridge | cut -d: -f2); do ip link delete $bridge; done"
         )
