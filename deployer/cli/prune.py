@@ -39,26 +39,26 @@ def told(args: argparse.Namespace) -> Deed | None:
 def run(args: argparse.Namespace, context: Context) -> int:
     """Remove what no release needs, or say what that would be."""
     from deployer.config.units import humanize_size
-    from deployer.image.prune import plan
     from deployer.rollout.commands import prune
-    from deployer.rollout.status import observe
-    from deployer.rollout.tidying import needed_images
+    from deployer.rollout.tidying import plan
 
     work_on = operation(args, context)
-    engine, config = work_on.engine, work_on.config
+    config = work_on.config
     keep = config.rollout.keep_releases if args.keep is None else args.keep
     if args.plan:
-        situation = observe(engine, config)
-        protected = needed_images(situation.stored, situation.records, keep)
-        removals = plan(engine, config.service.name, keep=keep, protected=protected)
+        planned = plan(work_on.engine, config, keep)
         if args.json:
-            context.print_json({"removals": [removal.as_dict() for removal in removals]})
+            context.print_json(planned.as_dict())
             return ExitStatus.OK
-        for removal in removals:
+        for text in planned.repairs:
+            context.print(f"first: {text}")
+        for name in planned.containers:
+            context.print(f"{name}  (a stopped release, older than the newest {keep})")
+        for removal in planned.images:
             context.print(
                 f"{removal.name}  {removal.size / 1e6:.1f} MB with what it shares  ({removal.reason})"
             )
-        if not removals:
+        if not (planned.repairs or planned.containers or planned.images):
             context.print("nothing to remove")
         return ExitStatus.OK
     pruned = prune(work_on, keep=keep)

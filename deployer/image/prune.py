@@ -94,10 +94,22 @@ def plan_prune(
     return removals
 
 
-def plan(engine: Engine, service: str, *, keep: int, protected: Collection[str] = ()) -> list[Removal]:
-    """`plan_prune` with what the engine has now."""
+def plan(
+    engine: Engine,
+    service: str,
+    *,
+    keep: int,
+    protected: Collection[str] = (),
+    without: Collection[str] = (),
+) -> list[Removal]:
+    """`plan_prune` with what the engine has now.
+
+    :param without: names of containers that are going to be removed before.
+    """
     labels = {"deployer.service": service, "deployer.role": "image"}
-    return plan_prune(service, engine.images(labels), engine.containers(), keep, protected)
+    gone = {f"/{name}" for name in without}
+    containers = [item for item in engine.containers() if gone.isdisjoint(item["Names"] or ())]
+    return plan_prune(service, engine.images(labels), containers, keep, protected)
 
 
 def prune(

@@ -79,6 +79,8 @@ def _mend(work: Work, repair: Repair, situation: Situation) -> None:
         case "lift-hold":
             work.session.release()
         case "remove-candidate":
+            # Whoever was killed in a smoke check has left the way to it open.
+            work.session.end_previews()
             _disown(work, slot, situation)
             # One that served before, brought back by an unfinished rollback, can still be gone back to.
             served = any(

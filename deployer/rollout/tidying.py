@@ -2,19 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from msgspec import Struct
+
+from deployer.config.schema import Config
 from deployer.edge import container as edge_container
 from deployer.edge.state import EdgeState
 from deployer.errors import EngineError, LockLost
 from deployer.events import Warned
 from deployer.host.engine import Engine
 from deployer.image import prune as images
+from deployer.image.prune import Removal
 from deployer.rollout.operation import Operation
 from deployer.rollout.reconcile import plan_repairs
 from deployer.rollout.release import Record, previous_of
 from deployer.rollout.status import observe
 from deployer.rollout.work import Work
+
+
+class Plan(Struct, frozen=True):
+    """What a prune would do, in this order: put right, remove stopped containers, remove images."""
+
+    repairs: tuple[str, ...]
+    containers: tuple[str, ...]
+    images: tuple[Removal, ...]
+
+    def as_dict(self) -> dict[str, object]:
+        """For `--json`."""
+        return {
+            "repairs": list(self.repairs),
+            "containers": list(self.containers),
+            "removals": [removal.as_dict() for removal in self.images],
+        }
+
+
+def plan(engine: Engine, config: Config, keep: int) -> Plan:
+    """What a prune that keeps `keep` would do now; changes nothing."""
+    service = config.service.name
+    situation = observe(engine, config)
+    repairs, state, ending = plan_repairs(situation), situation.stored, set()
+    over = state.occupant(state.standby)
+    if over and state.standby and any(repair.action == "expire-standby" for repair in repairs):
+        # It is stopped first, and then one of those that are.
+        state, ending = state.vacated(state.standby), {over.container}
+    # Without an edge there is no history that says which of them can be gone back to.
+    known = situation.edge != "missing"
+    containers = _idle(engine, service, state, situation.records, keep, ending) if known else []
+    removals = images.plan(
+        engine,
+        service,
+        keep=keep,
+        protected=needed_images(state, situation.records, keep),
+        without={*containers, *(item.subject for item in repairs if item.action == "remove-container")},
+    )
+    return Plan(tuple(repair.text for repair in repairs), tuple(containers), tuple(removals))
 
 
 def tidy(work: Work, keep_releases: int) -> tuple[Record, ...]:
@@ -55,16 +97,22 @@ def anything_to_prune(operation: Operation, keep: int) -> bool:
 
 
 def _idle(
-    engine: Engine, service: str, state: EdgeState, records: Iterable[Record], keep_releases: int
+    engine: Engine,
+    service: str,
+    state: EdgeState,
+    records: Iterable[Record],
+    keep_releases: int,
+    ending: Collection[str] = (),
 ) -> list[str]:
-    """The stopped containers of releases that are in no slot and not among the newest."""
+    """The stopped containers, and those in `ending`, of releases in no slot and not among the newest."""
     placed = {occupant.container for occupant in state.occupants.values()}
     keep = [record.release for record in previous_of(records, None)][:keep_releases]
     found = engine.containers({"deployer.service": service, "deployer.role": "release"})
-    idle = [item for item in found if item["State"] != "running"]
+    named = [(item["Names"][0].lstrip("/"), item) for item in found]
     return [
         name
-        for item in idle
-        if (name := item["Names"][0].lstrip("/")) not in placed
+        for name, item in named
+        if (item["State"] != "running" or name in ending)
+        and name not in placed
         and item["Labels"].get("deployer.release", "") not in ("", *keep)
     ]

@@ -110,6 +110,13 @@ def resting(standing: Standing) -> Project:
 
 @pytest.fixture
 def two_releases(resting: Project) -> Project:
-    """One that is at rest, with a hook."""
-    resting.config(rollout={"before": [{"name": "migrate", "command": ["python3", "-c", "print(1)"]}]})
+    """One that is at rest, and takes every step that a rollout can have."""
+    resting.config(
+        rollout={
+            "before": [{"name": "migrate", "command": ["python3", "-c", "print(1)"]}],
+            "after": [{"name": "tell", "command": ["python3", "-c", "print(2)"]}],
+            "smoke": [{"path": "/health"}],
+            "observe": "200ms",
+        }
+    )
     return resting

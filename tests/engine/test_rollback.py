@@ -42,18 +42,27 @@ def test_keep_warm_over_the_previous_release_is_stopped_at_the_next_change(
     assert serving.status()["previous"]["slot"] is None
 
 
-def test_a_prune_leaves_what_can_be_gone_back_to(
-    resting: Project, variant: Variant, engine: DockerClient
+def test_a_prune_leaves_what_can_be_gone_back_to_and_plans_what_goes(
+    serving: Project, variant: Variant, engine: DockerClient
 ) -> None:
-    oldest, before = resting.status()["previous"], resting.status()["active"]
-    resting.config(rollout={"keep_releases": 1})
-    resting.run("rollout", "--image", variant(V="newest"))
-    resting.run("prune")
+    oldest = serving.status()["active"]["container"]
+    (serving.folder / "Dockerfile").write_text(f"FROM {variant(V='built')}\n")
+    serving.config(service={"image": None, "build": {}})
+    serving.run("rollout")
+    before = serving.status()["active"]
+    serving.run("rollout", "--image", variant(V="newest"), "--set", "rollout.keep_warm=0s")
+    assert oldest in serving.run("prune", "--plan", "--keep", "2").stdout
+    serving.run("prune", "--keep", "2")
     there = {each.name for each in engine.containers.list(all=True)}
-    assert oldest["container"] not in there
+    assert oldest not in there
     assert before["container"] in there
-    resting.run("rollback")
-    assert resting.status()["active"]["release"] == before["release"]
+    planned = serving.json("prune", "--plan", "--keep", "0")
+    assert (planned["repairs"], planned["containers"]) == ([], [before["container"]])
+    # Nothing else has that image, so it goes with its container.
+    assert [each["tags"] for each in planned["removals"]] == [[before["image"]]]
+    done = serving.json("prune", "--keep", "0")
+    assert done["removed"] == planned["removals"]
+    assert before["container"] not in {each.name for each in engine.containers.list(all=True)}
 
 
 @pytest.mark.parametrize("removed", ["previous", "active"])

@@ -5,11 +5,12 @@
     python -m tests.support.crash cut=/tmp/x.sock@:2201 7 rollout
 
 An effect is a call that changes something: on the engine (create, start, stop, ...), in HAProxy, in the
-edge's files, in the lock, in the site's bucket. The process sends itself the signal right before the n-th
-one, so that running with n = 1, 2, 3, ... visits every moment between two effects. When there are fewer, the
-command just runs to its end. In the third form only effects on an engine whose address ends so are counted,
-and the line to it is told what to do (`tests.support.line`). Each effect is written to standard error as
-`effect 7 start`.
+edge's files, in the lock, in the site's bucket; and each thing that the engine says of a build or a pull.
+The process sends itself the signal right before the n-th one, so that running with n = 1, 2, 3, ... visits
+every moment between two effects. When there are fewer, the command just runs to its end. In the third form
+only effects on an engine whose address ends so are counted, and the line to it is told what to do
+(`tests.support.line`). Each effect is written to standard error as `effect 7 start`, an order to HAProxy with
+what it begins with: `effect 8 order clear map preview.map`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from deployer.cli.main import main
@@ -41,9 +42,13 @@ ENGINE = (
     "connect",
     "disconnect",
     "create_network",
+    "remove_network",
     "create_volume",
+    "remove_volume",
+    "remove_image",
     "put_files",
 )
+TALKING = ("build", "pull")
 EDGE = ("order", "commit", "append_record")
 BUCKET = ("write", "copy", "delete")
 
@@ -66,8 +71,21 @@ class Accident:
 
         @functools.wraps(original)
         def counted(*args: Any, **kwargs: Any) -> Any:
-            self.effect(name, args[0])
+            self.effect(_named(name, args[1:]), args[0])
             return original(*args, **kwargs)
+
+        setattr(owner, name, counted)
+
+    def wrap_talk(self, owner: type, name: str) -> None:
+        """Let `owner.name` count as an effect, and each thing that it yields: it can end in the middle."""
+        original: Callable[..., Iterator[Any]] = getattr(owner, name)
+
+        @functools.wraps(original)
+        def counted(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            self.effect(name, args[0])
+            for said in original(*args, **kwargs):
+                self.effect(f"{name} goes on", args[0])
+                yield said
 
         setattr(owner, name, counted)
 
@@ -110,11 +128,20 @@ class Accident:
             line.recv(10)
 
 
+def _named(name: str, arguments: Sequence[Any]) -> str:
+    """What an effect is called: a call's name, with the beginning of what HAProxy is told."""
+    if name != "order":
+        return name
+    return " ".join([name, *(word.rpartition("/")[2] for word in arguments[0].split()[:3])])
+
+
 def run(words: list[str]) -> int:
     """Arm the accident and run the deployer."""
     accident = Accident(words[0], int(words[1]))
     for name in ENGINE:
         accident.wrap(Engine, name)
+    for name in TALKING:
+        accident.wrap_talk(Engine, name)
     for name in EDGE:
         accident.wrap(EdgeSession, name)
     for name in BUCKET:
