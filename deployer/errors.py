@@ -342,6 +342,11 @@ class Interrupted(DeployerError):
         self.exit_status = ExitStatus(128 + signal_number)
 
 
+def reason_of(error: BaseException) -> str:
+    """Why something failed, in a few words: of an exception that nobody foresaw, only its kind."""
+    return error.message if isinstance(error, DeployerError) else type(error).__name__
+
+
 _LIMITS = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
 
 
@@ -366,4 +371,5 @@ def unforeseen(error: Exception, *, details: Sequence[str] = ()) -> DeployerErro
             details=details,
         )
     found.__cause__ = error
+    found.result = getattr(error, "result", None)
     return found

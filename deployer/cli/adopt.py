@@ -18,6 +18,10 @@ EACH_HOST = True
 """With `hosts` in the config, it runs on each of them."""
 
 
+RESULT = "adopt"
+"""The kind of result that `--json` ends with, also where there is none yet."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     parser.add_argument("container", help="name or id of the container that serves edge.port today")

@@ -90,7 +90,7 @@ class Listeners:
         ours = (
             error if isinstance(error, DeployerError) else DeployerError(f"unexpected {type(error).__name__}")
         )
-        result: Mapping[str, Any] = ours.result or {}
+        result: Mapping[str, Any] = getattr(error, "result", None) or {}
         rollout = result.get("rollout")
         known = rollout if isinstance(rollout, Mapping) else result
         return self._close(

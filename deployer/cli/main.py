@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import importlib
 import sys
@@ -98,7 +99,8 @@ def near(word: str, known: Iterable[str]) -> str:
 class Program(NamedTuple):
     """A command line of commands, each a module with `add_arguments(parser)`, `run(args, context)`, `EPILOG`.
 
-    A module of which others are told has `told(args)` too, which gives a `Deed`, or None for nobody.
+    A module of which others are told has `told(args)` too, which gives a `Deed`, or None for nobody; one that
+    ends with a result of a rollout has its kind in `RESULT`.
 
     :param commands: what each is for, by name.
     :param module: imports a command's module: only when the command is run.
@@ -155,18 +157,39 @@ class Program(NamedTuple):
         except DeployerError as error:
             status = int(error.exit_status)
             try:
-                report(error, context, as_json=_wants_json(words), program=self.name)
+                self._report(error, words, context)
             except BrokenPipeError:
                 context.abandon()
             return status
         except Exception as error:  # noqa: BLE001  (a fault of ours; it must end as the other errors do)
-            return _fault(error, context, as_json=_wants_json(words), program=self.name)
+            ours = unforeseen(error)
+            if not isinstance(ours, Exhausted):
+                import traceback
+
+                context.stderr.write(context.hidden("".join(traceback.format_exception(error))))
+            self._report(ours, words, context)
+            return ours.exit_status
+
+    def _report(self, error: DeployerError, words: Sequence[str], context: Context) -> None:
+        as_json = _wants_json(words)
+        chosen = self._chosen(words)
+        kind = getattr(self.module(chosen), "RESULT", None) if chosen and as_json else None
+        if kind and error.result is None:
+            # Programs find the same keys, whether a rollout failed or never began.
+            with contextlib.suppress(OSError, MemoryError):
+                from deployer.cli.results import unbegun
+
+                error.result = unbegun(kind, error)
+        report(error, context, as_json=as_json, program=self.name)
+
+    def _chosen(self, words: Sequence[str]) -> str | None:
+        """The command among the words, before argparse has looked at them."""
+        return next((word for word in words if word in self.commands), None)
 
     def _run(self, words: list[str], context: Context) -> int:
         if words[:1] == ["help"]:
             words = [*words[1:2], "--help"]
-        # The command among the words, before argparse has looked at them.
-        chosen = next((word for word in words if word in self.commands), None)
+        chosen = self._chosen(words)
         if words and words[0].startswith("-") and words[0] not in ("-h", "--help", "--version"):
             raise UsageError(
                 f"{words[0]} stands before the command",
@@ -235,16 +258,6 @@ def report(error: DeployerError, context: Context, *, as_json: bool, program: st
         lines.append(f"  -> {remedy}")
     context.stderr.write(context.hidden("\n".join(lines)) + "\n")
     context.stderr.flush()
-
-
-def _fault(error: Exception, context: Context, *, as_json: bool, program: str) -> int:
-    ours = unforeseen(error)
-    if not isinstance(ours, Exhausted):
-        import traceback
-
-        context.stderr.write(context.hidden("".join(traceback.format_exception(error))))
-    report(ours, context, as_json=as_json, program=program)
-    return ours.exit_status
 
 
 def _wants_json(words: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ from deployer.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
     from deployer.config.schema import Config
+    from deployer.errors import DeployerError
     from deployer.fleet.result import FleetResult
     from deployer.rollout.operation import Operation
     from deployer.rollout.result import Result
@@ -59,6 +60,14 @@ def count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text} is no count")
     return int(text)
+
+
+def unbegun(kind: str, error: DeployerError) -> dict[str, object]:
+    """What a rollout, rollback or adoption came to that failed before there was anything to tell of."""
+    from deployer.rollout.result import Result
+
+    nothing = Result(release="", image="", strategy="", kind=kind, reason=error.message)
+    return {**nothing.as_dict(), "release": None, "image": None, "strategy": None}
 
 
 def conclude(result: Result, args: argparse.Namespace, context: Context) -> int:

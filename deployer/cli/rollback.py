@@ -15,6 +15,10 @@ EPILOG = """examples:
 """
 
 
+RESULT = "rollback"
+"""The kind of result that `--json` ends with, also where there is none yet."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     parser.add_argument("--to", metavar="RELEASE", help="a release, or the beginning of its name")

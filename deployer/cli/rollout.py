@@ -17,6 +17,10 @@ EPILOG = """examples:
 """
 
 
+RESULT = "rollout"
+"""The kind of result that `--json` ends with, also where there is none yet."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     parser.add_argument("--image", metavar="REF", help="deploy an image that exists instead of building one")

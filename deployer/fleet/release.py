@@ -127,6 +127,7 @@ def _in_batches(
         for number, group in enumerate(groups, 1):
             names = [host.name for host in group]
             fleet.emit(BatchStarted(number, len(groups), tuple(names)))
+            started = time.monotonic()
             changed += [by_name[name] for name in names]
             outcomes = each(
                 [by_name[name] for name in names],
@@ -134,7 +135,11 @@ def _in_batches(
                 at_once=len(names),
                 ended=lambda outcome: _keep(result, outcome),
             )
-            failures += [outcome for outcome in outcomes if outcome.error]
+            bad = [outcome for outcome in outcomes if outcome.error]
+            seconds = round(time.monotonic() - started, 3)
+            state = "failed" if bad else "done"
+            result.phases.append({"name": f"batch:{number}", "seconds": seconds, "state": state})
+            failures += bad
             if len(failures) > rollout_config.max_failures:
                 break
     except Interrupted as error:

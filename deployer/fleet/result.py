@@ -22,6 +22,7 @@ class FleetResult(Struct):
     """What a command came to on several hosts; `--json` ends with it.
 
     :param outcome: succeeded; rolled_back (all are where they were); mixed (they are not of one version).
+    :param phases: the batches; those of a host are with its own result.
     :param hosts: by name: what came of each (`Result.as_dict`, or its error), with `serves`, the release that
         it serves now, null for none; where it could not be asked, `unknown` is true.
     """
@@ -32,6 +33,7 @@ class FleetResult(Struct):
     outcome: str = "failed"
     reason: str | None = None
     duration_s: float = 0.0
+    phases: list[dict[str, object]] = field(default_factory=list)
     hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:

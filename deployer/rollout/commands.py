@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from deployer import events
 from deployer.edge.configuration import OUTDATED, RENEWED, settings
 from deployer.edge.network import network_name
-from deployer.errors import DeployerError, UsageError
+from deployer.errors import UsageError, reason_of
 from deployer.events import Emit, Note, Warned
 from deployer.host.engine import Engine
 from deployer.image import prune as images
@@ -253,11 +253,12 @@ def reported(result: Result, phases: Phases) -> Iterator[None]:
     """Hang the result on whatever is raised, so that `--json` can end with it."""
     try:
         yield
-    except DeployerError as error:
-        result.reason = result.reason or error.message
+    except Exception as error:
+        result.reason = result.reason or reason_of(error)
         result.duration_s = round(phases.elapsed(), 3)
         result.phases = phases.finished
-        error.result = result.as_dict()
+        # What nobody foresaw carries it, too (`errors.unforeseen`): by then, the release may serve.
+        error.result = result.as_dict()  # type: ignore[attr-defined]
         raise
     result.duration_s = round(phases.elapsed(), 3)
     result.phases = phases.finished

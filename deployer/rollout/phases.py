@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct, field
 
-from deployer.errors import DeployerError
+from deployer.errors import reason_of
 from deployer.events import Emit, PhaseFailed, PhaseFinished, PhaseProgress, PhaseStarted
 
 
@@ -29,8 +29,7 @@ class Phases(Struct):
         except BaseException as error:
             seconds = time.monotonic() - start
             self._keep(name, seconds, "failed")
-            reason = error.message if isinstance(error, DeployerError) else type(error).__name__
-            self.emit(PhaseFailed(name, seconds, reason))
+            self.emit(PhaseFailed(name, seconds, reason_of(error)))
             raise
         seconds = time.monotonic() - start
         self._keep(name, seconds, "done")

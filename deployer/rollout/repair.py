@@ -25,7 +25,8 @@ from deployer.rollout.work import Work
 def reconcile(work: Work, *, keep_standby: bool = False) -> list[Repair]:
     """Mend whatever `plan_repairs` finds; what was mended.
 
-    :param keep_standby: leave the warm release alone although its time is over: it is to serve again.
+    :param keep_standby: leave the warm release alone although its time is over: it is to serve again, or the
+        next command may wait for its last streams.
 
     A serving release that cannot be brought back is tried once and left in `hopeless`: whoever only wants
     to recover is told so, but it must not keep a better one from being deployed.
@@ -81,14 +82,7 @@ def _mend(work: Work, repair: Repair, situation: Situation) -> None:
         case "remove-candidate":
             # Whoever was killed in a smoke check has left the way to it open.
             work.session.end_previews()
-            _disown(work, slot, situation)
-            # One that served before, brought back by an unfinished rollback, can still be gone back to.
-            served = any(
-                record.release == work.state.occupants[slot].release and record.outcome == "succeeded"
-                for record in situation.records
-            )
-            empty = work.evict if served else work.discard
-            empty(slot)
+            _undo(work, slot, situation)
         case "forget-standby":
             work.commit(work.state.vacated(slot))
             work.session.weigh(work.state)
@@ -104,6 +98,21 @@ def _mend(work: Work, repair: Repair, situation: Situation) -> None:
             work.engine.stop(repair.subject, work.config.service.stop_timeout)
         case "start-edge":
             raise EdgeError("the edge went down while its state was being put right")
+
+
+def _undo(work: Work, slot: Slot, situation: Situation) -> None:
+    """Empty a slot of a release that is not to serve."""
+    _disown(work, slot, situation)
+    # One that served before, brought back by an unfinished rollback, can still be gone back to.
+    served = any(
+        record.release == work.state.occupants[slot].release and record.outcome == "succeeded"
+        for record in situation.records
+    )
+    if served:
+        # As patient as `discard`: a command that failed waits for this, too.
+        work.evict(slot, limit=work.config.rollout.drain)
+    else:
+        work.discard(slot)
 
 
 def _disown(work: Work, slot: Slot, situation: Situation) -> None:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 
 from deployer.config.schema import Config
-from deployer.errors import DeployerError, EngineError, LockError
+from deployer.errors import DeployerError, EngineError, LockError, reason_of
 from deployer.events import Warned
 from deployer.host.shell import Shell
 from deployer.interrupts import shielded
@@ -83,8 +83,8 @@ def _on_its_feet(work: Work, situation: Situation) -> Situation:
 def _carry_out(change: Change, steps: Callable[[], None], phases: Phases, result: Result) -> Result:
     try:
         steps()
-    except DeployerError as error:
-        result.reason = result.reason or error.message
+    except Exception as error:
+        result.reason = result.reason or reason_of(error)
         if result.outcome == "failed" and not isinstance(error, LockError):
             with shielded(), contextlib.suppress(DeployerError):
                 change.tell_failure()

@@ -136,7 +136,10 @@ def _put_right(work: Work, *, told: bool) -> None:
             # Or it is the edge that went, and is just coming back.
             work.session.await_answer(edge_container.START_TIMEOUT)
             work.session.end_previews()
-            reconcile(work)
+            # Not now: stopping a warm release can take as long as its last stream.
+            reconcile(work, keep_standby=True)
+            # One whose end was interrupted is there to fall back to again.
+            work.session.weigh(work.state)
         except DeployerError as error:
             if isinstance(error, LockError) and told:
                 return

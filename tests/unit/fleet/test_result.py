@@ -54,6 +54,7 @@ def test_a_first_rollout_that_fails_on_one_host_says_which_serve_nothing(
         release._in_batches(Fleet(config, config.hosts, ignore, {}), members, change, result)
     assert "the hosts serve different releases" in caught.value.message
     assert result.outcome == "mixed"
+    assert result.phases[-1]["state"] == "failed"
     said = caught.value.details
     assert said[-4:] == (
         "web1 serves r1",
