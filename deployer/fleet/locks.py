@@ -8,9 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
-from deployer.errors import (
-    LockError,
-)
+from deployer.errors import DeployerError, EngineUnreachable, HostUnreachable, LockError
 from deployer.events import Note
 from deployer.fleet.inventory import Fleet
 from deployer.fleet.work import Member, Outcome, each, reached
@@ -74,7 +72,8 @@ def locked(fleet: Fleet, members: Sequence[Member], command: str) -> Iterator[No
     told = False
     try:
         while True:
-            refused = [outcome.error for outcome in each(members, take) if outcome.error is not None]
+            taken = each(members, take)
+            refused = [_named(found.host, found.error) for found in taken if found.error is not None]
             locks = [error for error in refused if isinstance(error, LockError)]
             if refused and (not locks or time.monotonic() >= deadline):
                 raise (locks or refused)[0]
@@ -91,6 +90,15 @@ def locked(fleet: Fleet, members: Sequence[Member], command: str) -> Iterator[No
     finally:
         with shielded():
             _release(held)
+
+
+def _named(host: str, error: DeployerError) -> DeployerError:
+    """An error in taking its lock, as one of the host: an engine's would be taken for the deployer's own."""
+    if not isinstance(error, EngineUnreachable):
+        return error
+    return HostUnreachable(
+        f"{host}: {error.message}", remedy="see that it runs, and run the command again", details=error.details
+    )
 
 
 def _release(held: list[Lock]) -> None:
