@@ -97,7 +97,9 @@ def _named(host: str, error: DeployerError) -> DeployerError:
     if not isinstance(error, EngineUnreachable):
         return error
     return HostUnreachable(
-        f"{host}: {error.message}", remedy="see that it runs, and run the command again", details=error.details
+        f"{host}: {error.message}",
+        remedy="see that it runs, and run the command again",
+        details=error.details,
     )
 
 
