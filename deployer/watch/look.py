@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from deployer.config.schema import Config
-from deployer.doctor.certificate import certificate
+from deployer.doctor.certificate import certificate, served
 from deployer.doctor.engine import inspected, name_of, unwell
 from deployer.doctor.examination import Patient, facts_here, near
 from deployer.doctor.finding import Severity
@@ -137,6 +137,9 @@ def _service(name: str, engine: Engine, config: Config, found: list[Condition], 
         for finding in release(status)
         if finding.severity != Severity.SKIPPED
     ]
+    # The file itself is looked at once, and not on each host.
+    copies = certificate(config, served(engine, config))
+    found += [Condition.of(name, "service", finding) for finding in copies if finding.subject]
     if situation.public is not None:
         counts |= {"errors": situation.public.errors, "answers": situation.public.answers}
         counts["maintenance"] = bool(situation.stored.maintenance or situation.holding)

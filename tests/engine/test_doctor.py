@@ -235,6 +235,9 @@ def test_a_certificate_that_the_edge_does_not_serve_yet(shop_project: Project, o
     write_certificate(file, datetime.now(UTC) + timedelta(days=180))
     assert found()["edge"].startswith(f"warning: the edge serves another than {file}")
     assert found()[""].startswith("ok: ")
+    seen = shop_project.json("watch", "--set", "watch.state=state", expect=None)["conditions"]
+    states = {(each["what"], each["subject"]): each["state"] for each in seen}
+    assert (states["certificate", "edge"], states["certificate", ""]) == ("warning", "ok")
 
 
 @pytest.mark.parametrize(("days", "severity"), [(90, "warning"), (5, "warning"), (-1, "error")])
