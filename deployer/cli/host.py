@@ -86,9 +86,10 @@ def _list(args: argparse.Namespace, context: Context, config: Config, hosts: lis
         }
         for name, aim in aims.items()
     ]
+    ending = ExitStatus.HOST if lost else ExitStatus.OK
     if args.json:
         context.print_json(found)
-        return ExitStatus.OK
+        return ending
     width = max(len(name) for name in aims)
     for entry in found:
         via = f" through {entry['jump']}" if entry["jump"] else ""
@@ -97,7 +98,7 @@ def _list(args: argparse.Namespace, context: Context, config: Config, hosts: lis
         error = errors.get(str(entry["host"]))
         if error is not None and error.remedy:
             context.print(f"{'':<{width}}    -> {error.remedy}")
-    return ExitStatus.OK
+    return ending
 
 
 def _trust(args: argparse.Namespace, context: Context, config: Config, hosts: list[Machine]) -> int:

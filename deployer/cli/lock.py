@@ -18,13 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    """Say who holds the lock."""
-    from deployer.host.lock import holder
+    """Say who holds the lock, of this engine or of all hosts."""
+    from deployer.host.lock import holder, on_all_hosts
 
     config = context.config(args)
-    found = holder(context.engine(config), config.service.name)
+    engine, service = context.engine(config), config.service.name
+    found = holder(engine, service) or holder(engine, on_all_hosts(service))
     if args.json:
         context.print_json(to_builtins(found) if found else None)
     else:
-        context.print(f"held by {found}" if found else f"the lock of {config.service.name} is free")
+        context.print(f"held by {found}" if found else f"the lock of {service} is free")
     return ExitStatus.OK

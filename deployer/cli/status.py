@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    """Show the status, once or for ever."""
+    """Show the status, once or for ever; 13 where a host could not be asked, after all has been shown."""
     from deployer.rollout.status import status
 
     config = context.config(args)
@@ -49,6 +49,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
     screen = args.watch and not args.json and context.stdout.isatty()
     before: Any = None
+    ending = ExitStatus.OK
     with contextlib.suppress(Interrupted) if args.watch else contextlib.nullcontext():
         while True:
             found = look()
@@ -60,10 +61,15 @@ def run(args: argparse.Namespace, context: Context) -> int:
             elif found != before:
                 context.print(text(found, datetime.now(UTC)))
             if not args.watch:
+                ending = ExitStatus.HOST if _unasked(found) else ending
                 break
             before = found
             time.sleep(INTERVAL)
-    return ExitStatus.OK
+    return ending
+
+
+def _unasked(found: dict[str, Any]) -> bool:
+    return any("error" in host for host in found.get("hosts", {}).values())
 
 
 def text(found: dict[str, Any], now: datetime) -> str:

@@ -11,7 +11,7 @@ from deployer.config.units import humanize_size
 from deployer.doctor.finding import Area, Finding, Findings, Fix
 from deployer.errors import EngineError
 from deployer.host.engine import Engine, Inspect
-from deployer.host.lock import lock_name
+from deployer.host.lock import lock_name, on_all_hosts
 
 AREA = Area("engine")
 GIB = 1024**3
@@ -136,8 +136,8 @@ def _often(container: Inspect) -> Finding | None:
 
 def lock(engine: Engine, service: str) -> Findings:
     """A lock that nobody holds any more, or that somebody has held for very long."""
-    name = lock_name(service)
-    container = engine.container(name)
+    names = (lock_name(service), lock_name(on_all_hosts(service)))
+    container = next(filter(None, map(engine.container, names)), None)
     if container is None:
         yield AREA.ok("lock", "free")
         return
@@ -151,7 +151,7 @@ def lock(engine: Engine, service: str) -> Findings:
 
         def remove() -> str:
             engine.remove(container["Id"])
-            return f"removed {name}"
+            return f"removed {name_of(container)}"
 
         yield AREA.warning(
             "lock",

@@ -13,7 +13,7 @@ from deployer.events import Note
 from deployer.fleet.inventory import Fleet
 from deployer.fleet.work import Member, Outcome, each, reached
 from deployer.host.engine import Engine
-from deployer.host.lock import Lock
+from deployer.host.lock import Lock, on_all_hosts
 from deployer.interrupts import shielded
 
 
@@ -62,7 +62,7 @@ def locked(fleet: Fleet, members: Sequence[Member], command: str) -> Iterator[No
         image = lock_image(member)
         if image is None:
             return  # nothing of ours was ever there
-        lock = Lock(member.engine, f"{fleet.config.service.name}-fleet", image, command)
+        lock = Lock(member.engine, on_all_hosts(fleet.config.service.name), image, command)
         with adding:
             held.append(lock)
         lock.acquire(0.0)

@@ -49,6 +49,7 @@ def script(config: Config, host: Machine | None = None) -> str:
         user=config.prepare.user,
         keys=config.prepare.keys,
         swap=config.prepare.swap,
+        disk_free=config.rollout.disk_free,
         packages=config.prepare.packages,
         firewall=config.prepare.firewall,
         ports=sorted(ports),

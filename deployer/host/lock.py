@@ -68,6 +68,11 @@ def lock_name(service: str) -> str:
     return f"{service}-lock"
 
 
+def on_all_hosts(service: str) -> str:
+    """What a service is called where its lock is that of all its hosts, which stands on each of them."""
+    return f"{service}-fleet"
+
+
 def identity(environ: dict[str, str] | None = None) -> str:
     """Who we are, for locks and release records: `user@machine`, or what DEPLOYER_WHO says."""
     environ = dict(os.environ) if environ is None else environ

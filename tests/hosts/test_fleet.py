@@ -20,6 +20,10 @@ import pytest
 import requests
 from docker import DockerClient
 
+from deployer.config.load import load
+from deployer.events import ignore
+from deployer.fleet import inventory
+from deployer.fleet.locks import all_reached, locked
 from tests.hosts.conftest import Fleet
 from tests.support import images, nursery
 from tests.support.doctor import saw, shows
@@ -464,6 +468,10 @@ def test_a_command_on_each_host_says_of_which(fleet: Fleet) -> None:
     # One of them cannot be reached: that is a finding, and the others are looked at.
     fleet.settings["hosts"][2] |= {"address": "127.0.0.1", "port": 1}
     fleet.write()
+    listed = fleet.run("host", "list", expect=13).stdout
+    assert (listed.count("  ok"), listed.count("  ! ")) == (2, 1)
+    shown = fleet.json("status", expect=13)["hosts"]
+    assert ["error" in shown[name] for name in (one, two, three)] == [False, False, True]
     found = fleet.run("doctor", "engine", "service", "-v", expect=32).stdout
     for name in (one, two):
         assert f"{name} | ok service  drift        the edge is as the config says" in found
@@ -472,12 +480,23 @@ def test_a_command_on_each_host_says_of_which(fleet: Fleet) -> None:
     saw(fleet.json("doctor", "service", "--host", three, expect=32)["findings"])
 
 
+@contextmanager
+def held_by_a_rollout(fleet: Fleet) -> Iterator[None]:
+    """As between two of its batches, when it changes none of the hosts."""
+    config = load(fleet.folder / "config.yaml", environ={})
+    there = inventory.Fleet(config, inventory.chosen(config, ()), ignore, os.environ)
+    with all_reached(there) as members, locked(there, members, "rollout"):
+        yield
+
+
 def test_every_host_is_asked_what_one_engine_is(fleet: Fleet) -> None:
     def hosts(*words: str) -> list[str]:
         return sorted({line.partition(" | ")[0] for line in fleet.run(*words).stdout.splitlines()})
 
     names = sorted(fleet.names)
     assert fleet.run("lock").stdout.count(f"the lock of {fleet.service} is free\n") == 3
+    with held_by_a_rollout(fleet):
+        assert fleet.run("lock").stdout.count("(rollout, since ") == 3
     assert [hosts("releases"), hosts("edge", "status"), hosts("prune")] == [names, names, names]
     fleet.run("edge", "maintenance", "on", "--hold", "0s")
     try:

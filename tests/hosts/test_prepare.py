@@ -11,6 +11,8 @@ from pathlib import Path
 
 from docker import DockerClient
 
+from deployer.config.load import load
+from deployer.fleet.prepare import script as preparation
 from deployer.stack.layout import layout
 from deployer.stack.userdata import text
 from tests.hosts.conftest import Fleet
@@ -63,7 +65,7 @@ def test_an_empty_host_becomes_one_that_can_be_deployed_to(engine: DockerClient,
         fleet.run("host", "trust", "--fingerprint", "SHA256:wrong", expect=13)
         fleet.run("host", "trust", "--fingerprint", shown)
         assert "is known already" in fleet.run("host", "trust").stdout
-        assert "no Docker engine" in fleet.run("status").stdout
+        assert "no Docker engine" in fleet.run("status", expect=13).stdout
 
         planned = fleet.json("host", "prepare", "--plan")["hosts"][0]
         packages = next(change for change in planned["changes"] if change.startswith("packages:"))
@@ -86,6 +88,8 @@ def test_an_empty_host_becomes_one_that_can_be_deployed_to(engine: DockerClient,
         seen = fleet.json("host", "facts")[name]
         assert (seen["firewall"], "firewall" in seen["unseen"]) == (let_in, False)
         assert host.run("echo 6*7 | bc").strip() == "42"
+        put_swap_on_again(fleet, host)
+        take_a_firewall_back(fleet, host)
         # A release gets nothing of the instance's; Jenkins is let through, to where nobody listens here.
         release, other = (line for line in host.run(METADATA).splitlines() if "connect:" in line)
         assert "No route to host" in release
@@ -105,13 +109,41 @@ def test_an_empty_host_becomes_one_that_can_be_deployed_to(engine: DockerClient,
     assert [path.read_text() for path in KERNEL] == before
 
 
+def put_swap_on_again(fleet: Fleet, host: Host) -> None:
+    """Without making it again; where it would fill the disk it is not made at all."""
+    made = host.run("swapoff /swapfile; stat -c '%i %Y' /swapfile")
+    assert fleet.json("host", "prepare")["hosts"][0]["changes"] == ["swap: 64 MiB in /swapfile"]
+    assert host.told[-1] == "swapon /swapfile"
+    assert host.run("stat -c '%i %Y' /swapfile") == made
+    (planned,) = fleet.json("host", "prepare", "--plan", "--set", "prepare.swap=90t")["hosts"]
+    assert planned["changes"] == []
+    assert planned["warnings"][0].startswith("no room for swap")
+
+
+def take_a_firewall_back(fleet: Fleet, host: Host) -> None:
+    """Nobody comes through another one: that before it is in force again."""
+    fleet.settings["prepare"]["ports"] = [9100]
+    fleet.write()
+    put(host, "/root/prepare", preparation(load(fleet.folder / "config.yaml", environ={})))
+    put(host, "/root/soon/sleep", "#!/bin/sh\nexec true\n")  # that minute
+    changed = host.run("GUARD=1 PATH=/root/soon:$PATH sh /root/prepare")
+    assert "change /etc/deployer/firewall.nft" in changed
+    until(lambda: "9100" not in host.run("cat /etc/deployer/firewall.nft"), "it takes itself back")
+    until(lambda: "9100" not in host.run("nft list table inet deployer"), "the one before it is loaded")
+    assert "policy drop" in host.run("nft list table inet deployer")
+
+
 def test_an_instance_prepares_itself_and_says_so(engine: DockerClient, tmp_path: Path) -> None:
-    script = text(layout(config(prepare={"keys": [KEY], "swap": 64 * 1024**2})))
+    settings = config(prepare={"keys": [KEY], "swap": 64 * 1024**2})
+    script = text(layout(settings))
     with machines(engine, 1, tmp_path) as hosts:
         host = hosts[0]
         put(host, "/opt/aws/bin/cfn-signal", SIGNAL)  # Amazon's; here it writes down what it is told
         put(host, "/root/user-data", script)
+        put(host, "/root/prepare", preparation(settings))
 
+        planned = host.run("PLAN=1 LOGIN=admin sh /root/prepare").splitlines()
+        assert "change docker is restarted" in planned
         said = host.run("/root/user-data").splitlines()
         assert "change user deploy" in said
         assert (
