@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from docker import DockerClient
 
 from benchmarks.load import Load
 from tests.engine.conftest import Variant
 from tests.support.project import Project
+from tests.support.repository import git
 from tests.support.scale import USUAL
 from tests.support.waiting import until
 
@@ -46,9 +49,16 @@ def test_a_prune_leaves_what_can_be_gone_back_to_and_plans_what_goes(
     serving: Project, variant: Variant, engine: DockerClient
 ) -> None:
     oldest = serving.status()["active"]["container"]
-    (serving.folder / "Dockerfile").write_text(f"FROM {variant(V='built')}\n")
-    serving.config(service={"image": None, "build": {}})
-    serving.run("rollout")
+    source = serving.folder / "source"
+    source.mkdir()
+    (source / "Dockerfile").write_text(f"FROM {variant(V='built')}\n")
+    git(source, "init", "--quiet")
+    git(source, "add", ".")
+    git(source, "commit", "--quiet", "-m", "1")
+    serving.config(service={"image": None, "build": {"context": "source", "dockerfile": "source/Dockerfile"}})
+    result = serving.json("rollout")
+    recorded = json.loads(serving.run("releases", "--json").stdout)[0]
+    assert result["git_sha"] == recorded["git_sha"] == git(source, "rev-parse", "HEAD")
     before = serving.status()["active"]
     serving.run("rollout", "--image", variant(V="newest"), "--set", "rollout.keep_warm=0s")
     assert oldest in serving.run("prune", "--plan", "--keep", "2").stdout

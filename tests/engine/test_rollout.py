@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +47,8 @@ def test_rollouts_and_rollbacks_under_mixed_load_lose_nothing(serving: Project, 
 def test_rollout_says_what_it_did_and_status_says_what_is(serving: Project, variant: Variant) -> None:
     before = serving.status()["active"]
     told = json.loads(serving.run("releases", "-n", "1000", "--json").stdout)
+    watching = serving.start("status", "--watch", "--json")
+    until(lambda: before["release"] in watching.said, "what serves is shown")
     result = serving.json("rollout", "--image", variant(V="2"))
     assert {"release", "image", "duration_s", "phases", "outcome"} <= set(result)
     status = serving.status()
@@ -63,6 +66,11 @@ def test_rollout_says_what_it_did_and_status_says_what_is(serving: Project, vari
     assert older == told
     assert newest["who"]
     assert newest["duration_s"] > 0
+    serves = f'"active": {{"release": "{result["release"]}"'
+    until(lambda: serves in watching.said, "what serves now is shown")
+    watching.send_signal(signal.SIGINT)
+    first, *_, last = map(json.loads, watching.finish().splitlines())
+    assert (first["active"]["release"], last["active"]["release"]) == (before["release"], result["release"])
 
 
 def test_status_before_anything_is_there(project: Project) -> None:
@@ -200,6 +208,12 @@ def test_logs_and_exec_reach_the_serving_release(serving: Project) -> None:
     serves = serving.status()["active"]["container"]
     listening = f"listening v={version(serving.url)}"
     assert listening in serving.run("logs").stdout
+    following = serving.start("logs", "-f")
+    until(lambda: listening in following.said, "its past is shown")
+    serving.run("exec", "--", "sh", "-c", "echo fresh > /proc/1/fd/1")
+    until(lambda: "fresh" in following.said, "what it says now is followed")
+    following.send_signal(signal.SIGINT)
+    following.finish()
     lines = [json.loads(line) for line in serving.run("logs", "--json").stdout.splitlines()]
     assert any(listening in each["line"] and each["container"] == serves for each in lines)
     assert serving.run("exec", "--", "python3", "-c", "print(6 * 7)").stdout.strip() == "42"
