@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
 from deployer.config.schema import Config
-from deployer.config.secrets import resolve_all
+from deployer.config.secrets import resolve_each
+from deployer.config.sections.rollout import Hook
 from deployer.config.units import humanize_size
 from deployer.edge.state import Slot
 from deployer.errors import EngineError, PreflightError
@@ -16,6 +17,8 @@ from deployer.host.engine import Engine
 from deployer.host.shell import Shell
 from deployer.rollout.situation import Situation
 
+HOOKS = ("before", "before_rollback", "after")
+"""The keys of `rollout` that have hooks: who deploys is told today what a rollback would lack."""
 _LEAST_MEMORY = 64 * 1024 * 1024
 
 
@@ -67,16 +70,20 @@ def check_disk(config: Config, free: int) -> None:
         )
 
 
-def check_needs(engine: Engine, config: Config, environ: Mapping[str, str]) -> None:
+def check_needs(
+    engine: Engine, config: Config, environ: Mapping[str, str], hooks: Sequence[str] = HOOKS
+) -> None:
     """Look for what a new release's container needs, before a slot is emptied or anybody is stopped for it.
 
+    :param hooks: the kinds of hooks that need it, too.
     :raises ConfigError: secrets cannot be had; the details list them.
     :raises PreflightError: one of `service.networks` is not there.
     """
-    rollout = config.rollout
-    hooks = (*rollout.before, *rollout.before_rollback, *rollout.after)
-    for env in (config.service.env, *(hook.env for hook in hooks)):
-        resolve_all(env, environ)
+    envs: dict[str, Mapping[str, str]] = {"service.env": config.service.env}
+    for kind in hooks:
+        found: Sequence[Hook] = getattr(config.rollout, kind)
+        envs |= {f"rollout.{kind}[{number}].env": hook.env for number, hook in enumerate(found)}
+    resolve_each(envs, environ)
     for network in config.service.networks:
         if engine.network(network) is None:
             raise PreflightError(
