@@ -26,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     parser.add_argument("container", help="name or id of the container that serves edge.port today")
     parser.add_argument("--image", metavar="REF", help="deploy this instead of the container's own image")
+    parser.add_argument(
+        "--without-volumes",
+        action="store_true",
+        help="go on although service.volumes lacks some of the container's",
+    )
     add_lock_wait(parser)
 
 
@@ -38,5 +43,10 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """Take it over."""
     from deployer.rollout.adopt import adopt
 
-    result = adopt(operation(args, context), container=args.container, image=args.image)
+    result = adopt(
+        operation(args, context),
+        container=args.container,
+        image=args.image,
+        without_volumes=args.without_volumes,
+    )
     return conclude(result, args, context)

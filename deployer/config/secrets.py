@@ -71,18 +71,33 @@ def resolve_all(
 
     :raises ConfigError: with every secret that cannot be had in `details`.
     """
-    resolved: dict[str, str] = {}
-    missing: list[str] = []
-    for name, text in values.items():
-        try:
-            resolved[name] = resolve(text, environ, key=f"{key}.{name}", resolvers=resolvers)
-        except ConfigError as error:
-            missing.append(error.message)
+    return resolve_each({key: values}, environ, resolvers=resolvers)[key]
+
+
+def resolve_each(
+    groups: Mapping[str, Mapping[str, str]],
+    environ: Mapping[str, str] = os.environ,
+    *,
+    resolvers: Mapping[str, Resolver] | None = None,
+) -> dict[str, dict[str, str]]:
+    """Several of them, each by the config's key that it stands at.
+
+    :raises ConfigError: with every secret of all of them that cannot be had in `details`.
+    """
+    resolved: dict[str, dict[str, str]] = {key: {} for key in groups}
+    missing: dict[str, list[str]] = {}
+    for key, values in groups.items():
+        for name, text in values.items():
+            try:
+                resolved[key][name] = resolve(text, environ, key=f"{key}.{name}", resolvers=resolvers)
+            except ConfigError as error:
+                missing.setdefault(key, []).append(error.message)
     if missing:
-        count = "1 secret" if len(missing) == 1 else f"{len(missing)} secrets"
+        details = [line for lines in missing.values() for line in lines]
+        count = "1 secret" if len(details) == 1 else f"{len(details)} secrets"
         raise ConfigError(
-            f"{key}: {count} cannot be had",
-            details=missing,
+            f"{', '.join(missing)}: {count} cannot be had",
+            details=details,
             remedy="provide them to whoever runs the deployer; `deployer config check` tries them all",
         )
     return resolved

@@ -12,12 +12,14 @@ from deployer.config.schema import Config
 from deployer.edge import container as edge_container
 from deployer.edge.session import EdgeSession
 from deployer.errors import EdgeError, PreflightError
-from deployer.events import Note
+from deployer.events import Note, Warned
 from deployer.host.engine import Engine, Inspect
+from deployer.host.shell import Shell
 from deployer.image.build import ensure_image
 from deployer.image.edge import edge_image
 from deployer.interrupts import shielded
 from deployer.rollout import preflight
+from deployer.rollout.belongings import check_volumes, left_behind
 from deployer.rollout.commands import reported
 from deployer.rollout.operation import Operation
 from deployer.rollout.phases import Phases
@@ -33,12 +35,15 @@ def adopt(
     *,
     container: str,
     image: str | None = None,
+    without_volumes: bool = False,
 ) -> Result:
     """Put the edge and a managed release where `container` serves now; it is stopped, not removed.
 
     :param container: the running container's name or id.
     :param image: deploy this instead of the container's own image.
-    :raises PreflightError: it does not serve `edge.port`, or the service has an edge already.
+    :param without_volumes: go on although the new release lacks volumes of the old container.
+    :raises PreflightError: it does not serve `edge.port`, the service has an edge already, the new release
+        would lack a volume, or there is no memory for both.
     """
     engine, config, emit = operation.engine, operation.config, operation.emit
     phases = Phases(emit)
@@ -47,12 +52,27 @@ def adopt(
     chosen = image or str(old["Config"]["Image"])
     result = Result(release=release, image=chosen, strategy="blue-green", kind="adopt")
     rooms: list[preflight.Room] = []
+    # Where the port has been taken from it already there is no way back.
+    begun = _was_robbed(old, config.edge.port, edge_container.find(engine, operation.service))
+
+    def check(shell: Shell) -> None:
+        room_check(config, rooms)(shell)
+        if not begun:
+            preflight.check_beside(engine, config, rooms[0], old)
+
+    with reported(result, phases):
+        if not begun:
+            preflight.check_needs(engine, config, operation.environ)
+            if not without_volumes:
+                check_volumes(config, old)
+            for sentence in left_behind(engine, config, old):
+                emit(Warned(sentence))
     with (
         reported(result, phases),
         changing(
             operation,
             "adopt",
-            preflight=room_check(config, rooms),
+            preflight=check,
             public=False,
         ) as work,
     ):

@@ -98,6 +98,11 @@ def rollback(
         target = choose_release(situation, to)
         result.release, result.image, result.git_sha = target.release, target.image, target.git_sha
         existing = target.container in situation.members
+        standby = situation.stored.occupant(situation.stored.standby)
+        warm = standby is not None and standby.container == target.container
+        # A container that is there has what it needs, unless it is asked by a hook first.
+        if not warm and (not existing or config.rollout.before_rollback):
+            preflight.check_needs(engine, config, operation.environ, ["before_rollback"])
         candidate = Candidate(
             target.release,
             target.image,

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
 from deployer.config.schema import Config
-from deployer.config.secrets import resolve_all
+from deployer.config.secrets import resolve_each
+from deployer.config.sections.rollout import Hook
 from deployer.config.units import humanize_size
 from deployer.edge.state import Slot
 from deployer.errors import EngineError, PreflightError
-from deployer.host.engine import Engine
+from deployer.host.engine import Engine, Inspect
 from deployer.host.shell import Shell
 from deployer.rollout.situation import Situation
 
+HOOKS = ("before", "before_rollback", "after")
+"""The keys of `rollout` that have hooks: who deploys is told today what a rollback would lack."""
 _LEAST_MEMORY = 64 * 1024 * 1024
 
 
@@ -67,16 +70,20 @@ def check_disk(config: Config, free: int) -> None:
         )
 
 
-def check_needs(engine: Engine, config: Config, environ: Mapping[str, str]) -> None:
+def check_needs(
+    engine: Engine, config: Config, environ: Mapping[str, str], hooks: Sequence[str] = HOOKS
+) -> None:
     """Look for what a new release's container needs, before a slot is emptied or anybody is stopped for it.
 
+    :param hooks: the kinds of hooks that need it, too.
     :raises ConfigError: secrets cannot be had; the details list them.
     :raises PreflightError: one of `service.networks` is not there.
     """
-    rollout = config.rollout
-    hooks = (*rollout.before, *rollout.before_rollback, *rollout.after)
-    for env in (config.service.env, *(hook.env for hook in hooks)):
-        resolve_all(env, environ)
+    envs: dict[str, Mapping[str, str]] = {"service.env": config.service.env}
+    for kind in hooks:
+        found: Sequence[Hook] = getattr(config.rollout, kind)
+        envs |= {f"rollout.{kind}[{number}].env": hook.env for number, hook in enumerate(found)}
+    resolve_each(envs, environ)
     for network in config.service.networks:
         if engine.network(network) is None:
             raise PreflightError(
@@ -110,6 +117,27 @@ def _wanted(config: Config, used: Callable[[], int | None]) -> int | None:
     return None if found is None else max(_LEAST_MEMORY, found)
 
 
+def check_beside(engine: Engine, config: Config, room: Room, container: Inspect) -> None:
+    """Look whether a first release fits beside a container that is not ours and serves until it is ready.
+
+    :raises PreflightError: it does not, and nothing can be held for it.
+    """
+    name = container["Name"].lstrip("/")
+    needed = _wanted(config, lambda: _used_by(engine, name)) or _LEAST_MEMORY
+    free = room.memory
+    if free < needed:
+        # One that an interrupted command left goes first.
+        left = engine.containers({"deployer.service": config.service.name, "deployer.role": "release"})
+        free += sum(_used_by(engine, item["Id"]) or 0 for item in left if item["State"] == "running")
+    if free < needed:
+        raise PreflightError(
+            f"not enough memory for a release beside {name}: {humanize_size(free)} free, "
+            f"{humanize_size(needed)} wanted (rollout.memory_free, else service.memory, else what {name} "
+            "uses); nothing was changed",
+            remedy="add swap, or stop the container in a quiet hour and run `deployer rollout`",
+        )
+
+
 def _resident(engine: Engine, situation: Situation, slot: Slot | None) -> int | None:
     """Bytes that the processes in a slot have in memory, what they share counted for each: an upper bound."""
     member = situation.member(slot)
@@ -124,10 +152,13 @@ def _resident(engine: Engine, situation: Situation, slot: Slot | None) -> int | 
 def _used(engine: Engine, situation: Situation, slot: Slot | None) -> int | None:
     """Bytes that the container in a slot uses; None where the engine cannot tell."""
     member = situation.member(slot)
-    if member is None or not member.running:
-        return 0
+    return _used_by(engine, member.name) if member is not None and member.running else 0
+
+
+def _used_by(engine: Engine, container: str) -> int | None:
+    """Bytes that a running container uses; None where the engine cannot tell."""
     try:
-        memory = engine.stats(member.name)["memory_stats"]
+        memory = engine.stats(container)["memory_stats"]
         return int(memory["usage"]) - int(memory.get("stats", {}).get("cache", 0))
     except (EngineError, KeyError):
         return None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import requests
@@ -33,7 +35,7 @@ def by_hand(project: Project, engine: DockerClient) -> Iterator[Run]:
     project.config(rollout={"observe": "0s"})
     names = []
 
-    def run(image: str, port: int | None = None) -> Container:
+    def run(image: str, port: int | None = None, **options: Any) -> Container:
         names.append(service_name())
         container = engine.containers.run(
             image,
@@ -43,6 +45,7 @@ def by_hand(project: Project, engine: DockerClient) -> Iterator[Run]:
             ports={"8080/tcp": port or project.port},
             volumes=[f"{project.name}-data:/data"],
             restart_policy={"Name": "always"},
+            **options,
         )
         if port is None:
             until(lambda: version(project), "the container serves")
@@ -116,6 +119,39 @@ def test_only_who_serves_the_port_is_adopted(project: Project, by_hand: Run, sho
     assert "is stopped, not removed" in again.stderr
     served.remove(force=True)
     assert "does not publish port" in project.run("adopt", elsewhere.name or "", expect=6).stderr
+
+
+def test_what_cannot_be_adopted_is_refused_before_anything_is_touched(
+    project: Project, by_hand: Run, shop: str
+) -> None:
+    old = by_hand(shop)
+    adopt = ["adopt", old.name or ""]
+    no_memory = project.run(*adopt, "--set", "rollout.memory_free=100t", expect=6)
+    assert "not enough memory" in no_memory.stderr
+    assert re.search(r"beside .*: [\d.]+ .*B free, 100 T.*B wanted", no_memory.stderr)
+    no_secret = project.run(*adopt, "--set", "service.env.KEY=${env:NOT_SET}", expect=3)
+    assert "service.env.KEY" in no_secret.stderr
+    project.config(service={"volumes": None})
+    no_volume = project.run(*adopt, expect=6)
+    assert f'  volumes:\n      - "{project.name}-data:/data"' in no_volume.stderr
+    assert containers(project) == []
+    old.reload()
+    assert old.status == "running"
+
+
+def test_what_the_new_release_will_lack_is_told(
+    project: Project, by_hand: Run, shop: str, engine: DockerClient
+) -> None:
+    old = by_hand(shop, environment={"V": "1", "OWN_TOKEN": "s3cr3t", "GIVEN": "x"})
+    network = engine.networks.create(f"{project.name}-database", labels={"deployer.service": project.name})
+    network.connect(old)
+    project.config(service={"volumes": None, "env": {"GIVEN": "y"}})
+    done = project.run("adopt", old.name or "", "--without-volumes")
+    assert f"/data of {old.name} is {project.name}-data" in done.stderr
+    assert "variables that service.env does not name: OWN_TOKEN\n" in done.stderr
+    assert f"service.networks does not name: {network.name}\n" in done.stderr
+    assert "s3cr3t" not in done.stderr
+    network.remove()
 
 
 def test_a_failing_candidate_leaves_the_old_container_untouched(

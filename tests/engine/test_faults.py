@@ -170,6 +170,23 @@ def test_what_a_release_needs_is_looked_for_before_anything_is_touched(resting: 
     assert resting.status()["previous"] == warm
 
 
+def test_what_a_rollback_needs_is_looked_for_before_the_warm_one_is_stopped(
+    resting: Project, variant: Variant, engine: DockerClient
+) -> None:
+    older = resting.status()["previous"]
+    resting.run("rollout", "--image", variant(V="2"))
+    warm = resting.status()["previous"]
+    engine.containers.get(older["container"]).remove(force=True)
+    resting.config(service={"env": {"KEY": "${env:NOT_SET_ANYWHERE}"}})
+    back = ["rollback", "--to", older["release"]]
+    assert "service.env.KEY" in resting.run(*back, expect=3).stderr
+    resting.config(service={"env": None, "networks": ["no-such-network"]})
+    assert "no-such-network" in resting.run(*back, expect=6).stderr
+    assert resting.status()["previous"] == warm
+    resting.config(service={"networks": None})
+    assert resting.json(*back)["outcome"] == "succeeded"
+
+
 def test_a_foreign_container_with_the_name_of_the_edge_is_left_alone(
     project: Project, shop: str, engine: DockerClient
 ) -> None:

@@ -114,7 +114,11 @@ class Rollout(Section, frozen=True, kw_only=True):
         Meta(description="Releases whose images are kept.", extra={"unit": "releases"}),
     ] = 5
     lock_wait: Annotated[
-        Duration, Meta(description="Time to wait for somebody else's rollout, 0 to refuse at once.")
+        Duration,
+        Meta(
+            description="Time to wait for somebody else's rollout; 5s at the least, which the lock of a "
+            "killed one may take to go."
+        ),
     ] = 0.0
     batch: Annotated[
         Batch,

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from deployer.config.schema import Config
-from deployer.errors import EngineError, ImageMissing, PreflightError
+from deployer.errors import ConfigError, EngineError, ImageMissing, PreflightError
 from deployer.host.engine import Engine, Inspect
 from deployer.rollout.commands import rollout
 from deployer.rollout.operation import Operation
-from deployer.rollout.preflight import disk_here
+from deployer.rollout.preflight import check_needs, disk_here
 
 
 class Empty(Engine):
@@ -82,3 +82,26 @@ def test_a_disk_that_cannot_be_seen_from_here_is_not_judged_from_here(
     with pytest.raises(ImageMissing):
         rollout(Operation(engine, config(image="own/edge:1"), lambda _: None))
     assert engine.asked == ["pull own/edge:1"]
+
+
+def test_secrets_that_hooks_lack_are_told_by_their_keys_and_all_at_once(tmp_path: Path) -> None:
+    hook = {"command": ["true"]}
+    made = Config.of(
+        {
+            "service": {"name": "shop", "image": "shop:1", "port": 8080, "env": {"KEY": "${env:KEY}"}},
+            "rollout": {
+                "before": [
+                    {"name": "one", **hook, "env": {"A": "${env:A}"}},
+                    {"name": "two", **hook, "env": {"B": "${env:B}"}},
+                ],
+                "after": [{"name": "three", **hook, "env": {"C": "${env:C}"}}],
+            },
+        }
+    )
+    with pytest.raises(ConfigError, match="3 secrets") as caught:
+        check_needs(Empty(tmp_path), made, {"A": "a"})
+    assert [line.partition(": ")[0] for line in caught.value.details] == [
+        "service.env.KEY",
+        "rollout.before[1].env.B",
+        "rollout.after[0].env.C",
+    ]
