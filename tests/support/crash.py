@@ -5,7 +5,7 @@
     python -m tests.support.crash cut=/tmp/x.sock@:2201 7 rollout
 
 An effect is a call that changes something: on the engine (create, start, stop, ...), in HAProxy, in the
-edge's files, in the lock, in the site's bucket; and each thing that the engine says of a build or a pull.
+edge's files, in the lock, in the site's bucket; and each step of a build, when it begins.
 The process sends itself the signal right before the n-th one, so that running with n = 1, 2, 3, ... visits
 every moment between two effects. When there are fewer, the command just runs to its end. In the third form
 only effects on an engine whose address ends so are counted, and the line to it is told what to do
@@ -77,14 +77,15 @@ class Accident:
         setattr(owner, name, counted)
 
     def wrap_talk(self, owner: type, name: str) -> None:
-        """Let `owner.name` count as an effect, and each thing that it yields: it can end in the middle."""
+        """Let `owner.name` count as an effect, and each step that the engine tells of."""
         original: Callable[..., Iterator[Any]] = getattr(owner, name)
 
         @functools.wraps(original)
         def counted(*args: Any, **kwargs: Any) -> Iterator[Any]:
             self.effect(name, args[0])
             for said in original(*args, **kwargs):
-                self.effect(f"{name} goes on", args[0])
+                if str(said.get("stream", "")).startswith("Step "):
+                    self.effect(f"{name} step", args[0])
                 yield said
 
         setattr(owner, name, counted)
