@@ -195,19 +195,24 @@ def names(facts: Facts, config: Config) -> Findings:
 
 
 def ports(facts: Facts, config: Config, published: Collection[int] | None = None) -> Findings:
-    """What listens for the whole world, and is neither SSH nor what visitors are to reach.
+    """What listens for the whole world, and is neither SSH nor what visitors are to reach; or they, and cannot.
 
     A controller and a store are for admins: they are told of, too. What our own firewall closes is not open;
     but a port that a container publishes never comes by it, nor does what a container sends to the engine.
 
     :param published: the ports that containers publish; None: that is not known, and any may be one.
     """
+    visited = {config.edge.port} | ({config.edge.tls.port} if config.edge.tls else set())
+    shut = sorted(visited - set(facts.firewall)) if facts.firewall is not None else []
+    for port in shut:
+        loaded = ", if it is loaded, which only root sees" if "firewall" in facts.unseen else ""
+        said = f"the firewall of {_PREPARE} does not let visitors in at {port}{loaded}"
+        remedy = f"{_PREPARE} again: it was run for other ports than edge.port and edge.tls.port are now"
+        yield (AREA.warning if loaded else AREA.error)("ports", said, remedy, subject=str(port))
     if "ports" in facts.unseen:
         yield AREA.skipped("ports", "there is no `ss` here (package iproute2) that says who listens")
         return
-    ours = {22, config.ssh.port, config.edge.port, *config.prepare.ports} - {_DOCKER_PLAIN}
-    if config.edge.tls:
-        ours.add(config.edge.tls.port)
+    ours = {22, config.ssh.port, *visited, *config.prepare.ports} - {_DOCKER_PLAIN}
     heard = sorted({port for place in facts.listening if (port := _open_port(place)) and port not in ours})
     closed: list[int] = []
     if facts.firewall is not None and published is not None:
@@ -251,7 +256,7 @@ def ports(facts: Facts, config: Config, published: Collection[int] | None = None
                 "firewall; where a security group closes it, `--baseline` keeps it quiet",
                 subject=str(port),
             )
-    if not open_ and not (closed and "firewall" in facts.unseen):
+    if not open_ and not shut and not (closed and "firewall" in facts.unseen):
         rest = f"; the firewall closes {by_firewall}" if closed else ""
         yield AREA.ok("ports", f"nothing is open on all addresses that the config does not know{rest}")
 

@@ -129,8 +129,9 @@ def test_what_is_for_admins_is_open_to_nobody_else_unless_somebody_says_so(tmp_p
     assert by_subject(config, "ports", listening=("*:2375", "*:3306")) == {"2375": "error", "3306": "warning"}
 
 
-def test_what_our_firewall_closes_is_not_open(config: Config) -> None:
+def test_what_our_firewall_closes_is_not_open(tmp_path: Path) -> None:
     """But a container's published port never comes by it, nor does what a container sends to the engine."""
+    config = written(tmp_path, "edge: {port: 8080}")
     facts = replace(
         HEALTHY, firewall=(22, 8080), listening=("0.0.0.0:3306", "*:5432", "*:2375", "0.0.0.0:8080")
     )
@@ -142,7 +143,7 @@ def test_what_our_firewall_closes_is_not_open(config: Config) -> None:
     assert told(facts, None) == {"2375": "ERROR", "3306": "WARNING", "5432": "WARNING"}
     assert told(replace(facts, firewall=None), ()) == told(facts, None)
     # It lets in what was in prepare.ports once.
-    assert told(replace(facts, firewall=(22, 3306)), ()) == {"2375": "ERROR", "3306": "WARNING"}
+    assert told(replace(facts, firewall=(22, 3306, 8080)), ()) == {"2375": "ERROR", "3306": "WARNING"}
     one = replace(facts, listening=("0.0.0.0:3306",))
     (fine,) = ports(one, config, ())
     assert (fine.severity.name, fine.evidence.endswith("the firewall closes 3306")) == ("OK", True)
@@ -153,6 +154,17 @@ def test_what_our_firewall_closes_is_not_open(config: Config) -> None:
     }
     assert all("list it in prepare.ports, which opens it" in remedy for remedy in remedies.values())
     assert remedies[(3306,)].startswith("a container publishes it")
+
+
+def test_visitors_come_through_our_firewall(tmp_path: Path) -> None:
+    config = written(tmp_path, "edge: {port: 8081, tls: {port: 8443, certificate: cert.pem}}")
+    stale = replace(HEALTHY, firewall=(22, 8080, 8081), listening=())
+    (shut,) = ports(stale, config, ())
+    assert (shut.severity, shut.subject, "at 8443" in shut.evidence) == (Severity.ERROR, "8443", True)
+    (unsure,) = ports(replace(stale, unseen=("firewall",)), config, ())
+    assert (unsure.severity, "if it is loaded" in unsure.evidence) == (Severity.WARNING, True)
+    (fine,) = ports(replace(stale, firewall=(22, 8081, 8443)), config, ())
+    assert fine.severity == Severity.OK
 
 
 @pytest.mark.parametrize("check", ["logs", "oom", "ports"])
