@@ -195,7 +195,7 @@ def names(facts: Facts, config: Config) -> Findings:
 
 
 def ports(facts: Facts, config: Config, published: Collection[int] | None = None) -> Findings:
-    """What listens for the whole world, and is neither SSH nor what visitors are to reach; or they, and cannot.
+    """What all the world can reach, and is neither SSH nor for visitors; and what they cannot.
 
     A controller and a store are for admins: they are told of, too. What our own firewall closes is not open;
     but a port that a container publishes never comes by it, nor does what a container sends to the engine.
@@ -204,11 +204,11 @@ def ports(facts: Facts, config: Config, published: Collection[int] | None = None
     """
     visited = {config.edge.port} | ({config.edge.tls.port} if config.edge.tls else set())
     shut = sorted(visited - set(facts.firewall)) if facts.firewall is not None else []
-    for port in shut:
+    for closed_to_visitors in shut:
         loaded = ", if it is loaded, which only root sees" if "firewall" in facts.unseen else ""
-        said = f"the firewall of {_PREPARE} does not let visitors in at {port}{loaded}"
+        said = f"the firewall of {_PREPARE} does not let visitors in at {closed_to_visitors}{loaded}"
         remedy = f"{_PREPARE} again: it was run for other ports than edge.port and edge.tls.port are now"
-        yield (AREA.warning if loaded else AREA.error)("ports", said, remedy, subject=str(port))
+        yield (AREA.warning if loaded else AREA.error)("ports", said, remedy, subject=str(closed_to_visitors))
     if "ports" in facts.unseen:
         yield AREA.skipped("ports", "there is no `ss` here (package iproute2) that says who listens")
         return
