@@ -202,7 +202,7 @@ def test_adopting_killed_midway_and_run_again_converges(
             load.wait_for_more(10)
             result = project.json("adopt", old.name or "")
             load.wait_for_more(10)
-        only_the_gap(load.report(), most=100)
+        only_the_gap(load.report(), most=round(3 * ONE_BY_ONE.rate))
         taken += load.report().clean
         assert result["outcome"] == "succeeded"
         assert project.leftovers() == [], f"struck at {strike}\n{done.stderr}"

@@ -146,7 +146,7 @@ def test_it_has_the_tools_of_the_stages(controlled: Controlled) -> None:
     # What a stage takes that deploys to `hosts`: as far as the name that is no host.
     config = "service: {name: x, image: x, port: 80}\nhosts: [{name: web1, address: 127.0.0.1, port: 1}]\n"
     controlled.inside("sh", "-c", f"mkdir -p /tmp/far && printf '%s' '{config}' > /tmp/far/config.yaml")
-    said = controlled.inside("sh", "-c", "python3 -m deployer host list 2>&1", workdir="/tmp/far")
+    said = controlled.inside("sh", "-c", "python3 -m deployer host list 2>&1", workdir="/tmp/far", expect=13)
     assert "paramiko" not in said
     assert "web1" in said
     plugins = (images.ROOT / "templates/jenkins/plugins.txt").read_text()
