@@ -12,7 +12,15 @@ from typing import Any, NamedTuple, NoReturn
 
 from deployer import __version__
 from deployer.cli.context import Context
-from deployer.errors import DeployerError, Exhausted, ExitStatus, Interrupted, UsageError, unforeseen
+from deployer.errors import (
+    DeployerError,
+    Exhausted,
+    ExitStatus,
+    FleetFailed,
+    Interrupted,
+    UsageError,
+    unforeseen,
+)
 from deployer.interrupts import raising
 
 COMMANDS: dict[str, str] = {
@@ -173,13 +181,14 @@ class Program(NamedTuple):
     def _report(self, error: DeployerError, words: Sequence[str], context: Context) -> None:
         as_json = _wants_json(words)
         chosen = self._chosen(words)
-        kind = getattr(self.module(chosen), "RESULT", None) if chosen and as_json else None
-        if kind and error.result is None:
-            # Programs find the same keys, whether a rollout failed or never began.
-            with contextlib.suppress(OSError, MemoryError):
-                from deployer.cli.results import unbegun
+        # Programs find the same keys, whether a rollout failed or never began. On several hosts, it may have.
+        if chosen and as_json and error.result is None and not isinstance(error, FleetFailed):
+            with contextlib.suppress(Exception):  # it may be the import of this very module that failed
+                kind = getattr(self.module(chosen), "RESULT", None)
+                if kind:
+                    from deployer.cli.results import unbegun
 
-                error.result = unbegun(kind, error)
+                    error.result = unbegun(kind, error)
         report(error, context, as_json=as_json, program=self.name)
 
     def _chosen(self, words: Sequence[str]) -> str | None:

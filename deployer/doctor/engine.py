@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from deployer.config.schema import Config
 from deployer.config.units import humanize_size
 from deployer.doctor.finding import Area, Finding, Findings, Fix
-from deployer.errors import EngineError
+from deployer.errors import DeployerError, Interrupted
 from deployer.host.engine import Engine, Inspect
 from deployer.host.lock import lock_name, on_all_hosts
 
@@ -83,7 +83,9 @@ def published(engine: Engine) -> frozenset[int] | None:
     """The ports that containers publish; None: the engine does not tell."""
     try:
         listed = engine.containers(every=False)
-    except EngineError:
+    except Interrupted:
+        raise
+    except DeployerError:  # the connection to a host may have gone, too
         return None
     return frozenset(
         port["PublicPort"] for each in listed for port in each.get("Ports") or () if "PublicPort" in port

@@ -10,10 +10,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import asdict
 
-from deployer.errors import (
-    DeployerError,
-    FleetFailed,
-)
+from deployer.errors import DeployerError, FleetFailed, reason_of
 from deployer.fleet.work import Member, Outcome, each
 from deployer.rollout.status import observe
 
@@ -77,9 +74,10 @@ def failed(result: FleetResult, what: str, failures: Sequence[Outcome[Any]] = ()
             details += [f"  {outcome.host} -> {outcome.error.remedy}"]
     told = {outcome.host for outcome in failures}
     for name, host in result.hosts.items():
-        if name not in told and host.get("error") and not host.get("unknown"):
-            details += [f"{name}: {host['message']}"]
+        if name not in told and host.get("error"):
+            details += [f"{name}: {host['message'].removeprefix(f'{name}: ')}"]
             details += [f"  {name} | {line}" for line in host.get("details") or ()]
+            details += [f"  {name} -> {host['remedy']}"] if host.get("remedy") else []
     unknown = [name for name, host in result.hosts.items() if host.get("unknown")]
     serving = [f"{name} serves {host['serves']}" for name, host in result.hosts.items() if host.get("serves")]
     details += serving
@@ -94,13 +92,14 @@ def failed(result: FleetResult, what: str, failures: Sequence[Outcome[Any]] = ()
         "mixed": "the hosts serve different releases",
         "succeeded": "the others serve the release",
     }.get(result.outcome, "")
-    error = FleetFailed(
-        f"{what}; {words}" if words else what,
-        remedy="`deployer recover` brings all that can be reached to one version"
-        if result.outcome == "mixed"
-        else None,
-        details=details,
-    )
+    remedy = None
+    if result.outcome == "mixed":
+        remedy = "`deployer recover` brings all that can be reached to one version"
+        known = {host.get("serves") for host in result.hosts.values() if not host.get("unknown")}
+        if unknown and len(known) <= 1:
+            words = "the others serve one release" if any(known) else ""
+            remedy = f"see to {', '.join(unknown)}, then run `deployer recover`"
+    error = FleetFailed(f"{what}; {words}" if words else what, remedy=remedy, details=details)
     error.result = result.as_dict()
     return error
 
@@ -110,9 +109,10 @@ def timed(result: FleetResult) -> Iterator[None]:
     began = time.monotonic()
     try:
         yield
-    except DeployerError as error:
+    except Exception as error:
         result.duration_s = round(time.monotonic() - began, 3)
-        result.reason = result.reason or error.message
-        error.result = error.result or result.as_dict()
+        result.reason = result.reason or reason_of(error)
+        # What nobody foresaw carries it, too (`errors.unforeseen`): by then, some hosts may have changed.
+        error.result = getattr(error, "result", None) or result.as_dict()  # type: ignore[attr-defined]
         raise
     result.duration_s = round(time.monotonic() - began, 3)

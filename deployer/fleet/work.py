@@ -137,13 +137,15 @@ class Member:
                     "missing": f"{self.name} has no Docker engine at {path}",
                     "stopped": f"the Docker engine of {self.name} does not run: there is no {path}",
                     "forbidden": f"{self.name} does not let {user} use the Docker engine at {path}",
-                }.get(said, f"{self.name} does not let us reach {path} through SSH"),
+                }.get(said, f"nobody answers at {path} of {self.name} through SSH"),
                 remedy={
                     "missing": f"`deployer host prepare --host {self.name}` installs one",
                     "stopped": "`sudo systemctl start docker` over there; `journalctl -u docker` says why",
                     "forbidden": f"`sudo usermod -aG docker {user}` over there, or `deployer host prepare`",
                 }.get(
-                    said, "allow AllowStreamLocalForwarding in the host's sshd_config; its engine may be down"
+                    said,
+                    "start the engine over there, if it is down (`sudo systemctl start docker`); else allow "
+                    "AllowStreamLocalForwarding in its sshd_config",
                 ),
             ) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from posixpath import normpath
 
 from deployer.config.schema import Config
 from deployer.errors import PreflightError
@@ -14,7 +15,7 @@ _ENGINES_OWN = ("bridge", "host", "none")
 
 def check_volumes(config: Config, old: Inspect) -> None:
     """:raises PreflightError: `service.volumes` lacks one of the container's; the details are what to add."""
-    given = {volume.split(":")[1] for volume in config.service.volumes} | set(config.service.tmpfs)
+    given = {*_volumes(config), *_tmpfs(config)}
     missing = [mount for mount in _mounts(old) if mount["Destination"] not in given]
     if not missing:
         return
@@ -30,10 +31,10 @@ def check_volumes(config: Config, old: Inspect) -> None:
 def left_behind(engine: Engine, config: Config, old: Inspect) -> Iterator[str]:
     """What else the new release will not have, a sentence each; of variables only the names."""
     name = old["Name"].lstrip("/")
-    given = {volume.split(":")[1]: volume.split(":")[0] for volume in config.service.volumes}
+    given, in_memory = _volumes(config), _tmpfs(config)
     for mount in _mounts(old):
         path = mount["Destination"]
-        if path in config.service.tmpfs:
+        if path in in_memory:
             yield f"{path} of {name} is {_source(mount)}; the new release holds it in memory (service.tmpfs)"
         elif path not in given:
             yield f"{path} of {name} is {_source(mount)}, and the new release has nothing there"
@@ -48,6 +49,16 @@ def left_behind(engine: Engine, config: Config, old: Inspect) -> Iterator[str]:
     networks = set(old["NetworkSettings"]["Networks"]) - {*_ENGINES_OWN, *config.service.networks}
     if networks:
         yield f"{name} is in networks that service.networks does not name: {', '.join(sorted(networks))}"
+
+
+def _volumes(config: Config) -> dict[str, str]:
+    """What is at which path, both as the engine writes them: without `/` at the end."""
+    pairs = (volume.split(":")[:2] for volume in config.service.volumes)
+    return {normpath(path): normpath(source) for source, path in pairs}
+
+
+def _tmpfs(config: Config) -> set[str]:
+    return {normpath(path) for path in config.service.tmpfs}
 
 
 def _mounts(container: Inspect) -> list[Inspect]:

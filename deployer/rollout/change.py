@@ -190,7 +190,7 @@ class Change:
                         f"GET {self.record.health} on port {self.record.port} "
                         "gave no 2xx or 3xx",
                         remedy="see its log above; check service.port and service.health, "
-                        "or raise rollout.ready_timeout (for recreate, edge.hold)",
+                        "ask `deployer doctor`, or raise rollout.ready_timeout (for recreate, edge.hold)",
                     )
                 time.sleep(0.03)
 

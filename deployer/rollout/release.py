@@ -167,6 +167,11 @@ def _container(
     return body
 
 
+def has_served(records: Iterable[Record], release: str) -> bool:
+    """Whether a release served once, and can be gone back to."""
+    return any((record.release, record.outcome) == (release, "succeeded") for record in records)
+
+
 def previous_of(records: Iterable[Record], active: str | None) -> list[Record]:
     """The releases one could go back to, newest first, each once: all that ever served but the active."""
     found: dict[str, Record] = {}

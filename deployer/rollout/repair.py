@@ -17,7 +17,7 @@ from deployer.errors import (
 )
 from deployer.events import Note, Repaired, Warned
 from deployer.rollout.reconcile import SERVE_AGAIN, Repair, plan_repairs
-from deployer.rollout.release import Candidate, release_container
+from deployer.rollout.release import Candidate, has_served, release_container
 from deployer.rollout.situation import Situation
 from deployer.rollout.work import Work
 
@@ -104,11 +104,7 @@ def _undo(work: Work, slot: Slot, situation: Situation) -> None:
     """Empty a slot of a release that is not to serve."""
     _disown(work, slot, situation)
     # One that served before, brought back by an unfinished rollback, can still be gone back to.
-    served = any(
-        record.release == work.state.occupants[slot].release and record.outcome == "succeeded"
-        for record in situation.records
-    )
-    if served:
+    if has_served(situation.records, work.state.occupants[slot].release):
         # As patient as `discard`: a command that failed waits for this, too.
         work.evict(slot, limit=work.config.rollout.drain)
     else:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from deployer.config.schema import Config
 from deployer.edge import container as edge_container
-from deployer.edge.state import EdgeState
+from deployer.edge.state import EdgeState, Slot
 from deployer.errors import EngineError, LockLost
 from deployer.events import Warned
 from deployer.host.engine import Engine
@@ -16,7 +16,7 @@ from deployer.image import prune as images
 from deployer.image.prune import Removal
 from deployer.rollout.operation import Operation
 from deployer.rollout.reconcile import plan_repairs
-from deployer.rollout.release import Record, previous_of
+from deployer.rollout.release import Record, has_served, previous_of
 from deployer.rollout.status import observe
 from deployer.rollout.work import Work
 
@@ -41,20 +41,33 @@ def plan(engine: Engine, config: Config, keep: int) -> Plan:
     """What a prune that keeps `keep` would do now; changes nothing."""
     service = config.service.name
     situation = observe(engine, config)
-    repairs, state, ending = plan_repairs(situation), situation.stored, set()
-    over = state.occupant(state.standby)
-    if over and state.standby and any(repair.action == "expire-standby" for repair in repairs):
-        # It is stopped first, and then one of those that are.
-        state, ending = state.vacated(state.standby), {over.container}
+    repairs, state = plan_repairs(situation), situation.stored
+    ending: set[str] = set()  # these are stopped first, and then among those that are
+    going: set[str] = set()  # these are removed whatever is kept
+    for repair in repairs:
+        match repair.action:
+            case "remove-container":
+                going.add(repair.subject)
+            case "stop-container":
+                ending.add(repair.subject)
+            case "expire-standby" | "remove-candidate":
+                slot: Slot = "green" if repair.subject == "green" else "blue"
+                occupant = state.occupant(slot)
+                if occupant is None:
+                    continue
+                stays = repair.action == "expire-standby" or has_served(situation.records, occupant.release)
+                (ending if stays else going).add(occupant.container)
+                state = state.vacated(slot)
     # Without an edge there is no history that says which of them can be gone back to.
     known = situation.edge != "missing"
-    containers = _idle(engine, service, state, situation.records, keep, ending) if known else []
+    idle = _idle(engine, service, state, situation.records, keep, ending) if known else []
+    containers = [name for name in idle if name not in going]
     removals = images.plan(
         engine,
         service,
         keep=keep,
         protected=needed_images(state, situation.records, keep),
-        without={*containers, *(item.subject for item in repairs if item.action == "remove-container")},
+        without={*containers, *going},
     )
     return Plan(tuple(repair.text for repair in repairs), tuple(containers), tuple(removals))
 

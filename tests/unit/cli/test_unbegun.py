@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from deployer.errors import ExitStatus, unforeseen
+from deployer.cli.main import PROGRAM
+from deployer.errors import ExitStatus, FleetFailed, unforeseen
 from deployer.events import ignore
 from deployer.rollout.commands import reported
 from deployer.rollout.phases import Phases
 from deployer.rollout.result import Result
+from tests.support.cli import program
 from tests.support.cli import run as cli
 
 WORDS = {"rollout": (), "rollback": (), "adopt": ("shop",)}
@@ -46,3 +48,23 @@ def test_what_nobody_foresaw_takes_the_result_along(raising: Callable[[BaseExcep
     found = cli("lock", "--json").json
     assert (found["release"], found["outcome"], found["reason"]) == ("r2", "switched", "KeyError")
     assert found["message"].startswith("unexpected KeyError")
+
+
+def test_a_command_whose_module_cannot_be_imported_ends_as_any_other_fault() -> None:
+    def broken(name: str) -> None:
+        raise OSError(24, f"no file is left to open for {name}")
+
+    done = program(PROGRAM._replace(module=broken).main, ("rollout", "--json"), {})
+    assert "no file is left to open" in done.json["message"]
+
+
+def test_several_hosts_of_which_one_failed_have_no_result_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*_: object) -> int:
+        raise FleetFailed("adopt failed on 1 of 3 hosts")
+
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    monkeypatch.setattr("deployer.cli.adopt.run", run)
+    found = cli("adopt", "shop", "--json", "-c", str(tmp_path / "config.yaml")).json
+    assert (found["error"], "outcome" in found) == ("FleetFailed", False)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deployer.config.load import load
-from deployer.errors import FleetFailed, HostUnreachable, ReleaseFailed
+from deployer.errors import FleetFailed, HostUnreachable, ReleaseFailed, unforeseen
 from deployer.events import Event, ignore
 from deployer.fleet import convergence, release
 from deployer.fleet import result as results
@@ -63,3 +63,30 @@ def test_a_first_rollout_that_fails_on_one_host_says_which_serve_nothing(
         "web4: what it serves is not known",
     )
     assert any(name == "web1" and "none to go back to" in str(event) for name, event in told)
+
+
+def test_where_one_could_not_be_reached_the_reason_is_told_and_not_that_the_others_differ() -> None:
+    result = FleetResult("", "", "recover")
+    lost = HostUnreachable("web3: no SSH server answers", remedy="start it")
+    result.hosts = {
+        "web1": {"serves": "r1"},
+        "web2": {"serves": "r1"},
+        "web3": {**results.error_of(lost), "serves": None, "unknown": True},
+    }
+    results.judge(result)
+    told = results.failed(result, "not every host could be put right")
+    assert told.message == "not every host could be put right; the others serve one release"
+    assert told.remedy == "see to web3, then run `deployer recover`"
+    assert told.details[:2] == ("web3: no SSH server answers", "  web3 -> start it")
+    result.hosts["web2"] = {"serves": "r2"}
+    told = results.failed(result, "not every host could be put right")
+    assert told.message.endswith("the hosts serve different releases")
+
+
+def test_what_nobody_foresaw_takes_the_hosts_along() -> None:
+    result = FleetResult("r1", "shop:1", "rollout", hosts={"web1": {"serves": "r1"}})
+    with pytest.raises(KeyError) as caught, results.timed(result):
+        raise KeyError("nobody thought of this")
+    told = unforeseen(caught.value).result
+    assert told is not None
+    assert (told["release"], told["hosts"]) == ("r1", {"web1": {"serves": "r1"}})

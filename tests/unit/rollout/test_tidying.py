@@ -14,9 +14,10 @@ from deployer.errors import LockLost
 from deployer.events import Event, Warned
 from deployer.host.engine import Engine
 from deployer.image import prune as images
-from deployer.rollout import commands
+from deployer.rollout import commands, tidying
 from deployer.rollout.operation import Operation
 from deployer.rollout.release import Record
+from deployer.rollout.situation import Member, Situation
 from deployer.rollout.tidying import tidy
 from deployer.rollout.work import Work
 
@@ -88,3 +89,47 @@ def test_images_are_pruned_only_under_the_lock(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(LockLost):
         commands.prune(Operation(cast(Engine, work), CONFIG, work.emit))
     assert pruned == []
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_a_plan_knows_what_the_repairs_leave(monkeypatch: pytest.MonkeyPatch, served: bool) -> None:
+    """A killed rollout's candidate, and one whose end was interrupted after it had left its slot."""
+
+    def member(release: str) -> Member:
+        return Member(
+            f"shop-{release}", "release", release, "shop:1", "running", "no", 0, "2026-01-01T00:00:00+00:00"
+        )
+
+    def record(release: str) -> Record:
+        return Record(
+            release, "rollout", release, None, f"shop-{release}", "shop:1", "me", "2026", "succeeded"
+        )
+
+    blue, green = Occupant("r3", "shop-r3", 80, "/"), Occupant("r2", "shop-r2", 80, "/")
+    found = Situation(
+        edge="running",
+        stored=EdgeState(active="blue", occupants={"blue": blue, "green": green}),
+        live_active="blue",
+        ready=frozenset(("blue", "green")),
+        members={f"shop-{release}": member(release) for release in ("r1", "r2", "r3")},
+        records=tuple(record(release) for release in ("r1", "r2", "r3") if served or release != "r2"),
+    )
+    without: list[str] = []
+
+    def planned(*_: object, **options: Any) -> list[Any]:
+        without.extend(options["without"])
+        return []
+
+    monkeypatch.setattr(tidying, "observe", lambda *_: found)
+    monkeypatch.setattr(images, "plan", planned)
+    plan = tidying.plan(cast(Engine, Running()), CONFIG, keep=0)
+    assert len(plan.repairs) >= 2
+    assert plan.containers == (("shop-r1", "shop-r2") if served else ("shop-r1",))
+    assert sorted(without) == ["shop-r1", "shop-r2"]
+
+
+class Running(Standing):
+    """The same engine, on which all of them run."""
+
+    def containers(self, labels: dict[str, str]) -> list[dict[str, Any]]:
+        return [{**found, "State": "running"} for found in super().containers(labels)]
