@@ -347,6 +347,17 @@ def reason_of(error: BaseException) -> str:
     return error.message if isinstance(error, DeployerError) else type(error).__name__
 
 
+def carry(error: Exception, result: dict[str, object]) -> None:
+    """Let an exception of whatever kind take a command's result along, for `--json` to end with."""
+    vars(error)["result"] = result
+
+
+def carried(error: BaseException) -> dict[str, object] | None:
+    """The result that an exception took along."""
+    found: dict[str, object] | None = vars(error).get("result")
+    return found
+
+
 _LIMITS = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
 
 
@@ -371,5 +382,5 @@ def unforeseen(error: Exception, *, details: Sequence[str] = ()) -> DeployerErro
             details=details,
         )
     found.__cause__ = error
-    found.result = getattr(error, "result", None)
+    found.result = carried(error)
     return found

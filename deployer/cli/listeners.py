@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from deployer.errors import DeployerError, Interrupted
+from deployer.errors import DeployerError, Interrupted, carried
 
 if TYPE_CHECKING:
     from deployer.config.schema import Config
@@ -90,7 +90,7 @@ class Listeners:
         ours = (
             error if isinstance(error, DeployerError) else DeployerError(f"unexpected {type(error).__name__}")
         )
-        result: Mapping[str, Any] = getattr(error, "result", None) or {}
+        result: Mapping[str, Any] = carried(error) or {}
         rollout = result.get("rollout")
         known = rollout if isinstance(rollout, Mapping) else result
         return self._close(

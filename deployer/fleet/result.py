@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import asdict
 
-from deployer.errors import DeployerError, FleetFailed, reason_of
+from deployer.errors import DeployerError, FleetFailed, carried, carry, reason_of
 from deployer.fleet.work import Member, Outcome, each
 from deployer.rollout.status import observe
 
@@ -113,6 +113,6 @@ def timed(result: FleetResult) -> Iterator[None]:
         result.duration_s = round(time.monotonic() - began, 3)
         result.reason = result.reason or reason_of(error)
         # What nobody foresaw carries it, too (`errors.unforeseen`): by then, some hosts may have changed.
-        error.result = getattr(error, "result", None) or result.as_dict()  # type: ignore[attr-defined]
+        carry(error, carried(error) or result.as_dict())
         raise
     result.duration_s = round(time.monotonic() - began, 3)

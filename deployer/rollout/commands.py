@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from deployer import events
 from deployer.edge.configuration import OUTDATED, RENEWED, settings
 from deployer.edge.network import network_name
-from deployer.errors import UsageError, reason_of
+from deployer.errors import UsageError, carry, reason_of
 from deployer.events import Emit, Note, Warned
 from deployer.host.engine import Engine
 from deployer.image import prune as images
@@ -263,7 +263,7 @@ def reported(result: Result, phases: Phases) -> Iterator[None]:
         result.duration_s = round(phases.elapsed(), 3)
         result.phases = phases.finished
         # What nobody foresaw carries it, too (`errors.unforeseen`): by then, the release may serve.
-        error.result = result.as_dict()  # type: ignore[attr-defined]
+        carry(error, result.as_dict())
         raise
     result.duration_s = round(phases.elapsed(), 3)
     result.phases = phases.finished

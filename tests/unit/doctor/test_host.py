@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -174,7 +173,7 @@ def test_what_could_not_be_seen_is_not_in_order(config: Config, check: str) -> N
     assert (killed.severity, "only root sees" in killed.evidence) == (Severity.WARNING, True)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="becomes another user")
+@pytest.mark.root  # it becomes another user
 def test_a_user_without_root_is_told_what_it_did_not_see(tmp_path: Path) -> None:
     (tmp_path / "containers").mkdir()
     text = script(socket="/nowhere.sock", docker_root=str(tmp_path))
