@@ -202,8 +202,15 @@ class Page:
     def type(self, selector: str, text: str) -> None:
         """Click into a field and type a text, in place of what is there."""
         self.click(selector)
-        self.run("document.activeElement.select?.()")
-        self.call("Input.insertText", {"text": text})
+        # In one go: a page that has just come may put the focus or the caret elsewhere in between.
+        self.run(
+            f"""(() => {{
+                const field = document.querySelector({selector!r});
+                field.focus();
+                field.select();
+                document.execCommand("insertText", false, {json.dumps(text)});
+            }})()"""
+        )
 
     def press(self, key: str, *, code: int = 0, control: bool = False, shift: bool = False) -> None:
         """Press a key by its name: `Tab`, `Enter`, `ArrowRight`.
